@@ -1,0 +1,1 @@
+//! A Prometheus exporter for WhatsApp channels and Meta access tokens.
