@@ -1,0 +1,23 @@
+//! What is known of channels and tokens, as pure functions of (state, time, observation).
+//!
+//! Not here: I/O, clocks, serde, metrics. This module knows the standard library alone.
+
+mod channel;
+mod closed_list;
+mod observation;
+mod polls;
+mod reason;
+pub mod schedule;
+mod status;
+mod time;
+mod token;
+
+pub use channel::{ChannelState, Transition};
+pub use observation::{
+    ChannelObservation, Expiry, Failure, Reported, TokenInfo, TokenObservation, TokenReading,
+};
+pub use polls::{Limits, PollRecord};
+pub use reason::{FailureReason, Provider, Source, TokenErrorReason, UnauthorizedReason};
+pub use status::Status;
+pub use time::{Moment, Timestamp};
+pub use token::TokenState;

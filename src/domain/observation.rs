@@ -1,0 +1,133 @@
+//! What one answer says, in our words.
+//!
+//! Not here: how answers are read (`providers/`) or what becomes of them (`channel.rs`, `token.rs`).
+
+use std::time::Duration;
+
+use super::{FailureReason, Status, Timestamp, TokenErrorReason};
+
+/// A channel's status as an answer gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reported {
+    /// A word of the closed list.
+    Known(Status),
+    /// A word we do not know, shortened and made printable, for the log alone.
+    Word(String),
+}
+
+/// What a channel's health answer says. Every field but the status is optional upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelObservation {
+    /// The status.
+    pub status: Reported,
+    /// When the channel's instance started.
+    pub started: Option<Timestamp>,
+    /// How long the instance has been up, in milliseconds.
+    pub uptime_millis: Option<i64>,
+    /// Whapi's id of the channel, such as `MANTIS-M72HC`.
+    pub channel_id: Option<Box<str>>,
+    /// The version of Whapi's gate.
+    pub version: Option<Box<str>>,
+}
+
+/// When something ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// Meta says 0.
+    Never,
+    /// At this time.
+    At(Timestamp),
+}
+
+impl Expiry {
+    /// Milliseconds left at `now`; `None` when it never ends.
+    pub const fn millis_left(self, now: Timestamp) -> Option<i64> {
+        match self {
+            Self::Never => None,
+            Self::At(at) => Some(at.millis_since(now)),
+        }
+    }
+
+    /// Whether the end has come at `now`.
+    pub fn is_past(self, now: Timestamp) -> bool {
+        self.millis_left(now).is_some_and(|left| left <= 0)
+    }
+}
+
+/// Whose token it is, in Meta's words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TokenInfo {
+    /// The app's id.
+    pub app_id: Box<str>,
+    /// `USER`, `PAGE`, `SYSTEM_USER`; not a closed list at Meta.
+    pub kind: Box<str>,
+    /// The app's name.
+    pub application: Box<str>,
+}
+
+/// What an inspection of a token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenObservation {
+    /// Whether the token works.
+    pub valid: bool,
+    /// When it expires.
+    pub expiry: Option<Expiry>,
+    /// When access to user data ends: the second clock.
+    pub data_access_expiry: Option<Expiry>,
+    /// When it was issued.
+    pub issued: Option<Timestamp>,
+    /// The scopes it was granted; `None` when the answer does not list any.
+    pub scopes: Option<Vec<String>>,
+    /// Whose it is.
+    pub info: Option<TokenInfo>,
+}
+
+impl TokenObservation {
+    /// A token known to be dead, of which nothing else was said.
+    pub const fn dead() -> Self {
+        Self {
+            valid: false,
+            expiry: None,
+            data_access_expiry: None,
+            issued: None,
+            scopes: None,
+            info: None,
+        }
+    }
+}
+
+/// Why a poll brought no observation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The class, as counted.
+    pub reason: FailureReason,
+    /// What happened, for a person. Made of our own words only: an upstream's message may repeat a token.
+    pub detail: String,
+    /// How long the upstream asked us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure without a `Retry-After`.
+    pub fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into(), retry_after: None }
+    }
+}
+
+/// What one poll of a token brought: facts about errors are counted whether or not the poll succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenReading {
+    /// The observation, or why there is none.
+    pub outcome: Result<TokenObservation, Failure>,
+    /// The class of Meta's error answer, if it gave one.
+    pub error: Option<TokenErrorReason>,
+    /// Whether the HTTP status was 401.
+    pub unauthorized: bool,
+}
+
+impl TokenReading {
+    /// A poll that brought no answer from Meta at all.
+    pub const fn failed(failure: Failure) -> Self {
+        Self { outcome: Err(failure), error: None, unauthorized: false }
+    }
+}

@@ -1,0 +1,141 @@
+//! The bookkeeping of a target's polls, and how long its last answer counts.
+//!
+//! Not here: what the answers said.
+
+use std::time::Duration;
+
+use super::time::as_millis;
+use super::{FailureReason, Moment, Timestamp};
+
+/// How often a target is asked, and how long its last answer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Time between polls.
+    pub interval: Duration,
+    /// Time an answer counts after polls began to fail.
+    pub stale_after: Duration,
+}
+
+/// Counts of polls and the times that freshness is judged by.
+#[derive(Debug, Clone)]
+pub struct PollRecord {
+    polls: u64,
+    failures: [u32; FailureReason::COUNT],
+    /// The outcome of the last poll; `None` before the first.
+    last: Option<Result<(), FailureReason>>,
+    last_success: Option<Timestamp>,
+    /// When something was last learnt; a session 401 teaches something although it is a failure.
+    last_learnt: Option<Moment>,
+    /// The first failure since then.
+    failing_since: Option<Moment>,
+}
+
+impl PollRecord {
+    /// A record of no polls.
+    pub const fn new() -> Self {
+        Self {
+            polls: 0,
+            failures: [0; FailureReason::COUNT],
+            last: None,
+            last_success: None,
+            last_learnt: None,
+            failing_since: None,
+        }
+    }
+
+    /// Takes note of a poll that brought an observation.
+    pub(super) fn succeeded(&mut self, now: Moment) {
+        self.polls += 1;
+        self.last = Some(Ok(()));
+        self.last_success = Some(now.unix);
+        self.learnt(now);
+    }
+
+    /// Takes note of a failed poll.
+    pub(super) fn failed(&mut self, now: Moment, reason: FailureReason) {
+        self.polls += 1;
+        self.last = Some(Err(reason));
+        let count = &mut self.failures[reason.index()];
+        *count = count.saturating_add(1);
+        self.failing_since.get_or_insert(now);
+    }
+
+    /// Takes note that the target's condition is known as of `now`.
+    pub(super) const fn learnt(&mut self, now: Moment) {
+        self.last_learnt = Some(now);
+        self.failing_since = None;
+    }
+
+    /// Forgets what was learnt, as when the credential was replaced.
+    pub(super) const fn forget(&mut self) {
+        self.last_learnt = None;
+        self.failing_since = None;
+    }
+
+    /// Polls so far.
+    pub const fn polls(&self) -> u64 {
+        self.polls
+    }
+
+    /// Failed polls so far with this reason.
+    pub const fn failures(&self, reason: FailureReason) -> u32 {
+        self.failures[reason.index()]
+    }
+
+    /// Whether the last poll succeeded; `None` before the first.
+    pub fn last_succeeded(&self) -> Option<bool> {
+        self.last.map(|outcome| outcome.is_ok())
+    }
+
+    /// The reason of the last poll's failure; `None` when it succeeded or none was made.
+    pub fn last_failure(&self) -> Option<FailureReason> {
+        self.last.and_then(Result::err)
+    }
+
+    /// When a poll last succeeded.
+    pub const fn last_success(&self) -> Option<Timestamp> {
+        self.last_success
+    }
+
+    /// When polls began to fail; `None` while they succeed.
+    pub const fn failing_since(&self) -> Option<Moment> {
+        self.failing_since
+    }
+
+    /// When what was learnt stopped counting; `None` while it counts, or when nothing was learnt.
+    ///
+    /// It counts for `stale_after` from the first failed poll, or, should no poll end at all, from the time the next was due.
+    pub fn stale_since(&self, now: Moment, limits: Limits) -> Option<Moment> {
+        let learnt = self.last_learnt?;
+        let silent = learnt.plus(limits.interval);
+        let began = match self.failing_since {
+            Some(failing) if failing.steady < silent.steady => failing,
+            _ => silent,
+        };
+        let stale = began.plus(limits.stale_after);
+        (now.steady >= stale.steady).then_some(stale)
+    }
+
+    /// Milliseconds since something was last learnt.
+    pub fn age_millis(&self, now: Moment) -> Option<i64> {
+        self.last_learnt.map(|learnt| now.millis_since(learnt))
+    }
+}
+
+impl Default for PollRecord {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Limits {
+    /// The time an answer counts when nothing else was set: 5 intervals, at least 5 minutes.
+    pub fn default_stale_after(interval: Duration) -> Duration {
+        (interval * 5).max(Duration::from_secs(300))
+    }
+
+    /// The interval in milliseconds.
+    pub fn interval_millis(&self) -> i64 {
+        as_millis(self.interval)
+    }
+}

@@ -1,0 +1,149 @@
+//! A token's state: what is known of one Meta access token, and what each inspection makes of it.
+//!
+//! Not here: the token itself.
+
+use super::{
+    Expiry, Limits, Moment, PollRecord, Timestamp, TokenErrorReason, TokenInfo, TokenObservation,
+    TokenReading,
+};
+
+/// All that is known of one token.
+#[derive(Debug, Clone)]
+pub struct TokenState {
+    polls: PollRecord,
+    valid: Option<bool>,
+    expiry: Option<Expiry>,
+    data_access_expiry: Option<Expiry>,
+    issued: Option<Timestamp>,
+    /// The granted ones of the required scopes, in the order they are required.
+    granted: Box<[bool]>,
+    info: Option<TokenInfo>,
+    errors: [u32; TokenErrorReason::COUNT],
+    unauthorized: u32,
+}
+
+impl TokenState {
+    /// A token that was never inspected, of which so many scopes are required.
+    pub fn new(required_scopes: usize) -> Self {
+        Self {
+            polls: PollRecord::new(),
+            valid: None,
+            expiry: None,
+            data_access_expiry: None,
+            issued: None,
+            granted: vec![false; required_scopes].into(),
+            info: None,
+            errors: [0; TokenErrorReason::COUNT],
+            unauthorized: 0,
+        }
+    }
+
+    /// Takes in what a poll brought. Returns the new validity, if it changed or was learnt.
+    pub fn apply(
+        &mut self,
+        now: Moment,
+        required_scopes: &[Box<str>],
+        reading: TokenReading,
+    ) -> Option<bool> {
+        if let Some(error) = reading.error {
+            let count = &mut self.errors[error.index()];
+            *count = count.saturating_add(1);
+        }
+        if reading.unauthorized {
+            self.unauthorized = self.unauthorized.saturating_add(1);
+        }
+        match reading.outcome {
+            Ok(observation) => {
+                self.polls.succeeded(now);
+                let before = self.valid;
+                self.observe(required_scopes, observation);
+                (self.valid != before).then_some(self.valid).flatten()
+            }
+            Err(failure) => {
+                self.polls.failed(now, failure.reason);
+                None
+            }
+        }
+    }
+
+    /// What an answer leaves out is kept: a dead token's answer often lacks its expiry.
+    fn observe(&mut self, required_scopes: &[Box<str>], observation: TokenObservation) {
+        let TokenObservation { valid, expiry, data_access_expiry, issued, scopes, info } =
+            observation;
+        self.valid = Some(valid);
+        self.expiry = expiry.or(self.expiry);
+        self.data_access_expiry = data_access_expiry.or(self.data_access_expiry);
+        self.issued = issued.or(self.issued);
+        if info.is_some() {
+            self.info = info;
+        }
+        // A dead token grants nothing, whatever its answer still lists.
+        for (granted, required) in self.granted.iter_mut().zip(required_scopes) {
+            *granted = valid
+                && scopes
+                    .as_ref()
+                    .map_or(*granted, |scopes| scopes.iter().any(|scope| **scope == **required));
+        }
+    }
+
+    /// Forgets what was known of the old token when its secret was replaced. Counters go on.
+    pub fn credential_changed(&mut self) {
+        self.polls.forget();
+        self.valid = None;
+        self.expiry = None;
+        self.data_access_expiry = None;
+        self.issued = None;
+        self.info = None;
+        self.granted.fill(false);
+    }
+
+    /// Whether the token works; `None` when that is not known.
+    ///
+    /// A token past its expiry does not, even before the next poll says so.
+    pub fn valid(&self, now: Moment, limits: Limits) -> Option<bool> {
+        if self.polls.stale_since(now, limits).is_some() {
+            return None;
+        }
+        self.valid.map(|valid| valid && !self.expiry.is_some_and(|expiry| expiry.is_past(now.unix)))
+    }
+
+    /// When it expires. Stays known after it has expired and while polls fail.
+    pub const fn expiry(&self) -> Option<Expiry> {
+        self.expiry
+    }
+
+    /// When access to user data ends.
+    pub const fn data_access_expiry(&self) -> Option<Expiry> {
+        self.data_access_expiry
+    }
+
+    /// When it was issued.
+    pub const fn issued(&self) -> Option<Timestamp> {
+        self.issued
+    }
+
+    /// Whether the required scope at this place is granted.
+    pub fn granted(&self, scope: usize) -> bool {
+        self.granted.get(scope).copied().unwrap_or(false)
+    }
+
+    /// Whose it is.
+    pub const fn info(&self) -> Option<&TokenInfo> {
+        self.info.as_ref()
+    }
+
+    /// How many of Meta's error answers were of this class.
+    pub const fn errors(&self, reason: TokenErrorReason) -> u32 {
+        self.errors[reason.index()]
+    }
+
+    /// How many HTTP 401s there were.
+    pub const fn unauthorized_errors(&self) -> u32 {
+        self.unauthorized
+    }
+
+    /// The bookkeeping of the polls.
+    pub const fn polls(&self) -> &PollRecord {
+        &self.polls
+    }
+}

@@ -1,0 +1,79 @@
+//! Reading single values: durations, addresses, lists.
+//!
+//! Not here: which setting they belong to. Errors never repeat the value.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A duration as humantime reads it, longer than zero.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be longer than zero".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err("has no unit; write seconds as `30s`, minutes as `10m`".to_owned())
+        }
+        Err(_) => Err("is not a duration; write for example `30s`, `10m` or `1h 30m`".to_owned()),
+    }
+}
+
+/// The base address of an API: http or https, a host, and nothing that could hold a secret.
+pub(super) fn api_url(text: &str) -> Result<Arc<str>, String> {
+    let hint = "write for example `https://gate.whapi.cloud`";
+    let url = reqwest::Url::parse(text.trim()).map_err(|_| format!("is not an address; {hint}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(format!("must begin with `https://` (or `http://`); {hint}"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("must not hold a user name or a password; {hint}"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("must end before any `?` or `#`; {hint}"));
+    }
+    Ok(url.as_str().trim_end_matches('/').into())
+}
+
+/// A version of the Graph API.
+pub(super) fn api_version(text: &str) -> Result<Arc<str>, String> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers = text.trim().strip_prefix('v').and_then(|rest| rest.split_once('.'));
+    match numbers {
+        Some((major, minor)) if digits(major) && digits(minor) && text.len() < 12 => {
+            Ok(text.trim().into())
+        }
+        _ => Err("is not a version of the Graph API; write for example `v25.0`".to_owned()),
+    }
+}
+
+/// The id of a Meta app.
+pub(super) fn app_id(text: &str) -> Result<Box<str>, String> {
+    let text = text.trim();
+    let good = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    good.then(|| text.into()).ok_or_else(|| {
+        "is not an app id, which is made of digits only; it stands at the top of the app's dashboard at Meta".to_owned()
+    })
+}
+
+/// Scopes, as Meta spells them.
+pub(super) fn scopes<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+) -> Result<Arc<[Box<str>]>, String> {
+    let mut scopes: Vec<Box<str>> = Vec::new();
+    for word in words.into_iter().map(str::trim).filter(|word| !word.is_empty()) {
+        let good = word.len() <= 64
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if !good {
+            return Err(format!(
+                "scope {} is not one of Meta's, which are made of a-z, 0-9 and `_`, such as `whatsapp_business_messaging`",
+                scopes.len() + 1
+            ));
+        }
+        if !scopes.iter().any(|scope| **scope == *word) {
+            scopes.push(word.into());
+        }
+    }
+    Ok(scopes.into())
+}
