@@ -1,1 +1,3 @@
 //! A Prometheus exporter for WhatsApp channels and Meta access tokens.
+
+pub mod simulator;
