@@ -1,13 +1,14 @@
 //! The simulator over real HTTP, asked by a client that shares no code with it. Not the exporter: see the other tests.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use whatsapp_exporter::simulator::{
-    Answer, Authorised, Channel, Class, Fault, GraphError, MetaToken, Recorded, Simulator, Status,
-    TokenState,
+    Answer, Authorised, Channel, Class, DemoPlan, Fault, GraphError, MetaToken, Recorded,
+    Simulator, Status, TokenState,
 };
 
 const SALES: &str = "salesSecret";
@@ -728,4 +729,82 @@ async fn a_connection_over_tls_is_served_like_any_other() {
         .await
         .expect("an answer");
     assert_eq!(read(response).await.1["status"]["text"], "AUTH");
+}
+
+#[tokio::test]
+async fn the_demo_played_fast_shows_every_status_and_every_refusal_over_http() {
+    let sim = Simulator::start().await.expect("a free port");
+    let http = client();
+    let plan = DemoPlan::play(&sim, 60.0);
+    let mut seen = BTreeSet::new();
+    let started = Instant::now();
+    // More than one cycle, which takes 3 s, and more than the 4 s that the shortest token lives.
+    while started.elapsed() < Duration::from_millis(5500) {
+        for channel in plan.channels {
+            let response = http
+                .get(sim.url() + QUIET)
+                .bearer_auth(channel.secret)
+                .send()
+                .await
+                .expect("an answer");
+            let (status, body) = read(response).await;
+            seen.insert(format!(
+                "{status} {}",
+                body["status"]["text"].as_str().unwrap_or("-")
+            ));
+        }
+        for token in plan.tokens {
+            let credential = token.app.map_or(token.secret.to_owned(), |app| {
+                format!("{}|{}", app.id, app.secret)
+            });
+            let url = format!(
+                "{}/v25.0/debug_token?input_token={}",
+                sim.url(),
+                token.secret
+            );
+            let (status, body) = read(
+                http.get(url)
+                    .bearer_auth(credential)
+                    .send()
+                    .await
+                    .expect("an answer"),
+            )
+            .await;
+            seen.insert(format!(
+                "{status} {} {}",
+                token.name, body["data"]["is_valid"]
+            ));
+        }
+    }
+    let expected = [
+        "200 NOT_INIT",
+        "200 INIT",
+        "200 LAUNCH",
+        "200 QR",
+        "200 AUTH",
+        "200 ERROR",
+        "200 SYNC_ERROR",
+        "200 STOP",
+        "200 HIBERNATING",
+        "401 -",
+        "402 -",
+        "404 -",
+        "200 marketing true",
+        "200 newsletter true",
+        "200 billing true",
+        "200 campaign true",
+        "401 campaign null",
+        "200 legacy false",
+        "200 intern true",
+        "200 intern false",
+        "200 system true",
+        "200 reports true",
+        "200 agent true",
+    ];
+    assert_eq!(seen, expected.map(str::to_owned).into());
+    assert!(
+        plan.channels
+            .iter()
+            .all(|channel| sim.woken(channel.secret) == 0)
+    );
 }

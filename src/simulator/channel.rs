@@ -17,24 +17,24 @@ pub struct Status {
 
 impl Status {
     /// Never launched, or asleep.
-    pub const NOT_INIT: Status = Status::of("NOT_INIT", Some(0));
+    pub const NOT_INIT: Status = Status::constant("NOT_INIT", Some(0));
     /// Booting.
-    pub const INIT: Status = Status::of("INIT", Some(1));
+    pub const INIT: Status = Status::constant("INIT", Some(1));
     /// Connecting.
-    pub const LAUNCH: Status = Status::of("LAUNCH", Some(2));
+    pub const LAUNCH: Status = Status::constant("LAUNCH", Some(2));
     /// Logged out: waits for the QR code to be scanned.
-    pub const QR: Status = Status::of("QR", Some(3));
+    pub const QR: Status = Status::constant("QR", Some(3));
     /// Healthy.
-    pub const AUTH: Status = Status::of("AUTH", Some(4));
+    pub const AUTH: Status = Status::constant("AUTH", Some(4));
     /// In error.
-    pub const ERROR: Status = Status::of("ERROR", Some(5));
+    pub const ERROR: Status = Status::constant("ERROR", Some(5));
     /// Sends, but cannot read chats and messages.
-    pub const SYNC_ERROR: Status = Status::of("SYNC_ERROR", Some(6));
+    pub const SYNC_ERROR: Status = Status::constant("SYNC_ERROR", Some(6));
     /// Deactivated; its number is not documented, so none is sent.
-    pub const STOP: Status = Status::of("STOP", None);
+    pub const STOP: Status = Status::constant("STOP", None);
 
     /// The documented statuses.
-    pub const ALL: [Status; 8] = [
+    pub const ALL: &[Status] = &[
         Status::NOT_INIT,
         Status::INIT,
         Status::LAUNCH,
@@ -45,7 +45,7 @@ impl Status {
         Status::STOP,
     ];
 
-    const fn of(text: &'static str, code: Option<i64>) -> Status {
+    pub(super) const fn constant(text: &'static str, code: Option<i64>) -> Status {
         Status {
             text: Cow::Borrowed(text),
             code,
@@ -133,17 +133,7 @@ impl Channel {
 
     /// Moves to a status at once and stays there. NOT_INIT forgets the start; AUTH links a phone and QR unlinks it.
     pub fn show(&mut self, status: Status) {
-        self.course.clear();
-        match status.text() {
-            "NOT_INIT" => self.started = None,
-            "AUTH" => self.linked = true,
-            "QR" => self.linked = false,
-            _ => {}
-        }
-        if self.started.is_none() && status != Status::NOT_INIT {
-            self.started = Some(SystemTime::now());
-        }
-        self.status = status;
+        self.show_at(status, SystemTime::now());
     }
 
     /// Starts anew: INIT, LAUNCH, and then AUTH with a linked phone or QR without.
@@ -167,6 +157,20 @@ impl Channel {
             .take_while(|(at, _)| *at <= now)
             .last()
             .map_or(&self.status, |(_, status)| status)
+    }
+
+    pub(super) fn show_at(&mut self, status: Status, now: SystemTime) {
+        self.course.clear();
+        match status.text() {
+            "NOT_INIT" => self.started = None,
+            "AUTH" => self.linked = true,
+            "QR" => self.linked = false,
+            _ => {}
+        }
+        if self.started.is_none() && status != Status::NOT_INIT {
+            self.started = Some(now);
+        }
+        self.status = status;
     }
 
     pub(super) fn launch_at(&mut self, now: SystemTime) {

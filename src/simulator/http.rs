@@ -75,6 +75,8 @@ async fn read<R: AsyncRead + Unpin>(
         if buffer.len() > MAX_REQUEST {
             return Ok(Some(Err(BadRequest(431, "The head is too large"))));
         }
+        // Room for a whole request at once; by itself the buffer grows in small steps.
+        buffer.reserve(1024);
         if reader.read_buf(buffer).await? == 0 {
             return Ok(None);
         }

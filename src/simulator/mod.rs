@@ -15,15 +15,18 @@
 //! | `world.rs` | all of it behind one lock |
 //! | `ledger.rs` | what was asked and answered: [`Recorded`], [`Tally`] |
 //! | `request.rs`, `http.rs` | bytes to requests, answers to bytes |
+//! | `scenario.rs`, `demo.rs` | a day of channel life in minutes: the script, and its player |
 
 mod answer;
 mod channel;
+mod demo;
 mod fault;
 mod graph_error;
 mod http;
 mod ledger;
 mod meta;
 mod request;
+pub mod scenario;
 mod shape;
 mod token;
 mod whapi;
@@ -40,6 +43,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 pub use answer::{Answer, Class};
 pub use channel::{Channel, Status};
+pub use demo::DemoPlan;
 pub use fault::Fault;
 pub use graph_error::GraphError;
 pub use ledger::{Authorised, Recorded, Tally};
