@@ -1,0 +1,346 @@
+//! A simulated Whapi channel: its status, how it moves by itself, and its `/health` body. Knows nothing of HTTP or faults.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use super::shape::Shape;
+
+/// A status as Whapi writes it: a word and, mostly, a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    text: Cow<'static, str>,
+    code: Option<i64>,
+}
+
+impl Status {
+    /// Never launched, or asleep.
+    pub const NOT_INIT: Status = Status::constant("NOT_INIT", Some(0));
+    /// Booting.
+    pub const INIT: Status = Status::constant("INIT", Some(1));
+    /// Connecting.
+    pub const LAUNCH: Status = Status::constant("LAUNCH", Some(2));
+    /// Logged out: waits for the QR code to be scanned.
+    pub const QR: Status = Status::constant("QR", Some(3));
+    /// Healthy.
+    pub const AUTH: Status = Status::constant("AUTH", Some(4));
+    /// In error.
+    pub const ERROR: Status = Status::constant("ERROR", Some(5));
+    /// Sends, but cannot read chats and messages.
+    pub const SYNC_ERROR: Status = Status::constant("SYNC_ERROR", Some(6));
+    /// Deactivated; its number is not documented, so none is sent.
+    pub const STOP: Status = Status::constant("STOP", None);
+
+    /// The documented statuses.
+    pub const ALL: &[Status] = &[
+        Status::NOT_INIT,
+        Status::INIT,
+        Status::LAUNCH,
+        Status::QR,
+        Status::AUTH,
+        Status::ERROR,
+        Status::SYNC_ERROR,
+        Status::STOP,
+    ];
+
+    pub(super) const fn constant(text: &'static str, code: Option<i64>) -> Status {
+        Status {
+            text: Cow::Borrowed(text),
+            code,
+        }
+    }
+
+    /// Any word, with any number or none.
+    pub fn new(text: impl Into<Cow<'static, str>>, code: Option<i64>) -> Status {
+        Status {
+            text: text.into(),
+            code,
+        }
+    }
+
+    /// The word.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A simulated channel. Its status follows a course: the moves that are due at the moment of a question have happened.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// The name it goes by in records and counts.
+    pub name: String,
+    /// `channel_id`.
+    pub channel_id: String,
+    /// `version`.
+    pub version: String,
+    /// The linked phone's number; present in `/health` while there is a session.
+    pub phone: String,
+    /// Whether a phone is linked: decides whether a launch ends in AUTH or in QR.
+    pub linked: bool,
+    /// Deleted: the API answers as to an unknown bearer token, but the records still name it.
+    pub deleted: bool,
+    /// On trial: `/limits` has numbers, instead of 204.
+    pub trial: bool,
+    /// How long it stays in INIT when it starts.
+    pub init_lasts: Duration,
+    /// How long it stays in LAUNCH when it starts.
+    pub launch_lasts: Duration,
+    /// How `/health` looks.
+    pub shape: Shape,
+    /// `/health` requests without `wakeup=false`; kept by the Whapi routes.
+    pub(super) woken: u64,
+    status: Status,
+    /// The moment of the last launch; none when it never was launched.
+    started: Option<SystemTime>,
+    /// Moves to come, soonest first.
+    course: VecDeque<(SystemTime, Status)>,
+}
+
+impl Channel {
+    /// A healthy channel that was launched a day ago.
+    pub fn new(name: &str) -> Channel {
+        Channel {
+            name: name.to_owned(),
+            channel_id: "MANTIS-M72HC".to_owned(),
+            version: "1.8.7-12-gabc1234".to_owned(),
+            phone: "61371989950".to_owned(),
+            linked: true,
+            deleted: false,
+            trial: false,
+            // Whapi: a reconnect takes 2-3 s, once or several times a day.
+            init_lasts: Duration::from_millis(1000),
+            launch_lasts: Duration::from_millis(1500),
+            shape: Shape::default(),
+            woken: 0,
+            status: Status::AUTH,
+            started: SystemTime::now().checked_sub(Duration::from_secs(86_412)),
+            course: VecDeque::new(),
+        }
+    }
+
+    /// The same, in another status from the beginning.
+    pub fn with_status(mut self, status: Status) -> Channel {
+        self.show(status);
+        self
+    }
+
+    /// The status now.
+    pub fn status(&self) -> Status {
+        self.status_at(SystemTime::now()).clone()
+    }
+
+    /// Moves to a status at once and stays there. NOT_INIT forgets the start; AUTH links a phone and QR unlinks it.
+    pub fn show(&mut self, status: Status) {
+        self.show_at(status, SystemTime::now());
+    }
+
+    /// Starts anew: INIT, LAUNCH, and then AUTH with a linked phone or QR without.
+    pub fn reconnect(&mut self) {
+        self.launch_at(SystemTime::now());
+    }
+
+    /// `start_at` moves, but the status does not: a reconnect too short for anybody to see.
+    pub fn restart_unseen(&mut self) {
+        self.started = Some(SystemTime::now());
+    }
+
+    /// When it was launched; tests set it to compare exact values.
+    pub fn set_started(&mut self, at: SystemTime) {
+        self.started = Some(at);
+    }
+
+    pub(super) fn status_at(&self, now: SystemTime) -> &Status {
+        self.course
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .last()
+            .map_or(&self.status, |(_, status)| status)
+    }
+
+    pub(super) fn show_at(&mut self, status: Status, now: SystemTime) {
+        self.course.clear();
+        match status.text() {
+            "NOT_INIT" => self.started = None,
+            "AUTH" => self.linked = true,
+            "QR" => self.linked = false,
+            _ => {}
+        }
+        if self.started.is_none() && status != Status::NOT_INIT {
+            self.started = Some(now);
+        }
+        self.status = status;
+    }
+
+    pub(super) fn launch_at(&mut self, now: SystemTime) {
+        let launch = now + self.init_lasts;
+        let end = if self.linked {
+            Status::AUTH
+        } else {
+            Status::QR
+        };
+        self.status = Status::INIT;
+        self.started = Some(now);
+        self.course = VecDeque::from([(launch, Status::LAUNCH), (launch + self.launch_lasts, end)]);
+    }
+
+    /// A `/health` request lacked `wakeup=false`. The real API then launches a channel that is asleep; one that is stopped stays
+    /// stopped, since only its owner or a payment starts it again.
+    pub(super) fn wake_at(&mut self, now: SystemTime) {
+        self.woken += 1;
+        if matches!(self.status_at(now).text(), "NOT_INIT" | "ERROR") {
+            self.launch_at(now);
+        }
+    }
+
+    /// Whether session-bound calls work: a channel in SYNC_ERROR still sends.
+    pub(super) fn may_send_at(&self, now: SystemTime) -> bool {
+        matches!(self.status_at(now).text(), "AUTH" | "SYNC_ERROR")
+    }
+
+    /// The body of `GET /health`.
+    pub(super) fn health_at(&self, now: SystemTime) -> Value {
+        let shape = &self.shape;
+        let status = self.status_at(now);
+        let running = !matches!(status.text(), "NOT_INIT" | "STOP");
+        let start_at = self.started.map_or(0, seconds);
+        let uptime = if running {
+            seconds(now).saturating_sub(start_at)
+        } else {
+            0
+        };
+
+        let mut state = Map::new();
+        state.insert("text".to_owned(), json!(status.text()));
+        if let Some(code) = status.code {
+            shape.required(&mut state, "code", shape.number(code));
+        }
+        shape.extra(&mut state);
+
+        let mut body = Map::new();
+        body.insert("status".to_owned(), Value::Object(state));
+        shape.required(&mut body, "start_at", shape.moment(start_at));
+        shape.required(
+            &mut body,
+            "uptime",
+            shape.number(i64::try_from(uptime).unwrap_or(i64::MAX)),
+        );
+        shape.optional(&mut body, "channel_id", json!(self.channel_id));
+        shape.optional(&mut body, "version", json!(self.version));
+        shape.optional(&mut body, "core_version", json!("2.3000.1"));
+        shape.optional(&mut body, "api_version", json!("1.8.7"));
+        shape.optional(&mut body, "device_id", shape.number(12));
+        shape.optional(&mut body, "ip", json!("203.0.113.10"));
+        if self.may_send_at(now) {
+            let user = json!({ "id": self.phone, "name": self.name, "pushname": self.name, "is_business": true, "saved": true });
+            shape.optional(&mut body, "user", user);
+        }
+        shape.extra(&mut body);
+        Value::Object(body)
+    }
+}
+
+/// Whole seconds since 1970.
+pub(super) fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shape::{Fields, Numbers};
+    use super::*;
+
+    fn at(second: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(second)
+    }
+
+    fn health(shape: Shape) -> String {
+        let mut channel = Channel::new("sales");
+        channel.set_started(at(1_795_000_000));
+        channel.shape = shape;
+        channel.health_at(at(1_795_000_078)).to_string()
+    }
+
+    #[test]
+    fn a_launch_passes_init_and_launch_and_ends_in_auth() {
+        let mut channel = Channel::new("sales");
+        channel.launch_at(at(100));
+        let texts: Vec<_> = (100..104)
+            .map(|second| channel.status_at(at(second)).text().to_owned())
+            .collect();
+        assert_eq!(texts, ["INIT", "LAUNCH", "LAUNCH", "AUTH"]);
+        assert_eq!(channel.health_at(at(103))["start_at"], 100);
+        assert_eq!(channel.health_at(at(103))["uptime"], 3);
+    }
+
+    #[test]
+    fn a_launch_without_a_linked_phone_ends_in_qr() {
+        let mut channel = Channel::new("newline").with_status(Status::NOT_INIT);
+        channel.linked = false;
+        channel.wake_at(at(100));
+        assert_eq!(channel.status_at(at(110)), &Status::QR);
+        assert_eq!(channel.woken, 1);
+    }
+
+    #[test]
+    fn waking_a_stopped_channel_does_not_start_it() {
+        let mut channel = Channel::new("trial").with_status(Status::STOP);
+        channel.wake_at(at(100));
+        assert_eq!(channel.status_at(at(110)), &Status::STOP);
+        assert_eq!(channel.woken, 1);
+    }
+
+    #[test]
+    fn a_session_is_told_by_its_user() {
+        let mut channel = Channel::new("sales");
+        assert_eq!(channel.health_at(at(1))["user"]["id"], "61371989950");
+        channel.show(Status::QR);
+        assert!(channel.health_at(at(1)).get("user").is_none());
+    }
+
+    #[test]
+    fn numbers_may_be_integers_floats_strings_or_milliseconds() {
+        let of = |numbers| {
+            health(Shape {
+                numbers,
+                ..Shape::default()
+            })
+        };
+        assert!(of(Numbers::Integers).contains(r#""start_at":1795000000,"status":{"code":4,"#));
+        assert!(of(Numbers::Floats).contains(r#""start_at":1795000000.0,"status":{"code":4.0,"#));
+        assert!(of(Numbers::Strings).contains(r#""start_at":"1795000000","status":{"code":"4","#));
+        assert!(
+            of(Numbers::Milliseconds).contains(r#""start_at":1795000000000,"status":{"code":4,"#)
+        );
+        assert!(of(Numbers::Milliseconds).contains(r#""uptime":78"#));
+    }
+
+    #[test]
+    fn optional_fields_may_be_null_or_missing() {
+        let of = |fields| {
+            health(Shape {
+                fields,
+                ..Shape::default()
+            })
+        };
+        assert!(of(Fields::Null).contains(r#""channel_id":null"#));
+        assert_eq!(
+            of(Fields::Required),
+            r#"{"start_at":1795000000,"status":{"code":4,"text":"AUTH"},"uptime":78}"#
+        );
+        assert_eq!(of(Fields::Bare), r#"{"status":{"text":"AUTH"}}"#);
+    }
+
+    #[test]
+    fn undocumented_fields_come_along_on_request() {
+        assert!(
+            health(Shape {
+                extras: true,
+                ..Shape::default()
+            })
+            .contains("x_added_yesterday")
+        );
+    }
+}
