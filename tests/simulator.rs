@@ -19,11 +19,7 @@ const INSPECT: &str = "/v25.0/debug_token?input_token=EAAsecret";
 
 fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(5))
-        .build()
-        .expect("a client")
+    Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("a client")
 }
 
 /// A simulator with one healthy channel, one healthy token and the token's app.
@@ -42,30 +38,17 @@ async fn try_ask(
     bearer: &str,
     body: Value,
 ) -> reqwest::Result<Response> {
-    let request = client()
-        .request(method, sim.url() + path)
-        .bearer_auth(bearer);
-    if body.is_null() {
-        request.send().await
-    } else {
-        request.body(body.to_string()).send().await
-    }
+    let request = client().request(method, sim.url() + path).bearer_auth(bearer);
+    if body.is_null() { request.send().await } else { request.body(body.to_string()).send().await }
 }
 
 async fn ask(sim: &Simulator, path: &str, bearer: &str) -> (u16, Value) {
-    let response = try_ask(sim, Method::GET, path, bearer, Value::Null)
-        .await
-        .expect("an answer");
+    let response = try_ask(sim, Method::GET, path, bearer, Value::Null).await.expect("an answer");
     read(response).await
 }
 
 async fn post(sim: &Simulator, path: &str, bearer: &str, body: Value) -> (u16, Value) {
-    read(
-        try_ask(sim, Method::POST, path, bearer, body)
-            .await
-            .expect("an answer"),
-    )
-    .await
+    read(try_ask(sim, Method::POST, path, bearer, body).await.expect("an answer")).await
 }
 
 async fn read(response: Response) -> (u16, Value) {
@@ -78,26 +61,15 @@ async fn read(response: Response) -> (u16, Value) {
 async fn health_under(fault: Fault) -> Result<(u16, Vec<u8>), &'static str> {
     let sim = simulator().await;
     sim.set_fault(SALES, Some(fault));
-    let http = Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_millis(400));
+    let http = Client::builder().no_proxy().timeout(Duration::from_millis(400));
     let http = {
         client();
         http.build().expect("a client")
     };
     let word = |error: reqwest::Error| {
-        if error.is_timeout() {
-            "timeout"
-        } else {
-            "broken"
-        }
+        if error.is_timeout() { "timeout" } else { "broken" }
     };
-    let response = http
-        .get(sim.url() + QUIET)
-        .bearer_auth(SALES)
-        .send()
-        .await
-        .map_err(word)?;
+    let response = http.get(sim.url() + QUIET).bearer_auth(SALES).send().await.map_err(word)?;
     let status = response.status().as_u16();
     Ok((status, response.bytes().await.map_err(word)?.to_vec()))
 }
@@ -116,10 +88,7 @@ async fn a_healthy_channel_says_auth() {
 async fn an_unknown_channel_token_is_not_found_and_a_missing_one_is_unauthorized() {
     let sim = simulator().await;
     let (status, body) = ask(&sim, QUIET, "nobody").await;
-    assert_eq!(
-        (status, &body["error"]["message"]),
-        (404, &json!("Channel not found"))
-    );
+    assert_eq!((status, &body["error"]["message"]), (404, &json!("Channel not found")));
     let response = client()
         .get(sim.url() + "/health?wakeup=false&token=salesSecret")
         .send()
@@ -133,10 +102,7 @@ async fn a_deleted_channel_is_not_found_but_keeps_its_name_in_the_records() {
     let sim = simulator().await;
     sim.update_channel(SALES, |channel| channel.deleted = true);
     assert_eq!(ask(&sim, QUIET, SALES).await.0, 404);
-    assert_eq!(
-        sim.counts()[&("sales".into(), Class::ChannelNotFound)].delivered,
-        1
-    );
+    assert_eq!(sim.counts()[&("sales".into(), Class::ChannelNotFound)].delivered, 1);
 }
 
 #[tokio::test]
@@ -144,20 +110,11 @@ async fn a_health_request_without_wakeup_false_launches_the_channel_and_is_recor
     let sim = simulator().await;
     sim.set_channel(SALES, Channel::new("sales").with_status(Status::NOT_INIT));
     for _ in 0..2 {
-        assert_eq!(
-            ask(&sim, QUIET, SALES).await.1["status"]["text"],
-            "NOT_INIT"
-        );
+        assert_eq!(ask(&sim, QUIET, SALES).await.1["status"]["text"], "NOT_INIT");
     }
     assert_eq!(sim.woken(SALES), 0);
-    assert_eq!(
-        ask(&sim, "/health", SALES).await.1["status"]["text"],
-        "INIT"
-    );
-    assert_eq!(
-        ask(&sim, "/health?wakeup=true", SALES).await.1["status"]["text"],
-        "INIT"
-    );
+    assert_eq!(ask(&sim, "/health", SALES).await.1["status"]["text"], "INIT");
+    assert_eq!(ask(&sim, "/health?wakeup=true", SALES).await.1["status"]["text"], "INIT");
     assert_eq!(sim.woken(SALES), 2);
     let wakes: Vec<bool> = sim.requests().iter().map(|request| request.wakes).collect();
     assert_eq!(wakes, [false, false, true, true]);
@@ -174,10 +131,8 @@ async fn a_reconnect_passes_init_and_launch_with_a_new_start() {
     });
     let mut seen = Vec::new();
     while seen.last() != Some(&"AUTH".to_owned()) {
-        let text = ask(&sim, QUIET, SALES).await.1["status"]["text"]
-            .as_str()
-            .expect("a word")
-            .to_owned();
+        let text =
+            ask(&sim, QUIET, SALES).await.1["status"]["text"].as_str().expect("a word").to_owned();
         if seen.last() != Some(&text) {
             seen.push(text);
         }
@@ -189,18 +144,13 @@ async fn a_reconnect_passes_init_and_launch_with_a_new_start() {
 #[tokio::test]
 async fn any_word_can_be_a_status() {
     let sim = simulator().await;
-    sim.update_channel(SALES, |channel| {
-        channel.show(Status::new("HIBERNATING", Some(42)))
-    });
+    sim.update_channel(SALES, |channel| channel.show(Status::new("HIBERNATING", Some(42))));
     assert_eq!(
         ask(&sim, QUIET, SALES).await.1["status"],
         json!({ "code": 42, "text": "HIBERNATING" })
     );
     sim.update_channel(SALES, |channel| channel.show(Status::STOP));
-    assert_eq!(
-        ask(&sim, QUIET, SALES).await.1["status"],
-        json!({ "text": "STOP" })
-    );
+    assert_eq!(ask(&sim, QUIET, SALES).await.1["status"], json!({ "text": "STOP" }));
     assert_eq!(sim.status(SALES), Some(Status::STOP));
 }
 
@@ -223,10 +173,7 @@ async fn sending_works_only_with_a_session() {
 #[tokio::test]
 async fn settings_and_limits_are_served() {
     let sim = simulator().await;
-    assert_eq!(
-        ask(&sim, "/settings", SALES).await.1["webhooks"][0]["mode"],
-        "body"
-    );
+    assert_eq!(ask(&sim, "/settings", SALES).await.1["webhooks"][0]["mode"], "body");
     assert_eq!(ask(&sim, "/limits", SALES).await, (204, Value::Null));
     sim.update_channel(SALES, |channel| channel.trial = true);
     assert_eq!(ask(&sim, "/limits", SALES).await.1["requests"], 1000);
@@ -241,22 +188,14 @@ async fn unknown_paths_and_wrong_methods_fail_as_the_vendor_fails() {
     let (status, body) = ask(&sim, "/v25.0/nowhere", TOKEN).await;
     assert_eq!((status, &body["error"]["code"]), (400, &json!(2500)));
     let (status, body) = ask(&sim, "/v99.0/me", TOKEN).await;
-    assert_eq!(
-        (status, &body["error"]["message"]),
-        (400, &json!("Unknown path components: /me"))
-    );
-    assert_eq!(
-        post(&sim, "/v25.0/debug_token", TOKEN, json!({})).await.1["error"]["code"],
-        100
-    );
+    assert_eq!((status, &body["error"]["message"]), (400, &json!("Unknown path components: /me")));
+    assert_eq!(post(&sim, "/v25.0/debug_token", TOKEN, json!({})).await.1["error"]["code"], 100);
 }
 
 #[tokio::test]
 async fn a_head_request_gets_the_head_alone() {
     let sim = simulator().await;
-    let response = try_ask(&sim, Method::HEAD, QUIET, SALES, Value::Null)
-        .await
-        .expect("an answer");
+    let response = try_ask(&sim, Method::HEAD, QUIET, SALES, Value::Null).await.expect("an answer");
     assert_eq!(response.status(), 200);
     assert_ne!(response.headers()["content-length"], "0");
     assert_eq!(response.bytes().await.expect("a body").len(), 0);
@@ -274,15 +213,9 @@ async fn an_app_inspects_a_live_token() {
     );
     assert_eq!(
         data["scopes"],
-        json!([
-            "whatsapp_business_management",
-            "whatsapp_business_messaging"
-        ])
+        json!(["whatsapp_business_management", "whatsapp_business_messaging"])
     );
-    assert_eq!(
-        data["granular_scopes"][1]["target_ids"],
-        json!(["102290129340398"])
-    );
+    assert_eq!(data["granular_scopes"][1]["target_ids"], json!(["102290129340398"]));
     let recorded = sim.requests().pop().expect("a request");
     assert_eq!(
         (&*recorded.target, &*recorded.by, recorded.authorised),
@@ -293,10 +226,7 @@ async fn an_app_inspects_a_live_token() {
 #[tokio::test]
 async fn the_app_may_also_come_in_the_query() {
     let sim = simulator().await;
-    let url = format!(
-        "{}{INSPECT}&access_token=634974688087057%7CappSecret",
-        sim.url()
-    );
+    let url = format!("{}{INSPECT}&access_token=634974688087057%7CappSecret", sim.url());
     let response = client().get(url).send().await.expect("an answer");
     assert_eq!(response.headers()["facebook-api-version"], "v25.0");
     assert_eq!(read(response).await.1["data"]["is_valid"], true);
@@ -306,26 +236,17 @@ async fn the_app_may_also_come_in_the_query() {
 #[tokio::test]
 async fn an_app_inspects_dead_tokens_with_http_200() {
     let sim = simulator().await;
-    sim.set_token(
-        TOKEN,
-        MetaToken::expired_since("marketing", Duration::from_secs(60)),
-    );
+    sim.set_token(TOKEN, MetaToken::expired_since("marketing", Duration::from_secs(60)));
     let (status, body) = ask(&sim, INSPECT, APP).await;
     assert_eq!((status, &body["data"]["is_valid"]), (200, &json!(false)));
     assert_eq!(body["data"]["error"]["subcode"], 463);
     for subcode in [458, 459, 460, 464, 467, 492] {
         sim.set_token(
             TOKEN,
-            MetaToken {
-                state: TokenState::Revoked(subcode),
-                ..MetaToken::new("marketing")
-            },
+            MetaToken { state: TokenState::Revoked(subcode), ..MetaToken::new("marketing") },
         );
         let error = &ask(&sim, INSPECT, APP).await.1["data"]["error"];
-        assert_eq!(
-            (&error["code"], &error["subcode"]),
-            (&json!(190), &json!(subcode))
-        );
+        assert_eq!((&error["code"], &error["subcode"]), (&json!(190), &json!(subcode)));
     }
     sim.remove(TOKEN);
     let (status, body) = ask(&sim, INSPECT, APP).await;
@@ -353,17 +274,9 @@ async fn a_token_inspects_itself_while_it_lives() {
 #[tokio::test]
 async fn a_bad_app_credential_is_an_error_of_the_caller() {
     let sim = simulator().await;
-    for (credential, code) in [
-        ("634974688087057|wrong", 190),
-        ("1|x", 101),
-        ("garbage", 190),
-    ] {
+    for (credential, code) in [("634974688087057|wrong", 190), ("1|x", 101), ("garbage", 190)] {
         let (status, body) = ask(&sim, INSPECT, credential).await;
-        assert_eq!(
-            (status, &body["error"]["code"]),
-            (400, &json!(code)),
-            "{credential}"
-        );
+        assert_eq!((status, &body["error"]["code"]), (400, &json!(code)), "{credential}");
     }
 }
 
@@ -383,50 +296,22 @@ async fn a_token_of_another_app_is_not_shown() {
 async fn the_cloud_api_sends_with_a_live_token_that_has_the_scope() {
     let sim = simulator().await;
     let message = json!({ "messaging_product": "whatsapp", "to": "+15550783881", "type": "text", "text": { "body": "hi" } });
-    let (status, body) = post(
-        &sim,
-        "/v25.0/106540352242922/messages",
-        TOKEN,
-        message.clone(),
-    )
-    .await;
-    assert_eq!(
-        (status, &body["contacts"][0]["wa_id"]),
-        (200, &json!("15550783881"))
-    );
-    sim.set_token(
-        TOKEN,
-        MetaToken::new("marketing").without_scope("whatsapp_business_messaging"),
-    );
-    let (status, body) = post(
-        &sim,
-        "/v25.0/106540352242922/messages",
-        TOKEN,
-        message.clone(),
-    )
-    .await;
+    let (status, body) =
+        post(&sim, "/v25.0/106540352242922/messages", TOKEN, message.clone()).await;
+    assert_eq!((status, &body["contacts"][0]["wa_id"]), (200, &json!("15550783881")));
+    sim.set_token(TOKEN, MetaToken::new("marketing").without_scope("whatsapp_business_messaging"));
+    let (status, body) =
+        post(&sim, "/v25.0/106540352242922/messages", TOKEN, message.clone()).await;
     assert_eq!((status, &body["error"]["code"]), (403, &json!(10)));
     sim.update_token(TOKEN, |token| token.state = TokenState::Revoked(460));
-    assert_eq!(
-        post(&sim, "/v25.0/106540352242922/messages", TOKEN, message)
-            .await
-            .0,
-        401
-    );
+    assert_eq!(post(&sim, "/v25.0/106540352242922/messages", TOKEN, message).await.0, 401);
 }
 
 #[tokio::test]
 async fn me_needs_a_token() {
     let sim = simulator().await;
-    assert_eq!(
-        ask(&sim, "/v25.0/me", TOKEN).await.1["id"],
-        "104169029247128"
-    );
-    let response = client()
-        .get(sim.url() + "/v25.0/me")
-        .send()
-        .await
-        .expect("an answer");
+    assert_eq!(ask(&sim, "/v25.0/me", TOKEN).await.1["id"], "104169029247128");
+    let response = client().get(sim.url() + "/v25.0/me").send().await.expect("an answer");
     assert_eq!(read(response).await.1["error"]["code"], 2500);
 }
 
@@ -434,17 +319,9 @@ async fn me_needs_a_token() {
 async fn faults_with_a_status_come_with_that_status() {
     let teapot = Answer::new(418, "text/plain", "short and stout").header("X-Tea", "yes");
     for (fault, status, text) in [
-        (
-            Fault::session_unauthorized(),
-            401,
-            "need channel authorization for send message",
-        ),
+        (Fault::session_unauthorized(), 401, "need channel authorization for send message"),
         (Fault::unauthorized(), 401, "Unauthorized"),
-        (
-            Fault::payment_required(),
-            402,
-            "Trial version limit exceeded",
-        ),
+        (Fault::payment_required(), 402, "Trial version limit exceeded"),
         (Fault::forbidden(), 403, "permissions"),
         (Fault::channel_not_found(), 404, "Channel not found"),
         (Fault::rate_limited(), 429, "Too many requests"),
@@ -459,22 +336,10 @@ async fn faults_with_a_status_come_with_that_status() {
         (Fault::wrong_shape(), 200, r#"[{"data""#),
         (Fault::truncated(), 200, r#"{"api_version""#),
         (Fault::chunked(), 200, r#""text":"AUTH""#),
-        (
-            Fault::drip(Duration::from_micros(1)),
-            200,
-            r#""text":"AUTH""#,
-        ),
-        (
-            Fault::slow(Duration::from_millis(50)),
-            200,
-            r#""text":"AUTH""#,
-        ),
+        (Fault::drip(Duration::from_micros(1)), 200, r#""text":"AUTH""#),
+        (Fault::slow(Duration::from_millis(50)), 200, r#""text":"AUTH""#),
         (Fault::graph(10, 0), 403, "(#10)"),
-        (
-            Fault::graph_error(&GraphError::new(4, 0).status(400)),
-            400,
-            "(#4)",
-        ),
+        (Fault::graph_error(&GraphError::new(4, 0).status(400)), 400, "(#4)"),
     ] {
         let word = format!("{fault:?}");
         let (got, body) = health_under(fault).await.expect(&word);
@@ -515,9 +380,7 @@ async fn faults_of_the_connection_break_it() {
 
 #[tokio::test]
 async fn an_oversized_answer_is_good_json_of_that_size() {
-    let (_, body) = health_under(Fault::oversized(2 << 20))
-        .await
-        .expect("an answer");
+    let (_, body) = health_under(Fault::oversized(2 << 20)).await.expect("an answer");
     assert_eq!(body.len(), 2 << 20);
     let body: Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(body["status"]["text"], "AUTH");
@@ -530,9 +393,8 @@ async fn a_rate_limit_may_say_for_how_long() {
     sim.fault_once(SALES, Fault::rate_limited_for(Duration::from_secs(7)));
     sim.fault_once(SALES, Fault::rate_limited_until(date));
     for value in ["7", &httpdate::fmt_http_date(date)] {
-        let response = try_ask(&sim, Method::GET, QUIET, SALES, Value::Null)
-            .await
-            .expect("an answer");
+        let response =
+            try_ask(&sim, Method::GET, QUIET, SALES, Value::Null).await.expect("an answer");
         assert_eq!(response.headers()["retry-after"], value);
     }
     assert_eq!(ask(&sim, QUIET, SALES).await.0, 200);
@@ -564,10 +426,8 @@ async fn answers_are_counted_by_target_and_class() {
     ask(&sim, QUIET, SALES).await;
     ask(&sim, QUIET, "nobody").await;
     sim.fault_once(SALES, Fault::hang());
-    let impatient = client()
-        .get(sim.url() + QUIET)
-        .bearer_auth(SALES)
-        .timeout(Duration::from_millis(100));
+    let impatient =
+        client().get(sim.url() + QUIET).bearer_auth(SALES).timeout(Duration::from_millis(100));
     impatient.send().await.expect_err("no answer");
     sim.fault_once(TOKEN, Fault::graph(190, 467));
     ask(&sim, INSPECT, TOKEN).await;
@@ -582,27 +442,13 @@ async fn answers_are_counted_by_target_and_class() {
             counts[index].1.abandoned,
         )
     };
-    assert_eq!(
-        row(0),
-        (
-            "marketing",
-            Class::Graph {
-                code: 190,
-                subcode: 467
-            },
-            1,
-            0
-        )
-    );
+    assert_eq!(row(0), ("marketing", Class::Graph { code: 190, subcode: 467 }, 1, 0));
     assert_eq!(row(1), ("sales", Class::Ok, 2, 0));
     assert_eq!(row(2), ("sales", Class::Hung, 0, 1));
     assert_eq!(row(3), (Recorded::UNKNOWN, Class::ChannelNotFound, 1, 0));
     assert_eq!((sim.asked(Some("sales")), sim.asked(None)), (3, 5));
     sim.forget_requests();
-    assert_eq!(
-        (sim.requests().len(), sim.counts().len(), sim.asked(None)),
-        (0, 0, 0)
-    );
+    assert_eq!((sim.requests().len(), sim.counts().len(), sim.asked(None)), (0, 0, 0));
 }
 
 #[tokio::test]
@@ -610,24 +456,11 @@ async fn concurrency_is_measured_overall_and_per_target() {
     let sim = simulator().await;
     sim.set_channel("support", Channel::new("support"));
     sim.set_fault_for_all(Some(Fault::slow(Duration::from_millis(200))));
-    tokio::join!(
-        ask(&sim, QUIET, SALES),
-        ask(&sim, QUIET, "support"),
-        ask(&sim, INSPECT, TOKEN)
-    );
-    assert_eq!(
-        (sim.max_in_flight(), sim.max_in_flight_per_target()),
-        (3, 1)
-    );
+    tokio::join!(ask(&sim, QUIET, SALES), ask(&sim, QUIET, "support"), ask(&sim, INSPECT, TOKEN));
+    assert_eq!((sim.max_in_flight(), sim.max_in_flight_per_target()), (3, 1));
     tokio::join!(ask(&sim, QUIET, SALES), ask(&sim, QUIET, SALES));
     assert_eq!(sim.max_in_flight_per_target(), 2);
-    assert_eq!(
-        sim.requests()
-            .iter()
-            .map(|request| request.in_flight_of_target)
-            .max(),
-        Some(2)
-    );
+    assert_eq!(sim.requests().iter().map(|request| request.in_flight_of_target).max(), Some(2));
 }
 
 #[tokio::test]
@@ -646,9 +479,7 @@ async fn a_connection_is_kept_and_pipelined_requests_are_answered_in_order() {
     }
     assert_eq!(sim.connections(), 1);
 
-    let mut stream = tokio::net::TcpStream::connect(sim.address())
-        .await
-        .expect("a connection");
+    let mut stream = tokio::net::TcpStream::connect(sim.address()).await.expect("a connection");
     let get = |path: &str, end: &str| {
         format!("GET {path} HTTP/1.1\r\nAuthorization: Bearer {SALES}\r\n{end}\r\n")
     };
@@ -656,10 +487,7 @@ async fn a_connection_is_kept_and_pipelined_requests_are_answered_in_order() {
     stream.write_all(both.as_bytes()).await.expect("sent");
     let mut answers = String::new();
     stream.read_to_string(&mut answers).await.expect("answers");
-    assert!(
-        answers.find("HTTP/1.1 200 OK") < answers.find("HTTP/1.1 404 Not Found"),
-        "{answers}"
-    );
+    assert!(answers.find("HTTP/1.1 200 OK") < answers.find("HTTP/1.1 404 Not Found"), "{answers}");
 }
 
 #[tokio::test]
@@ -669,10 +497,7 @@ async fn a_stopped_simulator_refuses_connections() {
     sim.stop();
     let started = Instant::now();
     while tokio::net::TcpStream::connect(sim.address()).await.is_ok() {
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "still listening"
-        );
+        assert!(started.elapsed() < Duration::from_secs(5), "still listening");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -702,32 +527,19 @@ async fn a_connection_over_tls_is_served_like_any_other() {
         .with_no_client_auth()
         .with_single_cert(vec![key.cert.der().clone()], private)
         .expect("a configuration");
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a free port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
     let server = sim.clone();
     tokio::spawn(async move {
         let (io, _) = listener.accept().await.expect("a connection");
-        server
-            .serve_connection(acceptor.accept(io).await.expect("a handshake"))
-            .await;
+        server.serve_connection(acceptor.accept(io).await.expect("a handshake")).await;
     });
     client();
     let root = reqwest::Certificate::from_der(key.cert.der()).expect("a certificate");
-    let http = Client::builder()
-        .no_proxy()
-        .tls_certs_only([root])
-        .build()
-        .expect("a client");
+    let http = Client::builder().no_proxy().tls_certs_only([root]).build().expect("a client");
     let url = format!("https://localhost:{port}{QUIET}");
-    let response = http
-        .get(url)
-        .bearer_auth(SALES)
-        .send()
-        .await
-        .expect("an answer");
+    let response = http.get(url).bearer_auth(SALES).send().await.expect("an answer");
     assert_eq!(read(response).await.1["status"]["text"], "AUTH");
 }
 
@@ -748,32 +560,16 @@ async fn the_demo_played_fast_shows_every_status_and_every_refusal_over_http() {
                 .await
                 .expect("an answer");
             let (status, body) = read(response).await;
-            seen.insert(format!(
-                "{status} {}",
-                body["status"]["text"].as_str().unwrap_or("-")
-            ));
+            seen.insert(format!("{status} {}", body["status"]["text"].as_str().unwrap_or("-")));
         }
         for token in plan.tokens {
-            let credential = token.app.map_or(token.secret.to_owned(), |app| {
-                format!("{}|{}", app.id, app.secret)
-            });
-            let url = format!(
-                "{}/v25.0/debug_token?input_token={}",
-                sim.url(),
-                token.secret
-            );
-            let (status, body) = read(
-                http.get(url)
-                    .bearer_auth(credential)
-                    .send()
-                    .await
-                    .expect("an answer"),
-            )
-            .await;
-            seen.insert(format!(
-                "{status} {} {}",
-                token.name, body["data"]["is_valid"]
-            ));
+            let credential = token
+                .app
+                .map_or(token.secret.to_owned(), |app| format!("{}|{}", app.id, app.secret));
+            let url = format!("{}/v25.0/debug_token?input_token={}", sim.url(), token.secret);
+            let (status, body) =
+                read(http.get(url).bearer_auth(credential).send().await.expect("an answer")).await;
+            seen.insert(format!("{status} {} {}", token.name, body["data"]["is_valid"]));
         }
     }
     let expected = [
@@ -802,9 +598,5 @@ async fn the_demo_played_fast_shows_every_status_and_every_refusal_over_http() {
         "200 agent true",
     ];
     assert_eq!(seen, expected.map(str::to_owned).into());
-    assert!(
-        plan.channels
-            .iter()
-            .all(|channel| sim.woken(channel.secret) == 0)
-    );
+    assert!(plan.channels.iter().all(|channel| sim.woken(channel.secret) == 0));
 }

@@ -75,12 +75,7 @@ impl Answer {
     /// Any status with any body.
     pub fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Answer {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Answer {
-            status,
-            headers,
-            body: body.into(),
-            class: Class::of_status(status),
-        }
+        Answer { status, headers, body: body.into(), class: Class::of_status(status) }
     }
 
     /// A JSON body.
@@ -98,12 +93,7 @@ impl Answer {
 
     /// No body at all, as 204 has none.
     pub fn no_content() -> Answer {
-        Answer {
-            status: 204,
-            headers: Vec::new(),
-            body: Bytes::new(),
-            class: Class::Ok,
-        }
+        Answer { status: 204, headers: Vec::new(), body: Bytes::new(), class: Class::Ok }
     }
 
     /// One more header.

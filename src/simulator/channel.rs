@@ -46,18 +46,12 @@ impl Status {
     ];
 
     pub(super) const fn constant(text: &'static str, code: Option<i64>) -> Status {
-        Status {
-            text: Cow::Borrowed(text),
-            code,
-        }
+        Status { text: Cow::Borrowed(text), code }
     }
 
     /// Any word, with any number or none.
     pub fn new(text: impl Into<Cow<'static, str>>, code: Option<i64>) -> Status {
-        Status {
-            text: text.into(),
-            code,
-        }
+        Status { text: text.into(), code }
     }
 
     /// The word.
@@ -175,11 +169,7 @@ impl Channel {
 
     pub(super) fn launch_at(&mut self, now: SystemTime) {
         let launch = now + self.init_lasts;
-        let end = if self.linked {
-            Status::AUTH
-        } else {
-            Status::QR
-        };
+        let end = if self.linked { Status::AUTH } else { Status::QR };
         self.status = Status::INIT;
         self.started = Some(now);
         self.course = VecDeque::from([(launch, Status::LAUNCH), (launch + self.launch_lasts, end)]);
@@ -205,11 +195,7 @@ impl Channel {
         let status = self.status_at(now);
         let running = !matches!(status.text(), "NOT_INIT" | "STOP");
         let start_at = self.started.map_or(0, seconds);
-        let uptime = if running {
-            seconds(now).saturating_sub(start_at)
-        } else {
-            0
-        };
+        let uptime = if running { seconds(now).saturating_sub(start_at) } else { 0 };
 
         let mut state = Map::new();
         state.insert("text".to_owned(), json!(status.text()));
@@ -243,8 +229,7 @@ impl Channel {
 
 /// Whole seconds since 1970.
 pub(super) fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -267,9 +252,8 @@ mod tests {
     fn a_launch_passes_init_and_launch_and_ends_in_auth() {
         let mut channel = Channel::new("sales");
         channel.launch_at(at(100));
-        let texts: Vec<_> = (100..104)
-            .map(|second| channel.status_at(at(second)).text().to_owned())
-            .collect();
+        let texts: Vec<_> =
+            (100..104).map(|second| channel.status_at(at(second)).text().to_owned()).collect();
         assert_eq!(texts, ["INIT", "LAUNCH", "LAUNCH", "AUTH"]);
         assert_eq!(channel.health_at(at(103))["start_at"], 100);
         assert_eq!(channel.health_at(at(103))["uptime"], 3);
@@ -302,12 +286,7 @@ mod tests {
 
     #[test]
     fn numbers_may_be_integers_floats_strings_or_milliseconds() {
-        let of = |numbers| {
-            health(Shape {
-                numbers,
-                ..Shape::default()
-            })
-        };
+        let of = |numbers| health(Shape { numbers, ..Shape::default() });
         assert!(of(Numbers::Integers).contains(r#""start_at":1795000000,"status":{"code":4,"#));
         assert!(of(Numbers::Floats).contains(r#""start_at":1795000000.0,"status":{"code":4.0,"#));
         assert!(of(Numbers::Strings).contains(r#""start_at":"1795000000","status":{"code":"4","#));
@@ -319,12 +298,7 @@ mod tests {
 
     #[test]
     fn optional_fields_may_be_null_or_missing() {
-        let of = |fields| {
-            health(Shape {
-                fields,
-                ..Shape::default()
-            })
-        };
+        let of = |fields| health(Shape { fields, ..Shape::default() });
         assert!(of(Fields::Null).contains(r#""channel_id":null"#));
         assert_eq!(
             of(Fields::Required),
@@ -335,12 +309,6 @@ mod tests {
 
     #[test]
     fn undocumented_fields_come_along_on_request() {
-        assert!(
-            health(Shape {
-                extras: true,
-                ..Shape::default()
-            })
-            .contains("x_added_yesterday")
-        );
+        assert!(health(Shape { extras: true, ..Shape::default() }).contains("x_added_yesterday"));
     }
 }

@@ -44,11 +44,7 @@ impl DemoPlan {
         let sim = sim.clone();
         let playing =
             tokio::spawn(async move { run(&sim, speed, Instant::now()).await }).abort_handle();
-        DemoPlan {
-            channels: CHANNELS,
-            tokens: TOKENS,
-            playing,
-        }
+        DemoPlan { channels: CHANNELS, tokens: TOKENS, playing }
     }
 }
 
@@ -63,14 +59,9 @@ async fn run(sim: &Simulator, speed: f64, start: Instant) {
 }
 
 fn perform(sim: &Simulator, cue: &Cue) {
-    let channel = CHANNELS
-        .iter()
-        .find(|channel| channel.name == cue.target)
-        .map(|channel| channel.secret);
-    let token = TOKENS
-        .iter()
-        .find(|token| token.name == cue.target)
-        .map(|token| token.secret);
+    let channel =
+        CHANNELS.iter().find(|channel| channel.name == cue.target).map(|channel| channel.secret);
+    let token = TOKENS.iter().find(|token| token.name == cue.target).map(|token| token.secret);
     let Some(secret) = channel.or(token) else {
         return;
     };
@@ -81,9 +72,7 @@ fn perform(sim: &Simulator, cue: &Cue) {
             sim.update_token(secret, |token| token.state = TokenState::Revoked(*subcode));
         }
         act => {
-            sim.update_channel(secret, |channel| {
-                move_channel(channel, act, SystemTime::now())
-            });
+            sim.update_channel(secret, |channel| move_channel(channel, act, SystemTime::now()));
         }
     }
 }
@@ -125,11 +114,7 @@ fn first_token(demo: &DemoToken, speed: f64, now: SystemTime) -> MetaToken {
         Some(Expiry::During(second)) => seconds(now + scaled(f64::from(second), speed)),
     };
     // Meta: such a token lives for 60 days.
-    let issued = if token.expires_at == 0 {
-        start
-    } else {
-        token.expires_at
-    };
+    let issued = if token.expires_at == 0 { start } else { token.expires_at };
     token.issued_at = Some(issued.saturating_sub(60 * 86_400));
     if let Some(left) = demo.data_access_left {
         token.kind = "USER".to_owned();
@@ -179,16 +164,10 @@ mod tests {
     #[test]
     fn one_cycle_shows_every_status_and_a_move_to_each_of_them() {
         let played = played();
-        let moves: BTreeSet<&str> = played
-            .values()
-            .flat_map(|statuses| &statuses[1..])
-            .map(String::as_str)
-            .collect();
-        let all: BTreeSet<&str> = Status::ALL
-            .iter()
-            .map(Status::text)
-            .chain([UNHEARD_OF])
-            .collect();
+        let moves: BTreeSet<&str> =
+            played.values().flat_map(|statuses| &statuses[1..]).map(String::as_str).collect();
+        let all: BTreeSet<&str> =
+            Status::ALL.iter().map(Status::text).chain([UNHEARD_OF]).collect();
         assert_eq!(moves, all);
     }
 
@@ -202,20 +181,11 @@ mod tests {
             ("newline", "NOT_INIT INIT LAUNCH QR AUTH NOT_INIT"),
             ("broken", "ERROR INIT LAUNCH ERROR"),
             ("mystery", "AUTH HIBERNATING AUTH"),
-            (
-                "sales",
-                "AUTH INIT LAUNCH AUTH INIT LAUNCH AUTH INIT LAUNCH AUTH",
-            ),
+            ("sales", "AUTH INIT LAUNCH AUTH INIT LAUNCH AUTH INIT LAUNCH AUTH"),
         ] {
             assert_eq!(played[name].join(" "), story, "{name}");
         }
-        assert_eq!(
-            played["flappy"]
-                .iter()
-                .filter(|status| *status == "INIT")
-                .count(),
-            9
-        );
+        assert_eq!(played["flappy"].iter().filter(|status| *status == "INIT").count(), 9);
     }
 
     #[test]
@@ -233,16 +203,9 @@ mod tests {
             .map(|channel| channel.name)
             .chain(TOKENS.iter().map(|token| token.name))
             .collect();
-        assert_eq!(
-            names.len(),
-            CHANNELS.len() + TOKENS.len(),
-            "names are unique"
-        );
+        assert_eq!(names.len(), CHANNELS.len() + TOKENS.len(), "names are unique");
         for cue in TIMELINE {
-            assert!(
-                names.contains(cue.target) && u64::from(cue.at) < CYCLE.as_secs(),
-                "{cue:?}"
-            );
+            assert!(names.contains(cue.target) && u64::from(cue.at) < CYCLE.as_secs(), "{cue:?}");
         }
     }
 

@@ -68,21 +68,13 @@ pub(super) enum What {
 impl Plan {
     /// Nothing wrong.
     pub(super) fn usual(answer: Answer) -> Plan {
-        Plan {
-            after: Duration::ZERO,
-            class: answer.class,
-            what: What::Send(answer, Travel::Whole),
-        }
+        Plan { after: Duration::ZERO, class: answer.class, what: What::Send(answer, Travel::Whole) }
     }
 }
 
 impl Fault {
     fn of(reply: Reply, travel: Travel) -> Fault {
-        Fault {
-            after: Duration::ZERO,
-            reply,
-            travel,
-        }
+        Fault { after: Duration::ZERO, reply, travel }
     }
 
     /// Any answer instead of the usual one.
@@ -260,25 +252,13 @@ impl Fault {
             Reply::AsUsual => usual,
             Reply::Instead(answer) => answer,
             Reply::Raw(bytes) => {
-                return Plan {
-                    after: self.after,
-                    what: What::Raw(bytes),
-                    class: Class::Broken,
-                };
+                return Plan { after: self.after, what: What::Raw(bytes), class: Class::Broken };
             }
             Reply::Close => {
-                return Plan {
-                    after: self.after,
-                    what: What::Close,
-                    class: Class::Broken,
-                };
+                return Plan { after: self.after, what: What::Close, class: Class::Broken };
             }
             Reply::Hang => {
-                return Plan {
-                    after: self.after,
-                    what: What::Hang,
-                    class: Class::Hung,
-                };
+                return Plan { after: self.after, what: What::Hang, class: Class::Hung };
             }
         };
         let class = match self.travel {
@@ -287,10 +267,6 @@ impl Fault {
             Travel::Half => Class::Nonsense,
             Travel::Padded(_) | Travel::Endless => Class::Oversized,
         };
-        Plan {
-            after: self.after,
-            class,
-            what: What::Send(answer, self.travel),
-        }
+        Plan { after: self.after, class, what: What::Send(answer, self.travel) }
     }
 }

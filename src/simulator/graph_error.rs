@@ -43,15 +43,9 @@ impl GraphError {
             0 => (401, "Unable to authenticate the app user"),
             1 => (400, "An unknown error occurred"),
             2 => (503, "Service temporarily unavailable"),
-            3 => (
-                500,
-                "(#3) Application does not have the capability to make this API call.",
-            ),
+            3 => (500, "(#3) Application does not have the capability to make this API call."),
             4 => (429, "(#4) Application request limit reached"),
-            10 => (
-                403,
-                "(#10) Application does not have permission for this action",
-            ),
+            10 => (403, "(#10) Application does not have permission for this action"),
             17 => (400, "(#17) User request limit reached"),
             32 => (400, "(#32) Page request limit reached"),
             33 => (400, "(#33) Parameter value is not valid"),
@@ -68,10 +62,7 @@ impl GraphError {
             ),
             341 => (400, "(#341) Application limit reached"),
             368 => (403, "(#368) Temporarily blocked for policies violations"),
-            613 => (
-                400,
-                "(#613) Calls to this api have exceeded the rate limit.",
-            ),
+            613 => (400, "(#613) Calls to this api have exceeded the rate limit."),
             2500 => (
                 400,
                 "An active access token must be used to query information about the current user.",
@@ -92,23 +83,14 @@ impl GraphError {
             131005 => (403, "(#131005) Access denied"),
             131031 => (403, "(#131031) Business Account locked"),
             131048 => (400, "(#131048) Spam rate limit hit"),
-            131056 => (
-                400,
-                "(#131056) (Business Account, Consumer Account) pair rate limit hit",
-            ),
+            131056 => (400, "(#131056) (Business Account, Consumer Account) pair rate limit hit"),
             133010 => (400, "(#133010) Phone number Not Registered"),
-            133016 => (
-                400,
-                "(#133016) Account register/deregister rate limit exceeded",
-            ),
+            133016 => (400, "(#133016) Account register/deregister rate limit exceeded"),
             _ => (400, "An unknown error has occurred."),
         };
         // Cloud API errors say more in `error_data`; plain Graph ones do not.
-        let details = if code >= 130_000 {
-            Details::Object(message.to_owned())
-        } else {
-            Details::None
-        };
+        let details =
+            if code >= 130_000 { Details::Object(message.to_owned()) } else { Details::None };
         GraphError {
             code,
             subcode,
@@ -186,10 +168,7 @@ impl GraphError {
 
     /// The answer with this error at its top level.
     pub fn answer(&self) -> Answer {
-        let class = Class::Graph {
-            code: self.code,
-            subcode: self.subcode,
-        };
+        let class = Class::Graph { code: self.code, subcode: self.subcode };
         let answer = Answer::json(self.status, &json!({ "error": self.body() })).classed(class);
         match self.code {
             4 | 17 | 32 => answer.header("X-App-Usage", r#"{"call_count":100,"total_time":25,"total_cputime":25}"#),
@@ -219,11 +198,7 @@ impl GraphError {
 
     fn body(&self) -> Value {
         let number = |value: i64| {
-            if self.looks == Looks::Strings {
-                json!(value.to_string())
-            } else {
-                json!(value)
-            }
+            if self.looks == Looks::Strings { json!(value.to_string()) } else { json!(value) }
         };
         let mut body = Map::from_iter([
             ("message".to_owned(), json!(self.message)),
@@ -298,11 +273,7 @@ mod tests {
             (100, 400),
             (7777, 400),
         ] {
-            assert_eq!(
-                GraphError::new(code, 0).answer().status,
-                status,
-                "code {code}"
-            );
+            assert_eq!(GraphError::new(code, 0).answer().status, status, "code {code}");
         }
     }
 

@@ -40,9 +40,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(world: &Arc<World>,
                     status,
                     &json!({ "error": { "code": status, "message": message } }),
                 );
-                let _ = writer
-                    .write_all(&whole(&answer, answer.body.len(), false))
-                    .await;
+                let _ = writer.write_all(&whole(&answer, answer.body.len(), false)).await;
                 let _ = writer.shutdown().await;
                 return;
             }
@@ -132,9 +130,7 @@ async fn carry_out<W: AsyncWrite + Unpin>(
     };
     if request.method == "HEAD" {
         ticket.delivered();
-        writer
-            .write_all(head(&answer, Some(answer.body.len())).as_bytes())
-            .await?;
+        writer.write_all(head(&answer, Some(answer.body.len())).as_bytes()).await?;
         writer.flush().await?;
         return Ok(Next::Read);
     }
@@ -143,19 +139,12 @@ async fn carry_out<W: AsyncWrite + Unpin>(
     match travel {
         Travel::Whole => {
             ticket.delivered();
-            writer
-                .write_all(&whole(&answer, size, request.keep_alive))
-                .await?;
+            writer.write_all(&whole(&answer, size, request.keep_alive)).await?;
         }
         Travel::Half => {
             ticket.delivered();
-            let answer = Answer {
-                body: answer.body.slice(..size / 2),
-                ..answer
-            };
-            writer
-                .write_all(&whole(&answer, size / 2, request.keep_alive))
-                .await?;
+            let answer = Answer { body: answer.body.slice(..size / 2), ..answer };
+            writer.write_all(&whole(&answer, size / 2, request.keep_alive)).await?;
         }
         Travel::Chunked => {
             writer.write_all(head(&answer, None).as_bytes()).await?;
@@ -167,9 +156,7 @@ async fn carry_out<W: AsyncWrite + Unpin>(
             writer.write_all(b"0\r\n\r\n").await?;
         }
         Travel::Drip(pause) => {
-            writer
-                .write_all(head(&answer, Some(size)).as_bytes())
-                .await?;
+            writer.write_all(head(&answer, Some(size)).as_bytes()).await?;
             for (index, byte) in answer.body.iter().enumerate() {
                 writer.flush().await?;
                 tokio::time::sleep(pause).await;
@@ -187,17 +174,13 @@ async fn carry_out<W: AsyncWrite + Unpin>(
         }
         Travel::CutBody => {
             ticket.delivered();
-            writer
-                .write_all(head(&answer, Some(size)).as_bytes())
-                .await?;
+            writer.write_all(head(&answer, Some(size)).as_bytes()).await?;
             writer.write_all(half).await?;
             return Ok(Next::Close);
         }
         Travel::Padded(bytes) => {
             let total = bytes.max(size);
-            writer
-                .write_all(&whole(&answer, total, request.keep_alive))
-                .await?;
+            writer.write_all(&whole(&answer, total, request.keep_alive)).await?;
             let mut left = total - size;
             while left > BLANKS.len() {
                 writer.write_all(&BLANKS).await?;

@@ -73,10 +73,7 @@ impl Ledger {
     /// A request arrived; fills in what it says about concurrency.
     pub(super) fn arrived(&mut self, mut request: Recorded) {
         *self.asked.entry(Arc::clone(&request.target)).or_default() += 1;
-        let of_target = self
-            .in_flight
-            .entry(Arc::clone(&request.target))
-            .or_default();
+        let of_target = self.in_flight.entry(Arc::clone(&request.target)).or_default();
         *of_target += 1;
         self.in_flight_total += 1;
         request.in_flight = self.in_flight_total;
@@ -84,9 +81,8 @@ impl Ledger {
         self.max_in_flight = self.max_in_flight.max(request.in_flight);
         // Nobody's requests are not one target's.
         if &*request.target != Recorded::UNKNOWN {
-            self.max_in_flight_per_target = self
-                .max_in_flight_per_target
-                .max(request.in_flight_of_target);
+            self.max_in_flight_per_target =
+                self.max_in_flight_per_target.max(request.in_flight_of_target);
         }
         if self.requests.len() == Recorded::KEPT {
             self.requests.pop_front();
@@ -103,12 +99,7 @@ impl Ledger {
                 self.in_flight.remove(target);
             }
         }
-        let tally = self
-            .counts
-            .entry(Arc::clone(target))
-            .or_default()
-            .entry(class)
-            .or_default();
+        let tally = self.counts.entry(Arc::clone(target)).or_default().entry(class).or_default();
         if delivered {
             tally.delivered += 1;
         } else {
@@ -181,15 +172,9 @@ mod tests {
         ledger.arrived(request("support"));
         ledger.over(&"sales".into(), Class::Ok, true);
         ledger.arrived(request("sales"));
-        assert_eq!(
-            (ledger.max_in_flight(), ledger.max_in_flight_per_target()),
-            (2, 1)
-        );
+        assert_eq!((ledger.max_in_flight(), ledger.max_in_flight_per_target()), (2, 1));
         ledger.arrived(request("sales"));
-        assert_eq!(
-            (ledger.max_in_flight(), ledger.max_in_flight_per_target()),
-            (3, 2)
-        );
+        assert_eq!((ledger.max_in_flight(), ledger.max_in_flight_per_target()), (3, 2));
     }
 
     #[test]

@@ -44,17 +44,9 @@ pub(super) fn route<'a>(state: &State, request: &'a Request, now: SystemTime) ->
         ("GET", _) => (credential, unknown_path(path)),
         _ => (credential, unsupported(method)),
     };
-    let answer = answer.header(
-        "facebook-api-version",
-        format!("v{}.0", version.min(NEWEST_VERSION)),
-    );
-    Routed {
-        answer,
-        target,
-        credential,
-        authorised,
-        wakes: false,
-    }
+    let answer =
+        answer.header("facebook-api-version", format!("v{}.0", version.min(NEWEST_VERSION)));
+    Routed { answer, target, credential, authorised, wakes: false }
 }
 
 fn inspect(
@@ -78,21 +70,14 @@ fn inspect(
     };
     let Some(token) = state.tokens.get(input) else {
         let garbage = super::token::TokenState::Garbage;
-        let unknown = MetaToken {
-            state: garbage,
-            ..MetaToken::new("")
-        };
+        let unknown = MetaToken { state: garbage, ..MetaToken::new("") };
         return Answer::json(200, &unknown.inspection_at(now)).classed(Class::DeadToken);
     };
     if token.app_id != viewing_app && token.state != super::token::TokenState::Garbage {
         let text = "(#100) The App_id in the input_token did not match the Viewing App";
         return GraphError::new(100, 0).message(text).answer();
     }
-    let class = if token.death_at(now).is_some() {
-        Class::DeadToken
-    } else {
-        Class::Ok
-    };
+    let class = if token.death_at(now).is_some() { Class::DeadToken } else { Class::Ok };
     Answer::json(200, &token.inspection_at(now)).classed(class)
 }
 
@@ -120,19 +105,13 @@ fn live_token<'a>(
     now: SystemTime,
 ) -> Result<&'a MetaToken, GraphError> {
     let credential = credential.ok_or_else(|| GraphError::new(2500, 0))?;
-    let token = state
-        .tokens
-        .get(credential)
-        .ok_or_else(GraphError::cannot_parse_token)?;
+    let token = state.tokens.get(credential).ok_or_else(GraphError::cannot_parse_token)?;
     token.death_at(now).map_or(Ok(token), Err)
 }
 
 fn me(state: &State, credential: Option<&str>, now: SystemTime) -> Answer {
     match live_token(state, credential, now) {
-        Ok(token) => Answer::json(
-            200,
-            &json!({ "id": token.user_id, "name": token.application }),
-        ),
+        Ok(token) => Answer::json(200, &json!({ "id": token.user_id, "name": token.application })),
         Err(error) => error.answer(),
     }
 }
@@ -148,9 +127,7 @@ fn send(state: &State, credential: Option<&str>, body: &[u8], now: SystemTime) -
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let (Some("whatsapp"), Some(to)) = (body["messaging_product"].as_str(), body["to"].as_str())
     else {
-        return GraphError::new(100, 0)
-            .details("messaging_product and to are required")
-            .answer();
+        return GraphError::new(100, 0).details("messaging_product and to are required").answer();
     };
     let contact = json!({ "input": to, "wa_id": to.trim_start_matches('+') });
     let message = json!({ "id": "wamid.HBgLU0lNVUxBVEVEAA==" });
@@ -161,17 +138,12 @@ fn send(state: &State, credential: Option<&str>, body: &[u8], now: SystemTime) -
 }
 
 fn unknown_path(path: &str) -> Answer {
-    GraphError::new(2500, 0)
-        .message(format!("Unknown path components: {path}"))
-        .answer()
+    GraphError::new(2500, 0).message(format!("Unknown path components: {path}")).answer()
 }
 
 fn unsupported(method: &str) -> Answer {
     GraphError::new(100, 33)
-        .message(format!(
-            "Unsupported {} request.",
-            method.to_ascii_lowercase()
-        ))
+        .message(format!("Unsupported {} request.", method.to_ascii_lowercase()))
         .answer()
 }
 
@@ -195,10 +167,7 @@ mod tests {
 
     #[test]
     fn a_path_with_a_version_is_metas() {
-        assert_eq!(
-            split_version("/v25.0/debug_token"),
-            Some((25, "/debug_token"))
-        );
+        assert_eq!(split_version("/v25.0/debug_token"), Some((25, "/debug_token")));
         assert_eq!(split_version("/v25.0"), Some((25, "")));
         for path in ["/health", "/vx.0/me", "/v25/me", "/version.0/me", "/"] {
             assert_eq!(split_version(path), None, "{path}");

@@ -81,10 +81,7 @@ impl Simulator {
         let address = listener.local_addr()?;
         let world = Arc::new(World::default());
         let accepting = tokio::spawn(accept(listener, Arc::clone(&world))).abort_handle();
-        Ok(Simulator {
-            world,
-            server: Arc::new(Server { address, accepting }),
-        })
+        Ok(Simulator { world, server: Arc::new(Server { address, accepting }) })
     }
 
     /// Serves one connection that somebody else has accepted, for example a TLS stream. Returns when it is closed.
@@ -109,20 +106,12 @@ impl Simulator {
 
     /// A Whapi channel with this bearer token; replaces the one it had.
     pub fn set_channel(&self, secret: &str, channel: Channel) {
-        self.world
-            .lock()
-            .channels
-            .insert(secret.to_owned(), channel);
+        self.world.lock().channels.insert(secret.to_owned(), channel);
     }
 
     /// Changes a channel in place; does nothing (and says so with `false`) when there is none with this bearer token.
     pub fn update_channel(&self, secret: &str, change: impl FnOnce(&mut Channel)) -> bool {
-        self.world
-            .lock()
-            .channels
-            .get_mut(secret)
-            .map(change)
-            .is_some()
+        self.world.lock().channels.get_mut(secret).map(change).is_some()
     }
 
     /// The status a channel has now.
@@ -137,12 +126,7 @@ impl Simulator {
 
     /// Changes a token in place; does nothing (and says so with `false`) when there is none with this secret.
     pub fn update_token(&self, secret: &str, change: impl FnOnce(&mut MetaToken)) -> bool {
-        self.world
-            .lock()
-            .tokens
-            .get_mut(secret)
-            .map(change)
-            .is_some()
+        self.world.lock().tokens.get_mut(secret).map(change).is_some()
     }
 
     /// Forgets the channel or token with this secret, and its faults: it is then as unknown as one never set.
@@ -157,10 +141,7 @@ impl Simulator {
     pub fn set_app(&self, app_id: &str, app_secret: &str, name: &str) {
         self.world.lock().apps.insert(
             app_id.to_owned(),
-            world::App {
-                secret: app_secret.to_owned(),
-                name: name.into(),
-            },
+            world::App { secret: app_secret.to_owned(), name: name.into() },
         );
     }
 
@@ -217,11 +198,7 @@ impl Simulator {
 
     /// How many `/health` requests for this channel lacked `wakeup=false`, each of which launches the real channel.
     pub fn woken(&self, secret: &str) -> u64 {
-        self.world
-            .lock()
-            .channels
-            .get(secret)
-            .map_or(0, |channel| channel.woken)
+        self.world.lock().channels.get(secret).map_or(0, |channel| channel.woken)
     }
 
     /// Begins recording anew: requests, counts and maxima; what is in flight stays counted.

@@ -22,10 +22,7 @@ pub(super) struct BadRequest(pub(super) u16, pub(super) &'static str);
 impl Request {
     /// The first value of a query parameter.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -46,11 +43,7 @@ pub(super) fn read_head(head: &[u8]) -> Result<(Request, usize), BadRequest> {
     let mut request = Request {
         method: method.to_owned(),
         path: path.to_owned(),
-        query: query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(decode_pair)
-            .collect(),
+        query: query.split('&').filter(|pair| !pair.is_empty()).map(decode_pair).collect(),
         keep_alive: version == "HTTP/1.1",
         ..Request::default()
     };
@@ -62,15 +55,11 @@ pub(super) fn read_head(head: &[u8]) -> Result<(Request, usize), BadRequest> {
         let value = value.trim();
         match name.to_ascii_lowercase().as_str() {
             "content-length" => {
-                length = value
-                    .parse()
-                    .map_err(|_| BadRequest(400, "Content-Length is not a number"))?
+                length =
+                    value.parse().map_err(|_| BadRequest(400, "Content-Length is not a number"))?
             }
             "transfer-encoding" => {
-                return Err(BadRequest(
-                    411,
-                    "Only bodies with a Content-Length are read",
-                ));
+                return Err(BadRequest(411, "Only bodies with a Content-Length are read"));
             }
             "connection" if value.eq_ignore_ascii_case("close") => request.keep_alive = false,
             "connection" if value.eq_ignore_ascii_case("keep-alive") => request.keep_alive = true,
@@ -121,9 +110,7 @@ fn decode(text: &str) -> String {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -154,12 +141,7 @@ mod tests {
 
     #[test]
     fn the_connection_header_decides_about_keep_alive() {
-        assert!(
-            !read("GET / HTTP/1.1\r\nConnection: close\r\n")
-                .expect("a request")
-                .0
-                .keep_alive
-        );
+        assert!(!read("GET / HTTP/1.1\r\nConnection: close\r\n").expect("a request").0.keep_alive);
         assert!(!read("GET / HTTP/1.0\r\n").expect("a request").0.keep_alive);
     }
 

@@ -279,11 +279,7 @@ pub const TIMELINE: &[Cue] = &[
     cue(60, "support", Act::Refuse(Fault::session_unauthorized)),
     cue(60, "trial", Act::Refuse(Fault::payment_required)),
     cue(70, "flappy", Act::Launch),
-    cue(
-        70,
-        "mystery",
-        Act::Show(Status::constant(UNHEARD_OF, Some(42))),
-    ),
+    cue(70, "mystery", Act::Show(Status::constant(UNHEARD_OF, Some(42)))),
     cue(75, "support", Act::Recover),
     cue(80, "newline", Act::Show(Status::AUTH)),
     cue(85, "sales", Act::Launch),

@@ -58,10 +58,7 @@ impl MetaToken {
 
     /// A never-expiring system-user token with both WhatsApp scopes.
     pub fn new(name: &str) -> MetaToken {
-        let scopes = [
-            "whatsapp_business_management",
-            "whatsapp_business_messaging",
-        ];
+        let scopes = ["whatsapp_business_management", "whatsapp_business_messaging"];
         MetaToken {
             name: name.to_owned(),
             app_id: MetaToken::APP_ID.to_owned(),
@@ -84,10 +81,7 @@ impl MetaToken {
 
     /// A token that expires after this time from now.
     pub fn expiring_in(name: &str, left: Duration) -> MetaToken {
-        MetaToken {
-            expires_at: seconds(SystemTime::now() + left),
-            ..MetaToken::new(name)
-        }
+        MetaToken { expires_at: seconds(SystemTime::now() + left), ..MetaToken::new(name) }
     }
 
     /// A token that expired this time ago.
@@ -156,11 +150,7 @@ impl MetaToken {
         shape.required(
             &mut data,
             "scopes",
-            if death.is_some() {
-                json!([])
-            } else {
-                json!(self.scopes)
-            },
+            if death.is_some() { json!([]) } else { json!(self.scopes) },
         );
         if death.is_none() {
             shape.optional(
@@ -211,10 +201,7 @@ mod tests {
 
     #[test]
     fn a_token_dies_at_its_expiry() {
-        let token = MetaToken {
-            expires_at: 1000,
-            ..MetaToken::new("short")
-        };
+        let token = MetaToken { expires_at: 1000, ..MetaToken::new("short") };
         assert_eq!(token.inspection_at(at(999))["data"]["is_valid"], true);
         let dead = token.inspection_at(at(1000));
         assert_eq!(dead["data"]["is_valid"], false);
@@ -225,10 +212,7 @@ mod tests {
 
     #[test]
     fn of_garbage_nothing_is_known() {
-        let token = MetaToken {
-            state: TokenState::Garbage,
-            ..MetaToken::new("garbage")
-        };
+        let token = MetaToken { state: TokenState::Garbage, ..MetaToken::new("garbage") };
         let data = &token.inspection_at(at(1))["data"];
         assert_eq!(data["is_valid"], false);
         assert!(data.get("app_id").is_none() && data.get("expires_at").is_none());
@@ -236,10 +220,7 @@ mod tests {
 
     #[test]
     fn a_moment_in_milliseconds_leaves_never_alone() {
-        let mut token = MetaToken {
-            expires_at: 1_800_000_000,
-            ..MetaToken::new("ms")
-        };
+        let mut token = MetaToken { expires_at: 1_800_000_000, ..MetaToken::new("ms") };
         token.shape.numbers = Numbers::Milliseconds;
         let data = &token.inspection_at(at(1))["data"];
         assert_eq!(data["expires_at"], 1_800_000_000_000_u64);
@@ -250,9 +231,6 @@ mod tests {
     fn a_bare_answer_says_only_whether_it_is_valid() {
         let mut token = MetaToken::new("bare");
         token.shape.fields = Fields::Bare;
-        assert_eq!(
-            token.inspection_at(at(1)).to_string(),
-            r#"{"data":{"is_valid":true}}"#
-        );
+        assert_eq!(token.inspection_at(at(1)).to_string(), r#"{"data":{"is_valid":true}}"#);
     }
 }

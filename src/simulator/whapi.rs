@@ -17,27 +17,13 @@ pub(super) fn route<'a>(state: &mut State, request: &'a Request, now: SystemTime
     let wakes = request.path == "/health" && request.parameter("wakeup") != Some("false");
     let answer = match secret {
         None => error(401, "Unauthorized: no channel token"),
-        Some(secret) => match state
-            .channels
-            .get_mut(secret)
-            .filter(|channel| !channel.deleted)
-        {
+        Some(secret) => match state.channels.get_mut(secret).filter(|channel| !channel.deleted) {
             None => channel_not_found(),
             Some(channel) => answer(channel, request, wakes, now),
         },
     };
-    let authorised = if secret.is_some() {
-        Authorised::Header
-    } else {
-        Authorised::No
-    };
-    Routed {
-        answer,
-        target: secret,
-        credential: secret,
-        authorised,
-        wakes,
-    }
+    let authorised = if secret.is_some() { Authorised::Header } else { Authorised::No };
+    Routed { answer, target: secret, credential: secret, authorised, wakes }
 }
 
 fn answer(channel: &mut Channel, request: &Request, wakes: bool, now: SystemTime) -> Answer {
@@ -94,10 +80,7 @@ fn settings() -> Value {
 
 /// Whapi's error body.
 pub(super) fn error(status: u16, message: &str) -> Answer {
-    Answer::json(
-        status,
-        &json!({ "error": { "code": status, "message": message } }),
-    )
+    Answer::json(status, &json!({ "error": { "code": status, "message": message } }))
 }
 
 /// The answer to session-bound calls without a session; the live body is in lower case.

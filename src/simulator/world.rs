@@ -87,15 +87,7 @@ impl World {
             in_flight: 0,
             in_flight_of_target: 0,
         });
-        (
-            Ticket {
-                world: Arc::clone(world),
-                target,
-                class: plan.class,
-                open: true,
-            },
-            plan,
-        )
+        (Ticket { world: Arc::clone(world), target, class: plan.class, open: true }, plan)
     }
 }
 
@@ -108,10 +100,8 @@ impl State {
     fn next_fault(&mut self, routed: &Routed<'_>) -> Option<Fault> {
         let secrets = [routed.target, routed.credential];
         for secret in secrets.into_iter().flatten() {
-            if let Some(fault) = self
-                .faults
-                .get_mut(secret)
-                .and_then(|faults| faults.queued.pop_front())
+            if let Some(fault) =
+                self.faults.get_mut(secret).and_then(|faults| faults.queued.pop_front())
             {
                 return Some(fault);
             }
@@ -119,29 +109,15 @@ impl State {
         if let Some(fault) = self.everybody.queued.pop_front() {
             return Some(fault);
         }
-        let standing = |secret| {
-            self.faults
-                .get(secret)
-                .and_then(|faults: &Faults| faults.standing.clone())
-        };
-        secrets
-            .into_iter()
-            .flatten()
-            .find_map(standing)
-            .or_else(|| self.everybody.standing.clone())
+        let standing =
+            |secret| self.faults.get(secret).and_then(|faults: &Faults| faults.standing.clone());
+        secrets.into_iter().flatten().find_map(standing).or_else(|| self.everybody.standing.clone())
     }
 
     fn name_of(&self, secret: Option<&str>) -> Arc<str> {
         let name = secret.and_then(|secret| {
-            let channel = self
-                .channels
-                .get(secret)
-                .map(|channel| channel.name.as_str().into());
-            let token = || {
-                self.tokens
-                    .get(secret)
-                    .map(|token| token.name.as_str().into())
-            };
+            let channel = self.channels.get(secret).map(|channel| channel.name.as_str().into());
+            let token = || self.tokens.get(secret).map(|token| token.name.as_str().into());
             let app = || self.app_of(secret).map(|(_, app)| Arc::clone(&app.name));
             channel.or_else(token).or_else(app)
         });
@@ -151,10 +127,7 @@ impl State {
     /// The app with this credential `app_id|app_secret`, with its id.
     pub(super) fn app_of<'a>(&self, credential: &'a str) -> Option<(&'a str, &App)> {
         let (id, secret) = credential.split_once('|')?;
-        self.apps
-            .get(id)
-            .filter(|app| app.secret == secret)
-            .map(|app| (id, app))
+        self.apps.get(id).filter(|app| app.secret == secret).map(|app| (id, app))
     }
 }
 
@@ -174,10 +147,7 @@ impl Ticket {
 
     fn close(&mut self, delivered: bool) {
         if std::mem::take(&mut self.open) {
-            self.world
-                .lock()
-                .ledger
-                .over(&self.target, self.class, delivered);
+            self.world.lock().ledger.over(&self.target, self.class, delivered);
         }
     }
 }

@@ -1,0 +1,502 @@
+//! The catalog: every metric once, with its labels and their values. The single source of names.
+//!
+//! Not here: how rows are written. Documentation, dashboards and rules are held against this list.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    Expiry, FailureReason, Moment, Provider, Source, Status, Timestamp, TokenErrorReason,
+    UnauthorizedReason,
+};
+use crate::fleet::{Channel, Token};
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that goes up and down.
+    Gauge,
+    /// A value that only grows.
+    Counter,
+    /// Counts of observations in buckets.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of a `# TYPE` line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Where a label's values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// One of these words.
+    Closed(&'static [&'static str]),
+    /// The operator's settings.
+    Operator,
+    /// What the upstream reports, escaped and cut to 128 characters; only on `…_info` metrics.
+    Upstream,
+    /// The build.
+    Build,
+}
+
+/// A label.
+#[derive(Debug, Clone, Copy)]
+pub struct Label {
+    /// Its name.
+    pub name: &'static str,
+    /// What it can be.
+    pub values: Values,
+}
+
+/// A metric: its declaration is its documentation.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// The name, with `_total` where it is a counter.
+    pub name: &'static str,
+    /// The kind.
+    pub kind: Kind,
+    /// The labels, beside those of the target it belongs to.
+    pub labels: &'static [Label],
+    /// The text of the `# HELP` line.
+    pub help: &'static str,
+    /// More, for the reference.
+    pub notes: &'static str,
+    /// A query worth knowing.
+    pub query: &'static str,
+}
+
+/// A sample's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// A whole number.
+    Int(i64),
+    /// Milliseconds, shown as seconds.
+    Millis(i64),
+    /// `+Inf`.
+    Infinity,
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Int(i64::from(flag))
+    }
+}
+
+impl From<u32> for Value {
+    fn from(count: u32) -> Self {
+        Self::Int(i64::from(count))
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(at: Timestamp) -> Self {
+        Self::Millis(at.millis())
+    }
+}
+
+impl From<Expiry> for Value {
+    fn from(expiry: Expiry) -> Self {
+        match expiry {
+            Expiry::Never => Self::Infinity,
+            Expiry::At(at) => at.into(),
+        }
+    }
+}
+
+/// How a target's rows of a metric come about.
+pub enum Rows<S> {
+    /// One row, or none while it is not known.
+    One(fn(&S, Moment) -> Option<Value>),
+    /// A row for each combination of the closed labels, always.
+    Each(fn(&S, Moment, usize) -> Value),
+    /// A row for each required scope, always.
+    Scopes(fn(&S, usize) -> Option<(&str, Value)>),
+    /// One row of value 1 whose labels are what the upstream reports, or none while it is not known.
+    Info(fn(&S) -> Option<[&str; 3]>),
+}
+
+/// A metric of each target of a kind.
+pub struct Family<S: 'static> {
+    /// The declaration.
+    pub metric: Metric,
+    /// The rows.
+    pub rows: Rows<S>,
+}
+
+/// A kind of target, as labels tell it.
+pub trait Labelled {
+    /// The label that holds the target's name.
+    const LABEL: &'static str;
+    /// The label `provider`.
+    fn provider(&self) -> Provider;
+    /// The target's name, which needs no escaping.
+    fn name(&self) -> &str;
+}
+
+impl Labelled for Channel {
+    const LABEL: &'static str = "channel";
+    fn provider(&self) -> Provider {
+        self.target.options.provider
+    }
+    fn name(&self) -> &str {
+        self.target.name.as_str()
+    }
+}
+
+impl Labelled for Token {
+    const LABEL: &'static str = "token";
+    fn provider(&self) -> Provider {
+        self.target.options.provider
+    }
+    fn name(&self) -> &str {
+        self.target.name.as_str()
+    }
+}
+
+impl<S: Labelled> Labelled for Arc<S> {
+    const LABEL: &'static str = S::LABEL;
+    fn provider(&self) -> Provider {
+        S::provider(self)
+    }
+    fn name(&self) -> &str {
+        S::name(self)
+    }
+}
+
+const fn closed(name: &'static str, words: &'static [&'static str]) -> Label {
+    Label { name, values: Values::Closed(words) }
+}
+
+const fn upstream(name: &'static str) -> Label {
+    Label { name, values: Values::Upstream }
+}
+
+const fn build(name: &'static str) -> Label {
+    Label { name, values: Values::Build }
+}
+
+const PROVIDER: Label = closed("provider", Provider::WORDS);
+const STATUS: Label = closed("status", Status::WORDS);
+const TO: Label = closed("to", Status::REPORTED_WORDS);
+const SOURCE: Label = closed("source", Source::WORDS);
+const FAILURE: Label = closed("reason", FailureReason::WORDS);
+
+/// The labels of a channel's and a token's series beside the metric's own.
+pub const CHANNEL_LABELS: &[Label] =
+    &[PROVIDER, Label { name: Channel::LABEL, values: Values::Operator }];
+/// The labels of a token's series beside the metric's own.
+pub const TOKEN_LABELS: &[Label] =
+    &[PROVIDER, Label { name: Token::LABEL, values: Values::Operator }];
+
+macro_rules! metric {
+    ($kind:ident $name:literal [$($label:expr),*] $help:literal, $notes:literal, $query:literal) => {
+        Metric { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help, notes: $notes, query: $query }
+    };
+}
+
+/// The metrics of each channel.
+pub const CHANNEL: &[Family<Channel>] = &[
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_status" [STATUS]
+            "Status of the channel: 1 for the current status, 0 for every other. AUTH is the only healthy one; UNKNOWN is never seen, stale, or a new word of the provider's.",
+            "Exactly one row of a channel is 1. The last known status stays while polls fail, until `STALE_AFTER`; then it is `UNKNOWN`. After a session 401 it is `UNKNOWN` at once, and `whatsapp_channel_authorized` is 0.",
+            "whatsapp_channel_status{status!=\"AUTH\"} == 1"),
+        rows: Rows::Each(|c, now, row| (c.state.status(now, c.limits()).index() == row).into()),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_status_code" []
+            "Status of the channel as a number: 0 NOT_INIT, 1 INIT, 2 LAUNCH, 3 QR, 4 AUTH, 5 ERROR, 6 SYNC_ERROR, 7 STOP, -1 UNKNOWN.",
+            "0 to 6 are Whapi's own numbers; 7 and -1 are ours. For a state timeline with value mappings; alerts read better with `whatsapp_channel_status`.",
+            "whatsapp_channel_status_code != 4"),
+        rows: Rows::One(|c, now| Some(Value::Int(c.state.status(now, c.limits()).code()))),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_authorized" []
+            "Whether messages can be sent: 1 while the channel is AUTH, 0 in any other state we know of; absent while we do not know.",
+            "0 also after a poll was answered 401 \"need channel authorization\". Absent before the first answer, once the last answer is stale, and when the provider says a word we do not know.",
+            "max_over_time(whatsapp_channel_authorized[3m]) == 0"),
+        rows: Rows::One(|c, now| c.state.authorized(now, c.limits()).map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_status_since_timestamp_seconds" []
+            "When the current status began, in seconds since the epoch. After a start of the exporter: when it was first seen.",
+            "What was before the exporter's first answer is not known, so the first status begins with that answer. Before it: when the channel was configured.",
+            "time() - whatsapp_channel_status_since_timestamp_seconds"),
+        rows: Rows::One(|c, now| Some(c.state.since(now, c.limits()).into())),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_channel_status_transitions_total" [TO]
+            "Times the channel was seen to move to this status from another. The first status after a start is no transition, and a failed poll never is.",
+            "Counts edges between two answers. A reconnect shorter than the poll interval is not seen here; see `whatsapp_channel_restarts_total`. Coming back to the same status after a gap in the answers is no edge.",
+            "increase(whatsapp_channel_status_transitions_total{to=\"QR\"}[1d])"),
+        rows: Rows::Each(|c, _, row| c.state.transitions(Status::ALL[row]).into()),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_channel_restarts_total" []
+            "Times the channel's start_at moved between two answers, which shows a reconnect too short to be seen as a status.",
+            "One or a few a day are normal (Whapi's help page on channel status); one every few minutes is an unstable session or proxy.",
+            "increase(whatsapp_channel_restarts_total[1h]) > 3"),
+        rows: Rows::One(|c, _| Some(c.state.restarts().into())),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_uptime_seconds" []
+            "How long the channel's instance has been up, as last reported by the provider; absent until reported.",
+            "Not counted on between polls: its age is that of the last answer.",
+            "whatsapp_channel_uptime_seconds < 300"),
+        rows: Rows::One(|c, _| c.state.uptime_millis().map(Value::Millis)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_start_timestamp_seconds" []
+            "When the channel's instance started (start_at), in seconds since the epoch, as last reported; absent until reported.",
+            "",
+            "time() - whatsapp_channel_start_timestamp_seconds"),
+        rows: Rows::One(|c, _| c.state.started().map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_info" [upstream("channel_id"), upstream("version")]
+            "Always 1; the provider's id of the channel and the version of its gate. Absent until reported.",
+            "",
+            "whatsapp_channel_authorized == 0 and on (provider, channel) whatsapp_channel_info{channel_id=\"MANTIS-M72HC\"}"),
+        rows: Rows::Info(|c| {
+            let (id, version) = (c.state.channel_id(), c.state.version());
+            (id.is_some() || version.is_some())
+                .then(|| [id.unwrap_or(""), version.unwrap_or(""), ""])
+        }),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_channel_unauthorized_errors_total" [SOURCE, closed("reason", UnauthorizedReason::WORDS)]
+            "HTTP 401 answers for the channel: session means the WhatsApp session is gone (need channel authorization), credential means the token was refused.",
+            "`source` tells who met the answer: `poll` is the exporter itself.",
+            "increase(whatsapp_channel_unauthorized_errors_total{reason=\"session\"}[10m]) > 0"),
+        // One source so far, so a row is a reason.
+        rows: Rows::Each(|c, _, row| {
+            c.state.unauthorized_errors(UnauthorizedReason::ALL[row]).into()
+        }),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_channel_polls_total" []
+            "Polls of the channel that ended, well or not.",
+            "",
+            "rate(whatsapp_channel_polls_total[5m])"),
+        rows: Rows::One(|c, _| Some(count(c.state.polls().polls()))),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_channel_poll_failures_total" [FAILURE]
+            "Polls of the channel that brought no status, by reason.",
+            "A failed poll says that we could not ask, not that the channel is bad; only `session_unauthorized` says both.",
+            "sum by (channel, reason) (increase(whatsapp_channel_poll_failures_total[15m])) > 0"),
+        rows: Rows::Each(|c, _, row| c.state.polls().failures(FailureReason::ALL[row]).into()),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_poll_success" []
+            "Whether the last poll of the channel brought a status: 1 or 0; 0 before the first.",
+            "",
+            "max_over_time(whatsapp_channel_poll_success[5m]) == 0"),
+        rows: Rows::One(|c, _| Some(c.state.polls().last_succeeded().unwrap_or(false).into())),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_poll_last_success_timestamp_seconds" []
+            "When a poll of the channel last brought a status, in seconds since the epoch; absent until one did.",
+            "The age of everything that is shown of the channel.",
+            "time() - whatsapp_channel_poll_last_success_timestamp_seconds"),
+        rows: Rows::One(|c, _| c.state.polls().last_success().map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_poll_interval_seconds" []
+            "Time between two polls of the channel, as configured.",
+            "",
+            "(time() - whatsapp_channel_poll_last_success_timestamp_seconds) / whatsapp_channel_poll_interval_seconds > 5"),
+        rows: Rows::One(|c, _| Some(Value::Millis(c.limits().interval_millis()))),
+    },
+];
+
+/// The metrics of each token.
+pub const TOKEN: &[Family<Token>] = &[
+    Family {
+        metric: metric!(Gauge "whatsapp_token_valid" []
+            "Whether the token works: 1 or 0; absent until known and once the last answer is stale.",
+            "0 when Meta says so, and as soon as the known expiry has passed.",
+            "whatsapp_token_valid == 0"),
+        rows: Rows::One(|t, now| t.state.valid(now, t.limits()).map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_expiry_timestamp_seconds" []
+            "When the token expires, in seconds since the epoch; +Inf when it never does; absent until known.",
+            "Stays after the token has expired and while polls fail, so that an alert on it does not resolve by itself. Forgotten when the token's file holds another token.",
+            "whatsapp_token_expiry_timestamp_seconds - time() < 7 * 86400"),
+        rows: Rows::One(|t, _| t.state.expiry().map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_expires_in_seconds" []
+            "Time until the token expires, computed at the scrape; negative once it has; +Inf when it never does; absent until known.",
+            "For people. Alerts compute it from `whatsapp_token_expiry_timestamp_seconds`, which does not change while scrapes are lost.",
+            "whatsapp_token_expires_in_seconds / 86400"),
+        rows: Rows::One(|t, now| {
+            t.state
+                .expiry()
+                .map(|expiry| expiry.millis_left(now.unix).map_or(Value::Infinity, Value::Millis))
+        }),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_data_access_expiry_timestamp_seconds" []
+            "When the token's access to user data ends (Meta's second clock), in seconds since the epoch; +Inf for never; absent until known.",
+            "A token may still be valid when this has passed; reading user data then fails.",
+            "whatsapp_token_data_access_expiry_timestamp_seconds - time() < 7 * 86400"),
+        rows: Rows::One(|t, _| t.state.data_access_expiry().map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_issued_timestamp_seconds" []
+            "When the token was issued, in seconds since the epoch; absent until known.",
+            "",
+            "time() - whatsapp_token_issued_timestamp_seconds"),
+        rows: Rows::One(|t, _| t.state.issued().map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_scope_granted" [Label { name: "scope", values: Values::Operator }]
+            "Whether the token is valid and was granted this required scope: 1 or 0; 0 until known.",
+            "One row for each scope in `META_REQUIRED_SCOPES` or `required_scopes`. A dead token grants nothing, so look at it together with `whatsapp_token_valid`.",
+            "whatsapp_token_scope_granted == 0 and on (provider, token) whatsapp_token_valid == 1"),
+        rows: Rows::Scopes(|t, at| {
+            let scope = t.target.options.required_scopes.get(at)?;
+            Some((scope, t.state.granted(at).into()))
+        }),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_info" [upstream("app_id"), upstream("type"), upstream("application")]
+            "Always 1; the app the token belongs to and the token's type, in Meta's words. Absent until known.",
+            "",
+            "count by (application) (whatsapp_token_info)"),
+        rows: Rows::Info(|t| {
+            t.state.info().map(|info| [&*info.app_id, &*info.kind, &*info.application])
+        }),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_token_errors_total" [SOURCE, closed("reason", TokenErrorReason::WORDS)]
+            "Error answers of Meta's, by the class of their code. token_expired is 190 with subcode 463; permission_missing is 200-299.",
+            "The class follows `error.code` and the subcode, never the HTTP status. With an app that inspects the token, a refused app is counted here too; `whatsapp_token_valid` is about the token alone.",
+            "sum by (token, reason) (increase(whatsapp_token_errors_total[1h])) > 0"),
+        // One source so far, so a row is a reason.
+        rows: Rows::Each(|t, _, row| t.state.errors(TokenErrorReason::ALL[row]).into()),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_token_unauthorized_errors_total" [SOURCE]
+            "HTTP 401 answers for the token.",
+            "",
+            "increase(whatsapp_token_unauthorized_errors_total[1h]) > 0"),
+        rows: Rows::Each(|t, _, _| t.state.unauthorized_errors().into()),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_token_polls_total" []
+            "Inspections of the token that ended, well or not.",
+            "",
+            "rate(whatsapp_token_polls_total[1h])"),
+        rows: Rows::One(|t, _| Some(count(t.state.polls().polls()))),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_token_poll_failures_total" [FAILURE]
+            "Inspections of the token that taught nothing about it, by reason.",
+            "That a token is dead is an answer, not a failure. `credential_unauthorized` means that the app that inspects it was refused.",
+            "sum by (token, reason) (increase(whatsapp_token_poll_failures_total[1h])) > 0"),
+        rows: Rows::Each(|t, _, row| t.state.polls().failures(FailureReason::ALL[row]).into()),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_poll_success" []
+            "Whether the last inspection of the token brought an answer about it: 1 or 0; 0 before the first.",
+            "",
+            "max_over_time(whatsapp_token_poll_success[1h]) == 0"),
+        rows: Rows::One(|t, _| Some(t.state.polls().last_succeeded().unwrap_or(false).into())),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_poll_last_success_timestamp_seconds" []
+            "When an inspection of the token last brought an answer about it, in seconds since the epoch; absent until one did.",
+            "",
+            "time() - whatsapp_token_poll_last_success_timestamp_seconds"),
+        rows: Rows::One(|t, _| t.state.polls().last_success().map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_poll_interval_seconds" []
+            "Time between two inspections of the token, as configured.",
+            "",
+            "(time() - whatsapp_token_poll_last_success_timestamp_seconds) / whatsapp_token_poll_interval_seconds > 5"),
+        rows: Rows::One(|t, _| Some(Value::Millis(t.limits().interval_millis()))),
+    },
+];
+
+fn count(count: u64) -> Value {
+    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// `whatsapp_poll_duration_seconds`.
+pub const POLL_DURATION: Metric = metric!(Histogram "whatsapp_poll_duration_seconds" [PROVIDER]
+    "How long polls took, from sending to the whole answer or the failure.",
+    "",
+    "histogram_quantile(0.99, sum by (le, provider) (rate(whatsapp_poll_duration_seconds_bucket[5m])))");
+/// `whatsapp_exporter_build_info`.
+pub const BUILD_INFO: Metric = metric!(Gauge "whatsapp_exporter_build_info" [build("version"), build("revision"), build("rustversion")]
+    "Always 1; the version of the exporter, the commit it was built from and the compiler.",
+    "",
+    "count by (version) (whatsapp_exporter_build_info)");
+/// `whatsapp_exporter_targets`.
+pub const TARGETS: Metric = metric!(Gauge "whatsapp_exporter_targets" [closed("kind", KINDS)]
+    "Targets that are configured.",
+    "",
+    "sum by (kind) (whatsapp_exporter_targets)");
+/// `whatsapp_exporter_config_last_reload_successful`.
+pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_successful" []
+    "Whether the settings were last loaded without a mistake: 1 or 0.",
+    "Loading them at the start counts.",
+    "whatsapp_exporter_config_last_reload_successful == 0");
+/// `whatsapp_exporter_config_last_reload_success_timestamp_seconds`.
+pub const RELOAD_TIMESTAMP: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_success_timestamp_seconds" []
+    "When the settings were last loaded without a mistake, in seconds since the epoch.",
+    "",
+    "time() - whatsapp_exporter_config_last_reload_success_timestamp_seconds");
+/// `whatsapp_exporter_unknown_status_total`.
+pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_status_total" [PROVIDER]
+    "Answers with a status word that this version does not know; the word is in the log.",
+    "",
+    "increase(whatsapp_exporter_unknown_status_total[1h]) > 0");
+/// `whatsapp_exporter_panics_total`.
+pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total" []
+    "Panics that were caught: mistakes in the exporter. Please report them.",
+    "",
+    "increase(whatsapp_exporter_panics_total[1d]) > 0");
+
+/// The values of `kind`.
+pub const KINDS: &[&str] = &["channel", "token"];
+
+/// The standard metrics of the process. Only on Linux.
+pub const PROCESS: &[Metric] = &[
+    metric!(Counter "process_cpu_seconds_total" [] "Total user and system CPU time spent in seconds.", "", "rate(process_cpu_seconds_total[5m])"),
+    metric!(Gauge "process_open_fds" [] "Number of open file descriptors.", "", "process_open_fds / process_max_fds"),
+    metric!(Gauge "process_max_fds" [] "Maximum number of open file descriptors.", "", "process_max_fds"),
+    metric!(Gauge "process_virtual_memory_bytes" [] "Virtual memory size in bytes.", "", "process_virtual_memory_bytes"),
+    metric!(Gauge "process_resident_memory_bytes" [] "Resident memory size in bytes.", "", "process_resident_memory_bytes"),
+    metric!(Gauge "process_start_time_seconds" [] "Start time of the process since unix epoch in seconds.", "", "time() - process_start_time_seconds"),
+    metric!(Gauge "process_threads" [] "Number of OS threads in the process.", "", "process_threads"),
+];
+
+/// The exporter's own metrics.
+pub const EXPORTER: &[Metric] = &[
+    POLL_DURATION,
+    BUILD_INFO,
+    TARGETS,
+    RELOAD_SUCCESSFUL,
+    RELOAD_TIMESTAMP,
+    UNKNOWN_STATUS,
+    PANICS,
+];
+
+/// Every metric, with the labels of its target.
+pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
+    let channel = CHANNEL.iter().map(|family| (CHANNEL_LABELS, &family.metric));
+    let token = TOKEN.iter().map(|family| (TOKEN_LABELS, &family.metric));
+    let own = EXPORTER.iter().chain(PROCESS).map(|metric| (&[] as &[Label], metric));
+    channel.chain(token).chain(own)
+}

@@ -1,0 +1,115 @@
+//! The exporter's own metrics, kept in the prometheus crate's registry.
+//!
+//! Not here: channels and tokens; theirs are drawn from the fleet.
+
+use std::time::Duration;
+
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
+};
+
+use super::catalog::{self, Metric, Values};
+use super::process::Process;
+use crate::domain::{Provider, Timestamp};
+
+/// The exporter's own metrics.
+#[derive(Clone)]
+pub struct ExporterMetrics {
+    registry: Registry,
+    poll_duration: HistogramVec,
+    targets: IntGaugeVec,
+    reload_successful: IntGauge,
+    reload_timestamp: Gauge,
+    unknown_status: IntCounterVec,
+    panics: IntCounter,
+}
+
+/// From a keep-alive answer nearby to `POLL_TIMEOUT`'s default.
+const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+fn opts(metric: &Metric) -> Opts {
+    Opts::new(metric.name, metric.help)
+}
+
+fn names(metric: &Metric) -> Vec<&'static str> {
+    metric.labels.iter().map(|label| label.name).collect()
+}
+
+impl ExporterMetrics {
+    /// The metrics, every row at zero.
+    ///
+    /// # Errors
+    ///
+    /// Only when the catalog declares what the prometheus crate refuses; a test holds that it does not.
+    pub fn new() -> prometheus::Result<Self> {
+        let duration = &catalog::POLL_DURATION;
+        let histogram = HistogramOpts::from(opts(duration)).buckets(BUCKETS.to_vec());
+        let metrics = Self {
+            registry: Registry::new(),
+            poll_duration: HistogramVec::new(histogram, &names(duration))?,
+            targets: IntGaugeVec::new(opts(&catalog::TARGETS), &names(&catalog::TARGETS))?,
+            reload_successful: IntGauge::with_opts(opts(&catalog::RELOAD_SUCCESSFUL))?,
+            reload_timestamp: Gauge::with_opts(opts(&catalog::RELOAD_TIMESTAMP))?,
+            unknown_status: IntCounterVec::new(
+                opts(&catalog::UNKNOWN_STATUS),
+                &names(&catalog::UNKNOWN_STATUS),
+            )?,
+            panics: IntCounter::with_opts(opts(&catalog::PANICS))?,
+        };
+        let info = IntGaugeVec::new(opts(&catalog::BUILD_INFO), &names(&catalog::BUILD_INFO))?;
+        info.with_label_values(&[
+            env!("CARGO_PKG_VERSION"),
+            option_env!("BUILD_REVISION").unwrap_or("unknown"),
+            option_env!("BUILD_RUSTC").unwrap_or("unknown"),
+        ])
+        .set(1);
+        for provider in Provider::WORDS {
+            metrics.poll_duration.with_label_values(&[provider]);
+            metrics.unknown_status.with_label_values(&[provider]);
+        }
+        if let Values::Closed(kinds) = catalog::TARGETS.labels[0].values {
+            kinds.iter().for_each(|kind| metrics.targets.with_label_values(&[kind]).set(0));
+        }
+        let registry = &metrics.registry;
+        registry.register(Box::new(info))?;
+        registry.register(Box::new(metrics.poll_duration.clone()))?;
+        registry.register(Box::new(metrics.targets.clone()))?;
+        registry.register(Box::new(metrics.reload_successful.clone()))?;
+        registry.register(Box::new(metrics.reload_timestamp.clone()))?;
+        registry.register(Box::new(metrics.unknown_status.clone()))?;
+        registry.register(Box::new(metrics.panics.clone()))?;
+        registry.register(Box::new(Process::new()?))?;
+        Ok(metrics)
+    }
+
+    /// Takes note of how long a poll took.
+    pub fn poll_took(&self, provider: Provider, took: Duration) {
+        self.poll_duration.with_label_values(&[provider.word()]).observe(took.as_secs_f64());
+    }
+
+    /// Takes note of a status word that is not in the list.
+    pub fn unknown_status(&self, provider: Provider) {
+        self.unknown_status.with_label_values(&[provider.word()]).inc();
+    }
+
+    /// Takes note of a panic.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// Takes note that settings with so many targets were loaded.
+    pub fn loaded(&self, now: Timestamp, channels: usize, tokens: usize) {
+        self.reload_successful.set(1);
+        self.reload_timestamp.set(now.millis() as f64 / 1000.0);
+        for (kind, count) in catalog::KINDS.iter().zip([channels, tokens]) {
+            self.targets.with_label_values(&[kind]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Every family as it is now.
+    pub(super) fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}

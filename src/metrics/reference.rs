@@ -1,0 +1,89 @@
+//! The reference of all metrics, `docs/metrics.md`, written from the catalog.
+//!
+//! Not here: any fact; they are all in the catalog.
+
+use std::fmt::Write as _;
+
+use super::catalog::{
+    CHANNEL, CHANNEL_LABELS, EXPORTER, Label, Metric, PROCESS, TOKEN, TOKEN_LABELS, Values,
+};
+
+const INTRODUCTION: &str = "\
+# Metrics
+
+Written from the catalog in `src/metrics/catalog.rs` by `make docs`; do not edit it here.
+
+Every counter and every 0/1 row exists, at 0, from the moment its target is configured, so that `increase()` sees the first
+event. A gauge that is not known is absent, never a made-up number. `scope`, `channel` and `token` are the operator's words; every
+other label value comes from a closed list, but those of the `…_info` metrics, which repeat what the upstream reports.
+";
+
+/// The text of `docs/metrics.md`.
+pub fn markdown() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    section(&mut text, "Channels", CHANNEL_LABELS, CHANNEL.iter().map(|family| &family.metric));
+    section(&mut text, "Tokens", TOKEN_LABELS, TOKEN.iter().map(|family| &family.metric));
+    section(&mut text, "The exporter", &[], EXPORTER.iter());
+    text.push_str("\n## The process\n\nThe standard ones, on Linux.\n\n| metric | kind | meaning |\n| --- | --- | --- |\n");
+    for metric in PROCESS {
+        line(
+            &mut text,
+            format_args!("| `{}` | {} | {} |", metric.name, metric.kind.word(), metric.help),
+        );
+    }
+    text
+}
+
+fn section<'a>(
+    text: &mut String,
+    title: &str,
+    shared: &[Label],
+    metrics: impl Iterator<Item = &'a Metric>,
+) {
+    line(text, format_args!("\n## {title}"));
+    if !shared.is_empty() {
+        let names: Vec<_> = shared.iter().map(|label| format!("`{}`", label.name)).collect();
+        line(text, format_args!("\nEach has the labels {}.", names.join(" and ")));
+    }
+    for metric in metrics {
+        line(
+            text,
+            format_args!(
+                "\n### {}\n\n{}. {}",
+                metric.name,
+                capital(metric.kind.word()),
+                metric.help
+            ),
+        );
+        if !metric.notes.is_empty() {
+            line(text, format_args!("\n{}", metric.notes));
+        }
+        if !metric.labels.is_empty() {
+            text.push('\n');
+        }
+        for label in metric.labels {
+            let values = match label.values {
+                Values::Closed(words) => {
+                    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+                }
+                Values::Operator => "as configured".to_owned(),
+                Values::Upstream => "as the upstream reports it".to_owned(),
+                Values::Build => "of the build".to_owned(),
+            };
+            line(text, format_args!("- `{}`: {values}", label.name));
+        }
+        line(text, format_args!("\n```promql\n{}\n```", metric.query));
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + letters.as_str()
+    })
+}
+
+fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{what}");
+}

@@ -1,0 +1,220 @@
+//! Whapi.Cloud: `GET /health`, for the status of a channel.
+//!
+//! Not here: any other call. A channel is only looked at, never launched, logged in or logged out.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::loose::{Loose, printable};
+use super::{Answer, Request};
+use crate::domain::{ChannelObservation, Failure, FailureReason, Reported, Status};
+
+/// The health of a channel.
+///
+/// Always with `wakeup=false`: the default would launch a sleeping channel (Whapi's OpenAPI, `checkHealth`).
+pub fn request(api_url: &str, token: SecretString) -> Request {
+    Request { url: format!("{api_url}/health?wakeup=false").into(), bearer: token }
+}
+
+#[derive(Deserialize)]
+struct Health {
+    status: HealthStatus,
+    #[serde(default)]
+    start_at: Loose,
+    #[serde(default)]
+    uptime: Loose,
+    #[serde(default)]
+    channel_id: Loose,
+    #[serde(default)]
+    version: Loose,
+}
+
+/// `status.code` is not read: the text decides, and some numbers are only guessed.
+#[derive(Deserialize)]
+struct HealthStatus {
+    text: Loose,
+}
+
+/// Reads the answer to [`request`].
+///
+/// # Errors
+///
+/// The failure that the answer speaks of, when it brings no status.
+pub fn interpret(answer: &Answer) -> Result<ChannelObservation, Failure> {
+    if !answer.is_success() {
+        return Err(refusal(answer));
+    }
+    let not_health =
+        || answer.failure(FailureReason::Decode, "the answer is not a channel's health");
+    let health: Health = serde_json::from_slice(&answer.body).map_err(|_| not_health())?;
+    let text = health.status.text.raw_text().ok_or_else(not_health)?;
+    Ok(ChannelObservation {
+        status: Status::from_text(text)
+            .map_or_else(|| Reported::Word(printable(text)), Reported::Known),
+        // A channel that never started says 0.
+        started: health.start_at.timestamp().filter(|started| started.millis() > 0),
+        uptime_millis: health.uptime.seconds_as_millis(),
+        channel_id: health.channel_id.label(),
+        version: health.version.label(),
+    })
+}
+
+/// What an answer other than 2xx means. The text decides where Whapi's status codes have two meanings.
+fn refusal(answer: &Answer) -> Failure {
+    // Only the beginning is looked at: error bodies are short.
+    let start = answer.body.get(..answer.body.len().min(4096)).unwrap_or_default();
+    let text = String::from_utf8_lossy(start).to_ascii_lowercase();
+    let speaks_of = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let json = text.trim_start().starts_with('{');
+    match answer.status {
+        401 if speaks_of(&["need channel authorization"]) => answer
+            .failure(FailureReason::SessionUnauthorized, "HTTP 401: need channel authorization"),
+        // Unpaid channels were seen as 403 and 404 too (not confirmed by Whapi), so their words decide.
+        402 | 403 | 404
+            if answer.status == 402
+                || json
+                    && speaks_of(&[
+                        "unpaid", "payment", "billing", "suspend", "expired", "trial",
+                    ]) =>
+        {
+            answer.failure(
+                FailureReason::PaymentRequired,
+                format!("HTTP {}: trial or subscription over", answer.status),
+            )
+        }
+        // A page that is not Whapi's says that the address is wrong, not the token.
+        404 if json || text.trim().is_empty() => {
+            answer.failure(FailureReason::ChannelNotFound, "HTTP 404: channel not found")
+        }
+        404 => answer.failure(
+            FailureReason::HttpOther,
+            "HTTP 404 that is not Whapi's; is the API's address right?",
+        ),
+        _ => answer.failure_by_status(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use secrecy::ExposeSecret;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+    }
+
+    fn status(body: &str) -> Result<Reported, FailureReason> {
+        interpret(&answer(200, body)).map(|o| o.status).map_err(|failure| failure.reason)
+    }
+
+    fn reason(http: u16, body: &str) -> FailureReason {
+        interpret(&answer(http, body)).unwrap_err().reason
+    }
+
+    #[test]
+    fn watching_never_wakes_a_channel() {
+        let request = request("https://gate.whapi.cloud", "token".to_owned().into());
+        assert_eq!(request.url.expose_secret(), "https://gate.whapi.cloud/health?wakeup=false");
+    }
+
+    #[test]
+    fn the_documented_answer_is_read_whole() {
+        let observation = interpret(&answer(
+            200,
+            r#"{"channel_id":"MANTIS-M72HC","start_at":1795000000,"uptime":86412,"status":{"code":4,"text":"AUTH"},
+                "version":"1.8.7-12-gabc1234","device_id":12,"ip":"203.0.113.10","user":{"id":"61371989950","name":"x"}}"#,
+        ));
+        let expected = ChannelObservation {
+            status: Reported::Known(Status::Auth),
+            started: Some(Timestamp::from_secs(1_795_000_000)),
+            uptime_millis: Some(86_412_000),
+            channel_id: Some("MANTIS-M72HC".into()),
+            version: Some("1.8.7-12-gabc1234".into()),
+        };
+        assert_eq!(observation, Ok(expected));
+    }
+
+    #[test]
+    fn the_text_decides_and_the_code_does_not() {
+        let known = |status| Ok(Reported::Known(status));
+        assert_eq!(status(r#"{"status":{"code":4,"text":"QR"}}"#), known(Status::Qr));
+        assert_eq!(status(r#"{"status":{"text":"STOP"}}"#), known(Status::Stop));
+        assert_eq!(
+            status(
+                r#"{"status":{"code":"4","text":"AUTH"},"uptime":null,"start_at":{},"version":[1]}"#
+            ),
+            known(Status::Auth)
+        );
+        assert_eq!(
+            status(r#"{"status":{"code":9,"text":"HIBERNATE"}}"#),
+            Ok(Reported::Word("HIBERNATE".to_owned()))
+        );
+    }
+
+    #[test]
+    fn an_answer_without_a_status_is_no_observation() {
+        for body in [
+            "",
+            "{}",
+            "null",
+            "[]",
+            "\"AUTH\"",
+            r#"{"status":null}"#,
+            r#"{"status":{"code":4}}"#,
+            r#"{"status":{"text":null}}"#,
+            r#"{"status":{"text":4}}"#,
+            r#"{"status":{"text":"AU"#,
+            "<html>",
+        ] {
+            assert_eq!(status(body), Err(FailureReason::Decode), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_401_has_two_meanings() {
+        let session =
+            r#"{"error":{"code":401,"message":"Need channel authorization for send message"}}"#;
+        assert_eq!(reason(401, session), FailureReason::SessionUnauthorized);
+        assert_eq!(
+            reason(401, r#"{"error":{"code":401,"message":"bad token"}}"#),
+            FailureReason::CredentialUnauthorized
+        );
+        assert_eq!(reason(401, ""), FailureReason::CredentialUnauthorized);
+    }
+
+    #[test]
+    fn every_other_refusal_has_its_class() {
+        let not_found = r#"{"error":{"code":404,"message":"Channel not found"}}"#;
+        for (http, body, expected) in [
+            (404, not_found, FailureReason::ChannelNotFound),
+            (404, "", FailureReason::ChannelNotFound),
+            (
+                404,
+                r#"{"error":{"message":"channel suspended: unpaid"}}"#,
+                FailureReason::PaymentRequired,
+            ),
+            (404, "<html>nothing here</html>", FailureReason::HttpOther),
+            (
+                402,
+                r#"{"error":{"code":402,"message":"Trial version limit exceeded"}}"#,
+                FailureReason::PaymentRequired,
+            ),
+            (402, "", FailureReason::PaymentRequired),
+            (
+                403,
+                r#"{"error":{"message":"You do not have permissions"}}"#,
+                FailureReason::Forbidden,
+            ),
+            (429, r#"{"error":{"message":"Too many requests"}}"#, FailureReason::RateLimited),
+            (500, "<html>expired</html>", FailureReason::ServerError),
+            (503, "", FailureReason::ServerError),
+            (301, "", FailureReason::HttpOther),
+            (418, "", FailureReason::HttpOther),
+            (204, "", FailureReason::Decode),
+        ] {
+            let got = interpret(&answer(http, body)).unwrap_err().reason;
+            assert_eq!(got, expected, "{http} {body}");
+        }
+    }
+}
