@@ -1,10 +1,20 @@
-//! A Prometheus exporter for WhatsApp channels and Meta access tokens.
+//! A Prometheus exporter for WhatsApp channels (Whapi.Cloud) and Meta access tokens.
+//!
+//! A poll walks down: `poller` → `client`, `providers` → `fleet` → `domain`. A scrape walks up: `server` → `metrics` → `fleet`.
+//! They meet in the fleet. `ARCHITECTURE.md` has the map.
 
 pub mod client;
 pub mod clock;
+pub mod command;
 pub mod domain;
 pub mod fleet;
+pub mod log;
 pub mod metrics;
+pub mod poller;
 pub mod providers;
+pub mod run;
+pub mod server;
 pub mod settings;
 pub mod simulator;
+pub mod view;
+pub mod words;

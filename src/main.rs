@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: hands its arguments to the commands.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    whatsapp_exporter::command::main(std::env::args_os().skip(1))
+}

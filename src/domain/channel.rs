@@ -38,6 +38,8 @@ pub struct ChannelState {
     /// Whether any answer has brought a status: the first one is no transition.
     status_seen: bool,
     since: Timestamp,
+    /// The status that people were last told of, so that each move is told once, going stale too.
+    announced: Status,
     transitions: [u32; Status::REPORTED],
     restarts: u32,
     unauthorized: [u32; UnauthorizedReason::COUNT],
@@ -59,6 +61,7 @@ impl ChannelState {
             basis: Basis::Nothing,
             status_seen: false,
             since: now.unix,
+            announced: Status::Unknown,
             transitions: [0; Status::REPORTED],
             restarts: 0,
             unauthorized: [0; UnauthorizedReason::COUNT],
@@ -98,7 +101,8 @@ impl ChannelState {
             }
         }
         let to = self.status(now, limits);
-        (to != shown).then_some(Transition { from: shown, to })
+        let from = std::mem::replace(&mut self.announced, to);
+        (to != from).then_some(Transition { from, to })
     }
 
     fn observe(&mut self, now: Moment, shown: Status, observation: ChannelObservation) {

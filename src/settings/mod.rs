@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use environment::VARIABLES;
 pub use name::Name;
 pub use problems::Problems;
-pub use secret::{Fingerprint, SecretError, SecretSource};
+pub use secret::{Fingerprint, SecretError, SecretSource, fingerprint};
 pub use target::{App, ChannelOptions, ChannelTarget, TokenOptions, TokenTarget};
 
 use environment::Environment;

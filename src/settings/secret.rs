@@ -23,7 +23,17 @@ pub enum SecretSource {
 
 /// Two readings of a secret have the same fingerprint when they are the same; keyed anew in each process, never shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint(u64);
+pub struct Fingerprint {
+    credential: u64,
+    app: u64,
+}
+
+impl Fingerprint {
+    /// Whether the target's own secret is the same, whatever became of the app's that inspects it.
+    pub const fn same_credential(self, other: Self) -> bool {
+        self.credential == other.credential
+    }
+}
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,10 +121,14 @@ fn check(text: &str) -> Result<SecretString, String> {
     }
 }
 
-/// The fingerprint of a secret.
-pub fn fingerprint(secret: &SecretString) -> Fingerprint {
+/// The fingerprint of a target's secret and of the app's that inspects it.
+pub fn fingerprint(credential: &SecretString, app: Option<&SecretString>) -> Fingerprint {
     static KEY: OnceLock<RandomState> = OnceLock::new();
-    Fingerprint(KEY.get_or_init(RandomState::new).hash_one(secret.expose_secret()))
+    let key = KEY.get_or_init(RandomState::new);
+    Fingerprint {
+        credential: key.hash_one(credential.expose_secret()),
+        app: app.map_or(0, |app| key.hash_one(app.expose_secret())),
+    }
 }
 
 #[cfg(test)]
@@ -155,10 +169,10 @@ mod tests {
     fn a_secret_cannot_print_itself() {
         let source = SecretSource::from_value("s3cret").unwrap();
         let secret = source.read().unwrap();
-        let print = fingerprint(&secret);
+        let print = fingerprint(&secret, None);
         let printed = format!("{source:?} {secret:?} {print:?}");
         assert!(!printed.contains("s3cret"), "{printed}");
-        assert_eq!(print, fingerprint(&SecretString::from("s3cret")));
-        assert_ne!(print, fingerprint(&SecretString::from("s3cret2")));
+        assert_eq!(print, fingerprint(&SecretString::from("s3cret"), None));
+        assert_ne!(print, fingerprint(&SecretString::from("s3cret2"), None));
     }
 }

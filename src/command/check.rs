@@ -1,0 +1,78 @@
+//! `whatsapp-exporter check`: asks every target once and says how it is.
+
+use super::{OK, UNHEALTHY, USAGE, complain, runtime};
+use crate::clock;
+use crate::run::Exporter;
+use crate::settings::Settings;
+use crate::view::{ChannelView, Level, TokenView};
+
+pub(super) fn run() -> u8 {
+    let settings = match Settings::load(std::env::vars_os()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            complain(problems.iter());
+            return USAGE;
+        }
+    };
+    let exporter = match Exporter::new(settings) {
+        Ok(exporter) => exporter,
+        Err(sentence) => {
+            complain([sentence.as_str()]);
+            return USAGE;
+        }
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let fleet = runtime.block_on(exporter.ask_once());
+    runtime.shutdown_background();
+    let snapshot = fleet.snapshot(clock::now());
+    let now = snapshot.now;
+    let channels: Vec<_> =
+        snapshot.channels.iter().map(|channel| ChannelView::new(channel, now)).collect();
+    let tokens: Vec<_> = snapshot.tokens.iter().map(|token| TokenView::new(token, now)).collect();
+
+    let mut rows = vec![["TARGET", "STATUS", "EXPIRES", "WHAT TO DO"].map(str::to_owned)];
+    for view in &channels {
+        let todo = view.advice.as_ref().map_or("", |advice| advice.todo);
+        let status = failed(view.status, view.poll.failure);
+        rows.push([format!("channel {}", view.name), status, "-".to_owned(), todo.to_owned()]);
+    }
+    for view in &tokens {
+        let todo = view.advice.as_ref().map_or("", |advice| advice.todo);
+        let mut status = failed(view.status, view.poll.failure);
+        if !view.missing_scopes.is_empty() {
+            status = format!("{status}: {}", view.missing_scopes.join(", "));
+        }
+        rows.push([format!("token {}", view.name), status, view.countdown(now), todo.to_owned()]);
+    }
+    print_table(&rows);
+    let levels = channels.iter().map(|view| view.level).chain(tokens.iter().map(|view| view.level));
+    if levels.into_iter().all(is_healthy) { OK } else { UNHEALTHY }
+}
+
+/// A warning, such as a token that expires this week, still works.
+fn is_healthy(level: Level) -> bool {
+    level == Level::Ok
+}
+
+fn failed(status: &str, failure: Option<&str>) -> String {
+    match failure {
+        Some(reason) => format!("{status} ({reason})"),
+        None => status.to_owned(),
+    }
+}
+
+fn print_table(rows: &[[String; 4]]) {
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    for [target, status, expires, todo] in rows {
+        let line = format!(
+            "{target:<0$}  {status:<1$}  {expires:<2$}  {todo}",
+            widths[0], widths[1], widths[2]
+        );
+        println!("{}", line.trim_end());
+    }
+}

@@ -1,0 +1,69 @@
+//! `whatsapp-exporter`: runs until it is told to stop.
+
+use super::{OK, UNHEALTHY, USAGE, complain, runtime};
+use crate::run::Exporter;
+use crate::settings::Settings;
+use crate::{log, server};
+
+pub(super) fn run() -> u8 {
+    let settings = match Settings::load(std::env::vars_os()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            complain(problems.iter());
+            return USAGE;
+        }
+    };
+    log::start(settings.log);
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let code = runtime.block_on(serve(settings));
+    // A DNS look-up that hangs in its thread must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+/// Runs the exporter with these settings until a signal comes.
+pub(super) async fn serve(settings: Settings) -> u8 {
+    let shutdown = match shutdown() {
+        Ok(shutdown) => shutdown,
+        Err(error) => {
+            complain([format!("signals cannot be waited for: {error}").as_str()]);
+            return UNHEALTHY;
+        }
+    };
+    let listener = match server::bind(settings.listen) {
+        Ok(listener) => listener,
+        Err(error) => {
+            let address = settings.listen;
+            complain(
+                [format!("LISTEN_ADDRESS: {address} cannot be listened on: {error}").as_str()],
+            );
+            return UNHEALTHY;
+        }
+    };
+    match Exporter::new(settings) {
+        Ok(exporter) => {
+            exporter.run(listener, shutdown).await;
+            OK
+        }
+        Err(sentence) => {
+            complain([sentence.as_str()]);
+            USAGE
+        }
+    }
+}
+
+/// Ends at SIGTERM or SIGINT.
+fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,426 @@
+//! The poller: asks every target when it is due, at most one poll of each and so many of all at a time.
+//!
+//! Not here: what to ask (`providers/`), how (`client.rs`), or what the answer does to the state (`domain/`).
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error, info, warn};
+
+use crate::clock;
+use crate::domain::{
+    ChannelObservation, Failure, FailureReason, Provider, Reported, Status, TokenReading, schedule,
+};
+use crate::fleet::{Channel, Fleet, TargetId, Token};
+use crate::metrics::exporter::ExporterMetrics;
+use crate::providers::meta::Inspector;
+use crate::providers::{Answer, Request, meta, whapi};
+use crate::settings::{Fingerprint, SecretSource, fingerprint};
+use crate::words;
+
+/// Sends a request; [`crate::client::Client`] in the program, something else in a test.
+pub type Ask = Arc<
+    dyn Fn(Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>> + Send + Sync,
+>;
+
+/// How often the secret files of targets that wait for a new one are looked at.
+const SECRET_WATCH: Duration = Duration::from_secs(5);
+
+/// Asks the targets of a fleet.
+pub struct Poller {
+    fleet: Arc<Fleet>,
+    metrics: ExporterMetrics,
+    ask: Ask,
+    concurrency: usize,
+    agenda: BinaryHeap<Reverse<(Instant, TargetId)>>,
+    course: HashMap<TargetId, Course>,
+    under_way: JoinSet<Completed>,
+    /// Whose poll a task is and when it was due.
+    tasks: HashMap<Id, (TargetId, Instant)>,
+}
+
+/// What the next poll of a target depends on. Kept only for targets that are not simply well.
+#[derive(Clone, Copy, Default)]
+struct Course {
+    /// Failures in a row that ask for distance.
+    refusals: u32,
+    /// The reason of the last failure, so that a streak is logged once.
+    failing: Option<FailureReason>,
+    /// The secrets that were last sent.
+    secrets: Option<Fingerprint>,
+}
+
+struct Completed {
+    took: Option<Duration>,
+    /// The secrets that were used, when they could be read.
+    secrets: Option<Fingerprint>,
+    reading: Reading,
+}
+
+enum Reading {
+    Channel(Result<ChannelObservation, Failure>),
+    Token(TokenReading),
+}
+
+impl Poller {
+    /// A poller of this fleet that asks through `ask`.
+    pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics, ask: Ask, concurrency: usize) -> Self {
+        Self {
+            fleet,
+            metrics,
+            ask,
+            concurrency,
+            agenda: BinaryHeap::new(),
+            course: HashMap::new(),
+            under_way: JoinSet::new(),
+            tasks: HashMap::new(),
+        }
+    }
+
+    /// Polls until it is dropped.
+    pub async fn run(mut self) {
+        let start = Instant::now();
+        let ids = self.fleet.ids();
+        for (at, id) in ids.iter().enumerate() {
+            if let Some(interval) = self.interval(*id) {
+                let delay = schedule::first_delay(at, ids.len(), interval, fastrand::f64());
+                self.agenda.push(Reverse((start + delay, *id)));
+            }
+        }
+        let mut watch = tokio::time::interval(SECRET_WATCH);
+        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let room = self.under_way.len() < self.concurrency;
+            let due = self.agenda.peek().map(|Reverse((due, _))| *due);
+            tokio::select! {
+                biased;
+                Some(ended) = self.under_way.join_next_with_id(), if !self.under_way.is_empty() => self.ended(ended),
+                () = sleep_until(due.unwrap_or(start)), if room && due.is_some() => self.start_next(),
+                _ = watch.tick() => self.watch_secrets(),
+            }
+        }
+    }
+
+    /// Asks every target once, as many at a time as may be, and returns when all have answered.
+    pub async fn run_once(mut self) {
+        let now = Instant::now();
+        self.agenda.extend(self.fleet.ids().into_iter().map(|id| Reverse((now, id))));
+        loop {
+            while self.under_way.len() < self.concurrency && !self.agenda.is_empty() {
+                self.start_next();
+            }
+            let Some(ended) = self.under_way.join_next_with_id().await else { return };
+            let before = self.agenda.len();
+            self.ended(ended);
+            // The target's next poll, which is not to come.
+            self.agenda.retain(|Reverse((due, _))| *due <= now);
+            debug_assert!(self.agenda.len() <= before);
+        }
+    }
+
+    fn interval(&self, id: TargetId) -> Option<Duration> {
+        match id {
+            TargetId::Channel(at) => self.fleet.channel(at).map(|c| c.limits().interval),
+            TargetId::Token(at) => self.fleet.token(at).map(|t| t.limits().interval),
+        }
+    }
+
+    fn start_next(&mut self) {
+        let Some(Reverse((due, id))) = self.agenda.pop() else { return };
+        let ask = Arc::clone(&self.ask);
+        let task = match id {
+            TargetId::Channel(at) => {
+                let Some(channel) = self.fleet.channel(at) else { return };
+                self.under_way.spawn(async move { poll_channel(&channel, ask).await })
+            }
+            TargetId::Token(at) => {
+                let Some(token) = self.fleet.token(at) else { return };
+                let known = self.course.get(&id).and_then(|course| course.secrets);
+                let fleet = Arc::clone(&self.fleet);
+                let changed = move || fleet.token_credential_changed(at);
+                self.under_way.spawn(async move { poll_token(&token, ask, known, changed).await })
+            }
+        };
+        self.tasks.insert(task.id(), (id, due));
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Completed), JoinError>) {
+        let task = match &ended {
+            Ok((task, _)) => *task,
+            Err(error) => error.id(),
+        };
+        let Some((id, due)) = self.tasks.remove(&task) else { return };
+        let mut course = self.course.remove(&id).unwrap_or_default();
+        let retry_after = match ended {
+            Ok((_, completed)) => self.record(id, &mut course, completed),
+            Err(error) => {
+                // The message of a panic may hold anything, so only that it happened is told.
+                if error.is_panic() {
+                    self.metrics.panicked();
+                    let (kind, name) = self.describe(id);
+                    error!(
+                        target_kind = kind,
+                        name,
+                        "a poll panicked, which is a mistake in the exporter; the target goes on"
+                    );
+                }
+                course.refusals = 0;
+                None
+            }
+        };
+        let Some(interval) = self.interval(id) else { return };
+        let delay = schedule::next_delay(interval, course.refusals, retry_after, fastrand::f64());
+        let now = Instant::now();
+        // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones are not caught up.
+        let from = if course.refusals > 0 || due + delay <= now { now } else { due };
+        let next = from + delay;
+        // A well channel needs no entry: there may be a hundred thousand.
+        let keep =
+            course.failing.is_some() || course.refusals > 0 || matches!(id, TargetId::Token(_));
+        if keep {
+            self.course.insert(id, course);
+        }
+        self.agenda.push(Reverse((next, id)));
+    }
+
+    fn describe(&self, id: TargetId) -> (&'static str, String) {
+        match id {
+            TargetId::Channel(at) => (
+                "channel",
+                self.fleet.channel(at).map(|c| c.target.name.to_string()).unwrap_or_default(),
+            ),
+            TargetId::Token(at) => (
+                "token",
+                self.fleet.token(at).map(|t| t.target.name.to_string()).unwrap_or_default(),
+            ),
+        }
+    }
+
+    /// Takes in a poll's outcome and logs what changed. Returns what the upstream asked us to wait.
+    fn record(
+        &mut self,
+        id: TargetId,
+        course: &mut Course,
+        completed: Completed,
+    ) -> Option<Duration> {
+        let now = clock::now();
+        let Completed { took, secrets, reading } = completed;
+        course.secrets = secrets.or(course.secrets);
+        let failure = match &reading {
+            Reading::Channel(outcome) => outcome.as_ref().err(),
+            Reading::Token(reading) => reading.outcome.as_ref().err(),
+        }
+        .cloned();
+        match (id, reading) {
+            (TargetId::Channel(at), Reading::Channel(outcome)) => {
+                let Some(channel) = self.fleet.channel(at) else { return None };
+                self.took(channel.target.options.provider, took);
+                if let Ok(ChannelObservation { status: Reported::Word(word), .. }) = &outcome {
+                    self.metrics.unknown_status(channel.target.options.provider);
+                    if !channel.state.says_unknown_word() {
+                        warn!(channel = %channel.target.name, word, "the provider reports a status this version does not know; it is shown as UNKNOWN");
+                    }
+                }
+                drop(channel);
+                if let Some(moved) = self.fleet.channel_polled(at, now, outcome)
+                    && let Some(channel) = self.fleet.channel(at)
+                {
+                    log_transition(&channel, moved.from, moved.to);
+                }
+            }
+            (TargetId::Token(at), Reading::Token(reading)) => {
+                let Some(token) = self.fleet.token(at) else { return None };
+                self.took(token.target.options.provider, took);
+                drop(token);
+                if let Some(valid) = self.fleet.token_polled(at, now, reading)
+                    && let Some(token) = self.fleet.token(at)
+                {
+                    log_validity(&token, valid);
+                }
+            }
+            _ => {}
+        }
+        self.log_failure(id, course, failure.as_ref());
+        course.failing = failure.as_ref().map(|failure| failure.reason);
+        course.refusals = match course.failing {
+            Some(reason) if reason.backs_off() => course.refusals.saturating_add(1),
+            _ => 0,
+        };
+        failure.and_then(|failure| failure.retry_after)
+    }
+
+    fn took(&self, provider: Provider, took: Option<Duration>) {
+        if let Some(took) = took {
+            self.metrics.poll_took(provider, took);
+        }
+    }
+
+    fn log_failure(&self, id: TargetId, course: &Course, failure: Option<&Failure>) {
+        if failure.is_none() && course.failing.is_none() {
+            return;
+        }
+        let (kind, name) = self.describe(id);
+        match failure {
+            Some(failure) if course.failing == Some(failure.reason) => {
+                debug!(
+                    target_kind = kind,
+                    name,
+                    reason = failure.reason.word(),
+                    detail = failure.detail,
+                    "a poll failed again"
+                );
+            }
+            Some(failure) => {
+                warn!(
+                    target_kind = kind,
+                    name,
+                    reason = failure.reason.word(),
+                    detail = failure.detail,
+                    todo = words::failure_todo(failure.reason),
+                    "polls fail"
+                );
+            }
+            None => info!(target_kind = kind, name, "polls succeed again"),
+        }
+    }
+
+    /// Tries targets at once whose secret was refused or unreadable and has changed since.
+    fn watch_secrets(&mut self) {
+        let waiting: Vec<TargetId> = self
+            .course
+            .iter()
+            .filter(|(_, course)| course.failing.is_some_and(FailureReason::mended_by_secret))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut changed = HashSet::new();
+        for id in waiting {
+            let secrets = match id {
+                TargetId::Channel(at) => {
+                    self.fleet.channel(at).and_then(|c| secrets(&c.target.credential, None))
+                }
+                TargetId::Token(at) => self.fleet.token(at).and_then(|t| {
+                    secrets(&t.target.credential, t.target.app.as_ref().map(|app| &app.secret))
+                }),
+            };
+            let Some(course) = self.course.get_mut(&id) else { continue };
+            let unreadable_before = course.failing == Some(FailureReason::Secret);
+            if secrets.is_some() && (secrets != course.secrets || unreadable_before) {
+                course.refusals = 0;
+                changed.insert(id);
+            }
+        }
+        if changed.is_empty() {
+            return;
+        }
+        // A target whose poll is under way is not on the agenda; that poll's end decides what comes next.
+        let now = Instant::now();
+        let mut moved = Vec::new();
+        self.agenda.retain(|Reverse((_, id))| {
+            let stays = !changed.contains(id);
+            if !stays {
+                moved.push(Reverse((now, *id)));
+            }
+            stays
+        });
+        self.agenda.extend(moved);
+    }
+}
+
+/// The fingerprint of a target's secrets, if they can be read.
+fn secrets(credential: &SecretSource, app: Option<&SecretSource>) -> Option<Fingerprint> {
+    let credential = credential.read().ok()?;
+    let app = app.map(SecretSource::read).transpose().ok()?;
+    Some(fingerprint(&credential, app.as_ref()))
+}
+
+fn unreadable(error: &impl ToString) -> Failure {
+    Failure::new(FailureReason::Secret, error.to_string())
+}
+
+async fn poll_channel(channel: &Channel, ask: Ask) -> Completed {
+    let target = &channel.target;
+    let token = match target.credential.read() {
+        Ok(token) => token,
+        Err(error) => {
+            return Completed {
+                took: None,
+                secrets: None,
+                reading: Reading::Channel(Err(unreadable(&error))),
+            };
+        }
+    };
+    let secrets = Some(fingerprint(&token, None));
+    let started = Instant::now();
+    let answer = ask(whapi::request(&target.options.api_url, token)).await;
+    let took = Some(started.elapsed());
+    let outcome = answer.and_then(|answer| whapi::interpret(&answer));
+    Completed { took, secrets, reading: Reading::Channel(outcome) }
+}
+
+/// Calls `changed` when the token is another one than at the last poll, before this poll's answer counts.
+async fn poll_token(
+    token: &Token,
+    ask: Ask,
+    known: Option<Fingerprint>,
+    changed: impl FnOnce(),
+) -> Completed {
+    let target = &token.target;
+    let failed = |error: &dyn ToString| Completed {
+        took: None,
+        secrets: None,
+        reading: Reading::Token(TokenReading::failed(unreadable(&error.to_string()))),
+    };
+    let credential = match target.credential.read() {
+        Ok(credential) => credential,
+        Err(error) => return failed(&error),
+    };
+    let app = match target
+        .app
+        .as_ref()
+        .map(|app| app.secret.read().map(|secret| (&*app.id, secret)))
+        .transpose()
+    {
+        Ok(app) => app,
+        Err(error) => return failed(&error),
+    };
+    let secrets = fingerprint(&credential, app.as_ref().map(|(_, secret)| secret));
+    if known.is_some_and(|known| !known.same_credential(secrets)) {
+        changed();
+    }
+    let app = app.as_ref().map(|(id, secret)| (*id, secret));
+    let options = &target.options;
+    let request = meta::request(&options.api_url, &options.api_version, &credential, app);
+    let inspector = if app.is_some() { Inspector::App } else { Inspector::Itself };
+    let started = Instant::now();
+    let answer = ask(request).await;
+    let took = Some(started.elapsed());
+    let reading = match answer {
+        Ok(answer) => meta::interpret(&answer, inspector),
+        Err(failure) => TokenReading::failed(failure),
+    };
+    Completed { took, secrets: Some(secrets), reading: Reading::Token(reading) }
+}
+
+fn log_transition(channel: &Channel, from: Status, to: Status) {
+    let name = &channel.target.name;
+    let (from, word) = (from.word(), to.word());
+    match words::status_todo(to) {
+        None => info!(channel = %name, from, to = word, "the channel is {word}"),
+        Some(todo) => warn!(channel = %name, from, to = word, todo, "the channel is {word}"),
+    }
+}
+
+fn log_validity(token: &Token, valid: bool) {
+    let name = &token.target.name;
+    if valid {
+        info!(token = %name, "the token is valid");
+    } else {
+        warn!(token = %name, todo = words::DEAD_TOKEN_TODO, "the token is not valid");
+    }
+}

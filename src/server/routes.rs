@@ -1,0 +1,153 @@
+//! The routes.
+//!
+//! | path | answers |
+//! | --- | --- |
+//! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
+//! | `GET /` | the page for people |
+//! | `GET /api/status` | the same as JSON |
+//! | `GET /channels/{channel}/ready` | 200 while the channel is AUTH, else 503 |
+//! | `GET /healthz` | 200 while the process turns |
+//! | `GET /readyz` | 200: the settings are loaded and the listener is up. Never tied to Whapi or Meta |
+
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+
+use super::State;
+use super::body::AnswerBody;
+use super::connections::Activity;
+use super::{negotiate, page, status_json};
+use crate::clock;
+use crate::domain::Status;
+use crate::metrics::exposition::Exposition;
+
+type Answer = Response<AnswerBody>;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Answers a request.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    state: &State,
+    activity: Activity,
+) -> Answer {
+    let answering = activity.answering();
+    let path = request.uri().path();
+    let known = matches!(path, "/" | "/metrics" | "/api/status" | "/healthz" | "/readyz")
+        || ready_channel(path).is_some();
+    let answer = match *request.method() {
+        _ if !known => text(
+            StatusCode::NOT_FOUND,
+            "there is nothing here; see / for the page and /metrics for the metrics\n",
+        ),
+        Method::GET | Method::HEAD => get(&request, state).await,
+        _ => with(
+            text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n"),
+            ALLOW,
+            "GET, HEAD",
+        ),
+    };
+    let answer = with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if *request.method() == Method::HEAD {
+        // The length of a GET's body is not known without writing it; hyper sends no body for HEAD.
+        return answer.map(|_| AnswerBody::whole(""));
+    }
+    answer.map(|body| body.keeping(answering))
+}
+
+async fn get(request: &Request<Incoming>, state: &State) -> Answer {
+    match request.uri().path() {
+        "/metrics" => metrics(request, state).await,
+        "/" => page(request, state),
+        "/api/status" => {
+            let blocks = status_json::StatusJson::new(state.fleet.snapshot(clock::now()));
+            let body =
+                AnswerBody::stream(Box::new(blocks), negotiate::gzip(request.headers()), None);
+            compressible(request, ok("application/json", body))
+        }
+        "/healthz" => text(StatusCode::OK, "ok\n"),
+        "/readyz" => text(StatusCode::OK, "ready\n"),
+        path => match ready_channel(path) {
+            Some(name) => ready(name, state),
+            None => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        },
+    }
+}
+
+async fn metrics(request: &Request<Incoming>, state: &State) -> Answer {
+    let format = negotiate::format(request.headers());
+    // The semaphore is never closed, so there is always a permit to come.
+    let permit = std::sync::Arc::clone(&state.scrapes).acquire_owned().await.ok();
+    let body = if *request.method() == Method::HEAD {
+        AnswerBody::whole("")
+    } else {
+        let page = Exposition::new(state.fleet.snapshot(clock::now()), &state.metrics, format);
+        AnswerBody::stream(Box::new(page), negotiate::gzip(request.headers()), permit)
+    };
+    compressible(request, with(ok(format.content_type(), body), VARY, "Accept"))
+}
+
+fn page(request: &Request<Incoming>, state: &State) -> Answer {
+    let number = request
+        .uri()
+        .query()
+        .and_then(|query| query.split('&').find_map(|part| part.strip_prefix("page=")))
+        .and_then(|number| number.parse().ok());
+    match page::render(&state.fleet.snapshot(clock::now()), number.unwrap_or(1)) {
+        Ok(html) => {
+            let answer = ok("text/html; charset=utf-8", AnswerBody::whole(html));
+            let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
+            with(with(answer, CONTENT_SECURITY_POLICY, policy), REFERRER_POLICY, "no-referrer")
+        }
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written\n"),
+    }
+}
+
+/// The name in `/channels/{name}/ready`. Names need no escaping, so none is undone.
+fn ready_channel(path: &str) -> Option<&str> {
+    path.strip_prefix("/channels/")?.strip_suffix("/ready").filter(|name| !name.contains('/'))
+}
+
+/// An application asks this before it sends.
+fn ready(name: &str, state: &State) -> Answer {
+    let Some(channel) = state.fleet.channel_named(name) else {
+        return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
+    };
+    let (now, limits) = (clock::now(), channel.limits());
+    let status = channel.state.status(now, limits);
+    let word = format!("{}\n", status.word());
+    if status == Status::Auth {
+        return text(StatusCode::OK, word);
+    }
+    // Nothing new is learnt before the next poll.
+    let seconds = limits.interval.as_secs().clamp(1, 60).to_string();
+    with(text(StatusCode::SERVICE_UNAVAILABLE, word), RETRY_AFTER, &seconds)
+}
+
+fn ok(content_type: &'static str, body: AnswerBody) -> Answer {
+    let mut answer = Response::new(body);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Everything here is true only now.
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn text(status: StatusCode, words: impl Into<bytes::Bytes>) -> Answer {
+    let mut answer = ok(TEXT, AnswerBody::whole(words));
+    *answer.status_mut() = status;
+    answer
+}
+
+fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        answer.headers_mut().append(name, value);
+    }
+    answer
+}
+
+fn compressible(request: &Request<Incoming>, answer: Answer) -> Answer {
+    let answer = with(answer, VARY, "Accept-Encoding");
+    if negotiate::gzip(request.headers()) { with(answer, CONTENT_ENCODING, "gzip") } else { answer }
+}
