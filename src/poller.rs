@@ -219,7 +219,7 @@ impl Poller {
         .cloned();
         match (id, reading) {
             (TargetId::Channel(at), Reading::Channel(outcome)) => {
-                let Some(channel) = self.fleet.channel(at) else { return None };
+                let channel = self.fleet.channel(at)?;
                 self.took(channel.target.options.provider, took);
                 if let Ok(ChannelObservation { status: Reported::Word(word), .. }) = &outcome {
                     self.metrics.unknown_status(channel.target.options.provider);
@@ -235,7 +235,7 @@ impl Poller {
                 }
             }
             (TargetId::Token(at), Reading::Token(reading)) => {
-                let Some(token) = self.fleet.token(at) else { return None };
+                let token = self.fleet.token(at)?;
                 self.took(token.target.options.provider, took);
                 drop(token);
                 if let Some(valid) = self.fleet.token_polled(at, now, reading)

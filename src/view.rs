@@ -195,6 +195,9 @@ pub struct TokenView {
     pub expires_millis: Option<i64>,
     /// When it expires; null when it never does or that is not known.
     pub expires: Option<String>,
+    /// When its access to user data ends, in milliseconds since the epoch.
+    #[serde(skip)]
+    pub data_access_millis: Option<i64>,
     /// When its access to user data ends; null when it never does or that is not known.
     pub data_access_expires: Option<String>,
     /// The required scopes it was not granted.
@@ -305,6 +308,7 @@ impl TokenView {
             never_expires: expiry == Some(Expiry::Never),
             expires_millis: at(expiry).map(|at| at.millis()),
             expires: at(expiry).map(words::rfc3339),
+            data_access_millis: at(state.data_access_expiry()).map(|at| at.millis()),
             data_access_expires: at(state.data_access_expiry()).map(words::rfc3339),
             missing_scopes: missing,
             poll: PollView::new(polls),
@@ -314,11 +318,18 @@ impl TokenView {
 
     /// The time left, in words.
     pub fn countdown(&self, now: Moment) -> String {
-        match self.expires_millis.map(|at| at - now.unix.millis()) {
-            Some(left) if left > 0 => format!("in {}", words::length(left)),
-            Some(left) => format!("{} ago", words::length(left)),
+        match self.expires_millis {
+            Some(at) => distance(at, now),
             None if self.never_expires => "never".to_owned(),
             None => "not known".to_owned(),
         }
+    }
+}
+
+/// How far a time is from now: `in 6 days 4 h`, `3 days ago`.
+pub fn distance(at_millis: i64, now: Moment) -> String {
+    match at_millis.saturating_sub(now.unix.millis()) {
+        left if left > 0 => format!("in {}", words::length(left)),
+        left => format!("{} ago", words::length(left)),
     }
 }

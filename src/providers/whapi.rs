@@ -70,7 +70,7 @@ fn refusal(answer: &Answer) -> Failure {
         401 if speaks_of(&["need channel authorization"]) => answer
             .failure(FailureReason::SessionUnauthorized, "HTTP 401: need channel authorization"),
         // Unpaid channels were seen as 403 and 404 too (not confirmed by Whapi), so their words decide.
-        402 | 403 | 404
+        402..=404
             if answer.status == 402
                 || json
                     && speaks_of(&[

@@ -6,7 +6,7 @@ use askama::Template;
 
 use crate::domain::Moment;
 use crate::fleet::Snapshot;
-use crate::view::{Advice, ChannelView, Level, PollView, TokenView};
+use crate::view::{Advice, ChannelView, Level, PollView, TokenView, distance};
 use crate::words;
 
 /// As many channels are on one page; the worst come first.
@@ -120,8 +120,8 @@ fn token_row(view: TokenView, now: Moment) -> Row {
     if !view.missing_scopes.is_empty() {
         notes.push(format!("missing: {}", view.missing_scopes.join(", ")));
     }
-    if let Some(at) = &view.data_access_expires {
-        notes.push(format!("data access until {at}"));
+    if let Some(at) = view.data_access_millis {
+        notes.push(format!("data access ends {}", distance(at, now)));
     }
     Row {
         since: view.countdown(now),
