@@ -80,6 +80,8 @@ impl ChannelState {
         outcome: Result<ChannelObservation, Failure>,
     ) -> Option<Transition> {
         let shown = self.status(now, limits);
+        // What follows replaces the reason of a stale status, so its beginning is kept.
+        self.since = self.since(now, limits);
         match outcome {
             Ok(observation) => {
                 self.polls.succeeded(now);

@@ -1,0 +1,30 @@
+# What a person types is what CI runs. `make demo` and `make test` do all their set-up themselves.
+
+.PHONY: demo test check bench docs packages help
+
+help:
+	@echo 'make demo   run the exporter against the embedded simulator'
+	@echo 'make test   install what is missing from Debian packages, then run everything CI runs'
+	@echo 'make bench  print the figures of speed and memory, side by side with nginx and blackbox_exporter'
+	@echo 'make docs   write docs/metrics.md and the golden pages anew'
+
+# Unoptimised builds in half the time, and it serves the demo as well.
+demo:
+	cargo run --locked --quiet -- demo
+
+test: packages
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
+	cargo test --locked
+	alerts/tests/run
+
+bench: packages
+	cargo bench --locked --bench figures
+
+docs:
+	BLESS=1 cargo test --locked --quiet --test documents --test prometheus -- the_reference golden
+
+# Debian's own packages; the services they start by themselves are not used.
+packages:
+	@.ci/packages
