@@ -2,12 +2,13 @@
 //!
 //! Not here: how targets are asked or shown. Polls write here, scrapes read a snapshot; neither waits for the other's I/O.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{
     ChannelObservation, ChannelState, Failure, Limits, Moment, TokenReading, TokenState, Transition,
 };
-use crate::settings::{ChannelTarget, TokenTarget};
+use crate::settings::{ChannelTarget, Name, TokenTarget};
 
 /// A channel and what is known of it.
 #[derive(Debug, Clone)]
@@ -59,6 +60,23 @@ pub struct Snapshot {
     pub channels: Vec<Arc<Channel>>,
     /// Every token, in the order configured.
     pub tokens: Vec<Arc<Token>>,
+}
+
+/// Where old targets are after a reload; `None` for one that is gone.
+#[derive(Debug)]
+pub struct Places {
+    channels: Vec<Option<u32>>,
+    tokens: Vec<Option<u32>>,
+}
+
+impl Places {
+    /// The new name of a target.
+    pub fn of(&self, id: TargetId) -> Option<TargetId> {
+        match id {
+            TargetId::Channel(at) => self.channels.get(at as usize)?.map(TargetId::Channel),
+            TargetId::Token(at) => self.tokens.get(at as usize)?.map(TargetId::Token),
+        }
+    }
 }
 
 /// Every target's state.
@@ -143,6 +161,64 @@ impl Fleet {
         let mut inner = self.lock();
         let token = Arc::make_mut(inner.tokens.get_mut(at as usize)?);
         token.state.apply(now, &token.target.options.required_scopes, reading)
+    }
+
+    /// Puts other targets in the place of these. A target that stays keeps its state; one that goes is gone at once.
+    ///
+    /// Returns, for each old channel and each old token, the place it has now.
+    pub fn replace(
+        &self,
+        channels: Vec<ChannelTarget>,
+        tokens: Vec<TokenTarget>,
+        now: Moment,
+    ) -> Places {
+        let mut inner = self.lock();
+        let mut places = Places {
+            channels: vec![None; inner.channels.len()],
+            tokens: vec![None; inner.tokens.len()],
+        };
+        let old: HashMap<Name, usize> = inner
+            .channels
+            .iter()
+            .enumerate()
+            .map(|(at, channel)| (channel.target.name.clone(), at))
+            .collect();
+        let channels = channels.into_iter().enumerate().map(|(at, target)| {
+            let kept = old.get(&target.name).copied();
+            let same = |kept: &usize| {
+                inner.channels[*kept].target.options.provider == target.options.provider
+            };
+            let state = match kept.filter(same) {
+                Some(kept) => {
+                    places.channels[kept] = u32::try_from(at).ok();
+                    inner.channels[kept].state.clone()
+                }
+                None => ChannelState::new(now),
+            };
+            Arc::new(Channel { target, state })
+        });
+        let channels = channels.collect();
+        let old: HashMap<Name, usize> = inner
+            .tokens
+            .iter()
+            .enumerate()
+            .map(|(at, token)| (token.target.name.clone(), at))
+            .collect();
+        let tokens = tokens.into_iter().enumerate().map(|(at, target)| {
+            let required = &target.options.required_scopes;
+            let state = match old.get(&target.name) {
+                Some(kept) => {
+                    places.tokens[*kept] = u32::try_from(at).ok();
+                    let before = &inner.tokens[*kept];
+                    before.state.clone().requiring(&before.target.options.required_scopes, required)
+                }
+                None => TokenState::new(required.len()),
+            };
+            Arc::new(Token { target, state })
+        });
+        let tokens = tokens.collect();
+        *inner = Inner { channels, tokens };
+        places
     }
 
     /// Forgets what was known of a token whose secret was replaced.

@@ -12,6 +12,7 @@ pub mod log;
 pub mod metrics;
 pub mod poller;
 pub mod providers;
+pub mod reload;
 pub mod run;
 pub mod server;
 pub mod settings;

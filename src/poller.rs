@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
@@ -21,6 +22,7 @@ use crate::fleet::{Channel, Fleet, TargetId, Token};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::providers::meta::Inspector;
 use crate::providers::{Answer, Request, meta, whapi};
+use crate::reload::NewTargets;
 use crate::settings::{Fingerprint, SecretSource, fingerprint};
 use crate::words;
 
@@ -29,8 +31,12 @@ pub type Ask = Arc<
     dyn Fn(Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>> + Send + Sync,
 >;
 
-/// How often the secret files of targets that wait for a new one are looked at.
+/// How often secret files are looked at.
 const SECRET_WATCH: Duration = Duration::from_secs(5);
+
+/// Up to so many channels have their secret files watched. In a larger fleet each is read anew at the next poll, which
+/// is soon, and only those that wait for a new one are watched; tokens, asked seldom, always are.
+const WATCHED_CHANNELS: usize = 2000;
 
 /// Asks the targets of a fleet.
 pub struct Poller {
@@ -43,6 +49,8 @@ pub struct Poller {
     under_way: JoinSet<Completed>,
     /// Whose poll a task is and when it was due.
     tasks: HashMap<Id, (TargetId, Instant)>,
+    reloads: Option<mpsc::Receiver<NewTargets>>,
+    watches_channels: bool,
 }
 
 /// What the next poll of a target depends on. Kept only for targets that are not simply well.
@@ -80,19 +88,21 @@ impl Poller {
             course: HashMap::new(),
             under_way: JoinSet::new(),
             tasks: HashMap::new(),
+            reloads: None,
+            watches_channels: false,
         }
+    }
+
+    /// The same poller, taking new targets from here.
+    pub fn reloading(self, reloads: mpsc::Receiver<NewTargets>) -> Self {
+        Self { reloads: Some(reloads), ..self }
     }
 
     /// Polls until it is dropped.
     pub async fn run(mut self) {
         let start = Instant::now();
         let ids = self.fleet.ids();
-        for (at, id) in ids.iter().enumerate() {
-            if let Some(interval) = self.interval(*id) {
-                let delay = schedule::first_delay(at, ids.len(), interval, fastrand::f64());
-                self.agenda.push(Reverse((start + delay, *id)));
-            }
-        }
+        self.begin(&ids);
         let mut watch = tokio::time::interval(SECRET_WATCH);
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -103,8 +113,55 @@ impl Poller {
                 Some(ended) = self.under_way.join_next_with_id(), if !self.under_way.is_empty() => self.ended(ended),
                 () = sleep_until(due.unwrap_or(start)), if room && due.is_some() => self.start_next(),
                 _ = watch.tick() => self.watch_secrets(),
+                Some(new) = next_reload(&mut self.reloads) => self.reload(new),
             }
         }
+    }
+
+    /// Puts targets on the agenda that were never asked.
+    fn begin(&mut self, ids: &[TargetId]) {
+        self.watches_channels = self.fleet.ids().len() <= WATCHED_CHANNELS;
+        let now = Instant::now();
+        for (at, id) in ids.iter().enumerate() {
+            if let Some(interval) = self.interval(*id) {
+                let delay = schedule::first_delay(at, ids.len(), interval, fastrand::f64());
+                self.agenda.push(Reverse((now + delay, *id)));
+            }
+        }
+    }
+
+    /// Takes new targets. Those that stay keep their state and their place in the schedule, unless it is now beyond their interval.
+    fn reload(&mut self, new: NewTargets) {
+        let places = self.fleet.replace(new.channels, new.tokens, clock::now());
+        self.course =
+            self.course.drain().filter_map(|(id, course)| Some((places.of(id)?, course))).collect();
+        let now = Instant::now();
+        let agenda = std::mem::take(&mut self.agenda);
+        let mut known = HashSet::new();
+        for Reverse((due, id)) in agenda {
+            if let Some(id) = places.of(id) {
+                let refused = self.course.get(&id).is_some_and(|course| course.refusals > 0);
+                let interval = self.interval(id).unwrap_or_default();
+                let beyond = !refused && due > now + interval.mul_f64(1.1);
+                let due = if beyond { now + interval.mul_f64(fastrand::f64()) } else { due };
+                known.insert(id);
+                self.agenda.push(Reverse((due, id)));
+            }
+        }
+        // A poll that is under way for a target that is gone ends without a trace.
+        self.tasks.retain(|_, (id, _)| match places.of(*id) {
+            Some(moved) => {
+                *id = moved;
+                known.insert(moved);
+                true
+            }
+            None => false,
+        });
+        let begin: Vec<TargetId> =
+            self.fleet.ids().into_iter().filter(|id| !known.contains(id)).collect();
+        self.begin(&begin);
+        // Whoever asked for the reload may have gone.
+        let _ = new.done.send(());
     }
 
     /// Asks every target once, as many at a time as may be, and returns when all have answered.
@@ -180,10 +237,9 @@ impl Poller {
         // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones are not caught up.
         let from = if course.refusals > 0 || due + delay <= now { now } else { due };
         let next = from + delay;
-        // A well channel needs no entry: there may be a hundred thousand.
-        let keep =
-            course.failing.is_some() || course.refusals > 0 || matches!(id, TargetId::Token(_));
-        if keep {
+        // In a fleet of a hundred thousand a well channel gets no entry.
+        let watched = matches!(id, TargetId::Token(_)) || self.watches_channels;
+        if watched || course.failing.is_some() {
             self.course.insert(id, course);
         }
         self.agenda.push(Reverse((next, id)));
@@ -290,12 +346,16 @@ impl Poller {
         }
     }
 
-    /// Tries targets at once whose secret was refused or unreadable and has changed since.
+    /// Asks targets at once whose secret has changed since the last poll.
     fn watch_secrets(&mut self) {
         let waiting: Vec<TargetId> = self
             .course
             .iter()
-            .filter(|(_, course)| course.failing.is_some_and(FailureReason::mended_by_secret))
+            .filter(|(id, course)| {
+                matches!(id, TargetId::Token(_))
+                    || self.watches_channels
+                    || course.failing.is_some_and(FailureReason::mended_by_secret)
+            })
             .map(|(id, _)| *id)
             .collect();
         let mut changed = HashSet::new();
@@ -329,6 +389,13 @@ impl Poller {
             stays
         });
         self.agenda.extend(moved);
+    }
+}
+
+async fn next_reload(reloads: &mut Option<mpsc::Receiver<NewTargets>>) -> Option<NewTargets> {
+    match reloads {
+        Some(reloads) => reloads.recv().await,
+        None => None,
     }
 }
 

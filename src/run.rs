@@ -1,11 +1,13 @@
-//! The exporter at work: the poller and the listener, from settings to shutdown.
+//! The exporter at work: the poller, the listener and the reloader, from settings to shutdown.
 //!
-//! Not here: where settings come from, and signals.
+//! Not here: where settings come from, and which signals there are.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tracing::info;
 
 use crate::client::Client;
@@ -13,6 +15,7 @@ use crate::clock;
 use crate::fleet::Fleet;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::{Ask, Poller};
+use crate::reload::Reloader;
 use crate::server;
 use crate::settings::Settings;
 
@@ -23,6 +26,8 @@ pub struct Exporter {
     /// The exporter's own metrics.
     pub metrics: ExporterMetrics,
     poller: Poller,
+    reloader: Option<Arc<Reloader>>,
+    lifecycle_from_anywhere: bool,
 }
 
 impl Exporter {
@@ -53,7 +58,20 @@ impl Exporter {
         let fleet = Arc::new(Fleet::new(settings.channels, settings.tokens, now));
         let poller =
             Poller::new(Arc::clone(&fleet), metrics.clone(), ask, settings.polling.concurrency);
-        Ok(Self { fleet, metrics, poller })
+        let lifecycle_from_anywhere = settings.lifecycle_from_anywhere;
+        Ok(Self { fleet, metrics, poller, reloader: None, lifecycle_from_anywhere })
+    }
+
+    /// The same exporter, reloading the settings that these variables name when they change.
+    pub fn reloading(self, variables: Vec<(OsString, OsString)>) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        let reloader = Reloader::new(variables, sender, self.metrics.clone());
+        Self { poller: self.poller.reloading(receiver), reloader: Some(reloader), ..self }
+    }
+
+    /// What reloads the settings, if anything does.
+    pub fn reloader(&self) -> Option<Arc<Reloader>> {
+        self.reloader.clone()
     }
 
     /// Polls and serves until `shutdown` ends.
@@ -61,10 +79,13 @@ impl Exporter {
         if let Ok(address) = listener.local_addr() {
             info!(%address, "listening");
         }
-        let state = Arc::new(server::State::new(self.fleet, self.metrics));
+        let watching = self.reloader.clone().map(|reloader| tokio::spawn(reloader.watch()));
+        let state = server::State::new(self.fleet, self.metrics)
+            .reloading(self.reloader, self.lifecycle_from_anywhere);
         let polling = tokio::spawn(self.poller.run());
-        server::serve(listener, state, shutdown).await;
+        server::serve(listener, Arc::new(state), shutdown).await;
         polling.abort();
+        watching.inspect(tokio::task::JoinHandle::abort);
         info!("stopped");
     }
 

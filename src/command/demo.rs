@@ -43,22 +43,23 @@ async fn play() -> u8 {
         ("META_POLL_INTERVAL", "5s".into()),
         ("POLL_TIMEOUT", "2s".into()),
         ("STALE_AFTER", "1m".into()),
-        // A proxy is for the real upstreams; the simulator is on this machine.
     ];
     let shown = ["LISTEN_ADDRESS", "LOG_LEVEL", "LOG_FORMAT"];
-    let variables = std::env::vars_os()
+    let variables: Vec<_> = std::env::vars_os()
         .filter(|(name, _)| shown.iter().any(|shown| name == shown))
-        .chain(ours.map(|(name, value)| (OsString::from(name), value)));
-    let settings = match Settings::load(variables) {
+        .chain(ours.map(|(name, value)| (OsString::from(name), value)))
+        .collect();
+    let mut settings = match Settings::load(variables.iter().cloned()) {
         Ok(settings) => settings,
         Err(problems) => {
             complain(problems.iter());
             return USAGE;
         }
     };
+    settings.polling.use_proxy = false;
     log::start(settings.log);
     introduce(&plan, settings.listen.port());
-    run::serve(settings).await
+    run::serve(settings, variables).await
 }
 
 fn introduce(plan: &DemoPlan, port: u16) {

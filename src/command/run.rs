@@ -1,12 +1,17 @@
 //! `whatsapp-exporter`: runs until it is told to stop.
 
+use std::ffi::OsString;
+use std::sync::Arc;
+
 use super::{OK, UNHEALTHY, USAGE, complain, runtime};
+use crate::reload::Reloader;
 use crate::run::Exporter;
 use crate::settings::Settings;
 use crate::{log, server};
 
 pub(super) fn run() -> u8 {
-    let settings = match Settings::load(std::env::vars_os()) {
+    let variables: Vec<_> = std::env::vars_os().collect();
+    let settings = match Settings::load(variables.iter().cloned()) {
         Ok(settings) => settings,
         Err(problems) => {
             complain(problems.iter());
@@ -18,14 +23,14 @@ pub(super) fn run() -> u8 {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let code = runtime.block_on(serve(settings));
+    let code = runtime.block_on(serve(settings, variables));
     // A DNS look-up that hangs in its thread must not keep the process.
     runtime.shutdown_background();
     code
 }
 
 /// Runs the exporter with these settings until a signal comes.
-pub(super) async fn serve(settings: Settings) -> u8 {
+pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString)>) -> u8 {
     let shutdown = match shutdown() {
         Ok(shutdown) => shutdown,
         Err(error) => {
@@ -45,6 +50,10 @@ pub(super) async fn serve(settings: Settings) -> u8 {
     };
     match Exporter::new(settings) {
         Ok(exporter) => {
+            let exporter = exporter.reloading(variables);
+            if let Some(reloader) = exporter.reloader() {
+                tokio::spawn(reload_on_hangup(reloader));
+            }
             exporter.run(listener, shutdown).await;
             OK
         }
@@ -52,6 +61,15 @@ pub(super) async fn serve(settings: Settings) -> u8 {
             complain([sentence.as_str()]);
             USAGE
         }
+    }
+}
+
+async fn reload_on_hangup(reloader: Arc<Reloader>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        // The mistakes are in the log and in a metric.
+        let _ = reloader.reload().await;
     }
 }
 

@@ -38,6 +38,15 @@ impl TokenState {
         }
     }
 
+    /// The same state, of which other scopes are required. One that was not required before is not known to be granted.
+    pub fn requiring(mut self, before: &[Box<str>], now: &[Box<str>]) -> Self {
+        let granted = now.iter().map(|scope| {
+            before.iter().position(|old| old == scope).is_some_and(|at| self.granted(at))
+        });
+        self.granted = granted.collect();
+        self
+    }
+
     /// Takes in what a poll brought. Returns the new validity, if it changed or was learnt.
     pub fn apply(
         &mut self,

@@ -108,6 +108,11 @@ impl ExporterMetrics {
         }
     }
 
+    /// Takes note that the settings had a mistake.
+    pub fn load_failed(&self) {
+        self.reload_successful.set(0);
+    }
+
     /// Every family as it is now.
     pub(super) fn gather(&self) -> Vec<MetricFamily> {
         self.registry.gather()

@@ -27,6 +27,7 @@ use tracing::{debug, warn};
 
 use crate::fleet::Fleet;
 use crate::metrics::exporter::ExporterMetrics;
+use crate::reload::Reloader;
 use connections::Connections;
 
 /// Idle connections and slow headers are closed after this; longer than the usual scrape interval of a minute.
@@ -47,12 +48,20 @@ pub struct State {
     /// The exporter's own metrics.
     pub metrics: ExporterMetrics,
     scrapes: Arc<Semaphore>,
+    reloader: Option<Arc<Reloader>>,
+    lifecycle_from_anywhere: bool,
 }
 
 impl State {
     /// What requests are answered from.
     pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics) -> Self {
-        Self { fleet, metrics, scrapes: Arc::new(Semaphore::new(SCRAPES)) }
+        let scrapes = Arc::new(Semaphore::new(SCRAPES));
+        Self { fleet, metrics, scrapes, reloader: None, lifecycle_from_anywhere: false }
+    }
+
+    /// The same, with what `POST /-/reload` does, and whether others than loopback may ask for it.
+    pub fn reloading(self, reloader: Option<Arc<Reloader>>, from_anywhere: bool) -> Self {
+        Self { reloader, lifecycle_from_anywhere: from_anywhere, ..self }
     }
 }
 
@@ -100,7 +109,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, shutdown: impl Futu
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => serve_connection(stream, &state, &connections, &graceful),
+            Ok((stream, peer)) => serve_connection(stream, peer, &state, &connections, &graceful),
             Err(error) => {
                 // Out of descriptors, mostly; the pause lets some be closed.
                 warn!(%error, "a connection could not be accepted");
@@ -116,6 +125,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, shutdown: impl Futu
 
 fn serve_connection(
     stream: TcpStream,
+    peer: SocketAddr,
     state: &Arc<State>,
     connections: &Arc<Connections>,
     graceful: &GracefulShutdown,
@@ -130,7 +140,9 @@ fn serve_connection(
         service_fn(move |request| {
             let (state, activity) = (Arc::clone(&state), activity.clone());
             async move {
-                Ok::<_, std::convert::Infallible>(routes::answer(request, &state, activity).await)
+                Ok::<_, std::convert::Infallible>(
+                    routes::answer(request, &state, activity, peer.ip()).await,
+                )
             }
         })
     };

@@ -7,7 +7,10 @@
 //! | `GET /api/status` | the same as JSON |
 //! | `GET /channels/{channel}/ready` | 200 while the channel is AUTH, else 503 |
 //! | `GET /healthz` | 200 while the process turns |
+//! | `POST /-/reload` | reloads the settings; to loopback alone, unless `ENABLE_LIFECYCLE` says otherwise |
 //! | `GET /readyz` | 200: the settings are loaded and the listener is up. Never tied to Whapi or Meta |
+
+use std::net::IpAddr;
 
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
@@ -32,12 +35,19 @@ pub(super) async fn answer(
     request: Request<Incoming>,
     state: &State,
     activity: Activity,
+    peer: IpAddr,
 ) -> Answer {
     let answering = activity.answering();
     let path = request.uri().path();
     let known = matches!(path, "/" | "/metrics" | "/api/status" | "/healthz" | "/readyz")
         || ready_channel(path).is_some();
     let answer = match *request.method() {
+        Method::POST if path == "/-/reload" => reload(state, peer).await,
+        _ if path == "/-/reload" => with(
+            text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here\n"),
+            ALLOW,
+            "POST",
+        ),
         _ if !known => text(
             StatusCode::NOT_FOUND,
             "there is nothing here; see / for the page and /metrics for the metrics\n",
@@ -102,6 +112,26 @@ fn page(request: &Request<Incoming>, state: &State) -> Answer {
             with(with(answer, CONTENT_SECURITY_POLICY, policy), REFERRER_POLICY, "no-referrer")
         }
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written\n"),
+    }
+}
+
+async fn reload(state: &State, peer: IpAddr) -> Answer {
+    // A listener for both IP versions sees IPv4 peers as mapped addresses.
+    if !peer.to_canonical().is_loopback() && !state.lifecycle_from_anywhere {
+        return text(
+            StatusCode::FORBIDDEN,
+            "reloading is answered to loopback alone; ENABLE_LIFECYCLE=true opens it to everybody\n",
+        );
+    }
+    let Some(reloader) = &state.reloader else {
+        return text(StatusCode::NOT_FOUND, "there is nothing to reload\n");
+    };
+    match reloader.reload().await {
+        Ok(()) => text(StatusCode::OK, "reloaded\n"),
+        Err(problems) => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the settings have a mistake; the ones in force stay\n{problems}\n"),
+        ),
     }
 }
 

@@ -48,6 +48,7 @@ variables! {
     poll_timeout = "POLL_TIMEOUT": "10s", "longest a whole answer may take";
     poll_concurrency = "POLL_CONCURRENCY": "64", "requests under way at a time, over all targets";
     stale_after = "STALE_AFTER": "", "how long the last answer counts after polls began to fail; 5 intervals, at least `5m`, when not set";
+    enable_lifecycle = "ENABLE_LIFECYCLE": "false", "`true` answers `POST /-/reload` to every address, not to loopback alone";
     extra_ca_file = "EXTRA_CA_FILE": "", "PEM certificates trusted beside the public roots, for a proxy or gateway with a CA of its own";
 }
 
@@ -155,6 +156,13 @@ impl Environment {
 
     pub(super) fn stale_after(&self, problems: &mut Problems) -> Option<Duration> {
         self.value("STALE_AFTER", self.stale_after.as_ref(), problems, value::duration)
+    }
+
+    pub(super) fn enable_lifecycle(&self, problems: &mut Problems) -> bool {
+        self.value("ENABLE_LIFECYCLE", self.enable_lifecycle.as_ref(), problems, |text| {
+            text.trim().parse().map_err(|_| "must be `true` or `false`".to_owned())
+        })
+        .unwrap_or(false)
     }
 
     pub(super) fn extra_ca_file(&self) -> Option<PathBuf> {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub log: Log,
     /// `POLL_TIMEOUT`, `POLL_CONCURRENCY` and `EXTRA_CA_FILE`.
     pub polling: Polling,
+    /// `ENABLE_LIFECYCLE`: whether `POST /-/reload` is answered to others than loopback too.
+    pub lifecycle_from_anywhere: bool,
     /// The channels to watch, of the environment and of the file.
     pub channels: Vec<ChannelTarget>,
     /// The tokens to watch, of the environment and of the file.
@@ -67,6 +69,8 @@ pub struct Polling {
     pub concurrency: usize,
     /// `EXTRA_CA_FILE`: PEM certificates trusted beside the public roots.
     pub extra_ca_file: Option<PathBuf>,
+    /// Whether the usual proxy variables are honoured; the demo's simulator is on this machine.
+    pub use_proxy: bool,
 }
 
 /// The default of `LISTEN_ADDRESS`.
@@ -92,7 +96,9 @@ impl Settings {
                 timeout,
                 concurrency: environment.poll_concurrency(&mut problems),
                 extra_ca_file: environment.extra_ca_file(),
+                use_proxy: true,
             },
+            lifecycle_from_anywhere: environment.enable_lifecycle(&mut problems),
             channels: Vec::new(),
             tokens: Vec::new(),
         };
