@@ -16,7 +16,7 @@ use crate::fleet::Fleet;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::{Ask, Poller};
 use crate::reload::Reloader;
-use crate::server;
+use crate::server::{self, Guard};
 use crate::settings::Settings;
 
 /// Everything that runs, set up and not yet started.
@@ -26,6 +26,7 @@ pub struct Exporter {
     /// The exporter's own metrics.
     pub metrics: ExporterMetrics,
     poller: Poller,
+    guard: Guard,
     reloader: Option<Arc<Reloader>>,
     lifecycle_from_anywhere: bool,
 }
@@ -35,7 +36,7 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// A sentence, when the HTTP client cannot be had.
+    /// A sentence, when the HTTP client cannot be had or the web configuration has a mistake.
     pub fn new(settings: Settings) -> Result<Self, String> {
         let client = Client::new(&settings.polling)?;
         let ask: Ask = Arc::new(move |request| {
@@ -49,7 +50,7 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// A sentence, when the metrics cannot be had.
+    /// A sentence, when the metrics cannot be had or the web configuration has a mistake.
     pub fn with_ask(settings: Settings, ask: Ask) -> Result<Self, String> {
         let now = clock::now();
         let metrics = ExporterMetrics::new()
@@ -58,8 +59,9 @@ impl Exporter {
         let fleet = Arc::new(Fleet::new(settings.channels, settings.tokens, now));
         let poller =
             Poller::new(Arc::clone(&fleet), metrics.clone(), ask, settings.polling.concurrency);
+        let guard = Guard::new(settings.web_config_file)?;
         let lifecycle_from_anywhere = settings.lifecycle_from_anywhere;
-        Ok(Self { fleet, metrics, poller, reloader: None, lifecycle_from_anywhere })
+        Ok(Self { fleet, metrics, poller, guard, reloader: None, lifecycle_from_anywhere })
     }
 
     /// The same exporter, reloading the settings that these variables name when they change.
@@ -80,7 +82,7 @@ impl Exporter {
             info!(%address, "listening");
         }
         let watching = self.reloader.clone().map(|reloader| tokio::spawn(reloader.watch()));
-        let state = server::State::new(self.fleet, self.metrics)
+        let state = server::State::new(self.fleet, self.metrics, self.guard)
             .reloading(self.reloader, self.lifecycle_from_anywhere);
         let polling = tokio::spawn(self.poller.run());
         server::serve(listener, Arc::new(state), shutdown).await;

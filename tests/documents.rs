@@ -1,5 +1,7 @@
 //! The documents are held equal to what the code says. `BLESS=1` rewrites those that come from the code.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Reloading: all or nothing, with what is kept and what is gone.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;

@@ -5,18 +5,27 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{OK, UNHEALTHY, USAGE, complain};
-use crate::settings::listen_address;
+use crate::server::WebConfig;
+use crate::settings::listener;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) fn run() -> u8 {
-    let listen = match listen_address(std::env::vars_os()) {
-        Ok(listen) => listen,
+    let (listen, web_config_file) = match listener(std::env::vars_os()) {
+        Ok(listener) => listener,
         Err(problems) => {
             complain(problems.iter());
             return USAGE;
         }
     };
+    let speaks_tls = match web_config_file.as_deref().map(WebConfig::read).transpose() {
+        Ok(config) => config.is_some_and(|config| config.speaks_tls()),
+        Err(sentence) => {
+            complain([sentence.as_str()]);
+            return USAGE;
+        }
+    };
+    let ask = if speaks_tls { ask_tls } else { ask };
     match addresses(listen).into_iter().map(ask).reduce(Result::or) {
         Some(Ok(())) => OK,
         Some(Err(what)) => {
@@ -37,6 +46,25 @@ fn addresses(listen: SocketAddr) -> Vec<SocketAddr> {
             vec![SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port), v4]
         }
         _ => vec![listen],
+    }
+}
+
+/// The certificate is not checked: it is for other names than this machine's own, and nothing secret is sent.
+fn ask_tls(address: SocketAddr) -> Result<(), String> {
+    // Only a second start could find one installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let exchange = async {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(TIMEOUT)
+            .tls_danger_accept_invalid_certs(true)
+            .build()?;
+        client.get(format!("https://{address}/healthz")).send().await?.error_for_status()
+    };
+    let runtime = super::runtime().map_err(|_| "cannot be asked".to_owned())?;
+    match runtime.block_on(exchange) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("does not answer: {}", error.without_url())),
     }
 }
 

@@ -4,36 +4,44 @@
 
 mod body;
 mod connections;
+mod guard;
 mod negotiate;
 mod page;
 mod routes;
 mod status_json;
+mod web_config;
 
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use crate::fleet::Fleet;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::reload::Reloader;
-use connections::Connections;
+use connections::{Activity, Connections, Slot};
+pub use guard::Guard;
+pub use web_config::WebConfig;
 
 /// Idle connections and slow headers are closed after this; longer than the usual scrape interval of a minute.
 const IDLE: Duration = Duration::from_secs(65);
 /// A reader that takes nothing for this long is closed.
 const STALL: Duration = Duration::from_secs(10);
+/// A TLS handshake that takes longer is given up.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long requests under way are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Largest request head, and most bytes of an answer that wait for a slow reader.
@@ -48,15 +56,16 @@ pub struct State {
     /// The exporter's own metrics.
     pub metrics: ExporterMetrics,
     scrapes: Arc<Semaphore>,
+    guard: Guard,
     reloader: Option<Arc<Reloader>>,
     lifecycle_from_anywhere: bool,
 }
 
 impl State {
     /// What requests are answered from.
-    pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics) -> Self {
+    pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics, guard: Guard) -> Self {
         let scrapes = Arc::new(Semaphore::new(SCRAPES));
-        Self { fleet, metrics, scrapes, reloader: None, lifecycle_from_anywhere: false }
+        Self { fleet, metrics, scrapes, guard, reloader: None, lifecycle_from_anywhere: false }
     }
 
     /// The same, with what `POST /-/reload` does, and whether others than loopback may ask for it.
@@ -134,32 +143,54 @@ fn serve_connection(
     let slot = connections.open();
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALL));
-    let io = TokioIo::new(Box::pin(stream));
-    let service = {
-        let (state, activity) = (Arc::clone(state), slot.activity());
-        service_fn(move |request| {
-            let (state, activity) = (Arc::clone(&state), activity.clone());
-            async move {
-                Ok::<_, std::convert::Infallible>(
-                    routes::answer(request, &state, activity, peer.ip()).await,
-                )
+    let stream = Box::pin(stream);
+    let (state, watcher) = (Arc::clone(state), graceful.watcher());
+    tokio::spawn(async move {
+        let client = Client { ip: peer.ip(), has_certificate: false, activity: slot.activity() };
+        let Some(tls) = state.guard.config().tls.clone() else {
+            return drive(stream, state, client, slot, watcher).await;
+        };
+        let handshake = TlsAcceptor::from(tls).accept(stream);
+        match tokio::time::timeout(HANDSHAKE, handshake).await {
+            Ok(Ok(stream)) => {
+                let has_certificate = stream.get_ref().1.peer_certificates().is_some();
+                drive(stream, state, Client { has_certificate, ..client }, slot, watcher).await;
             }
-        })
-    };
+            Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
+            Err(_) => debug!("a TLS handshake took too long"),
+        }
+    });
+}
+
+/// What is known of who asks.
+#[derive(Clone)]
+struct Client {
+    ip: IpAddr,
+    /// Whether it gave a certificate, which then is one of the CA's.
+    has_certificate: bool,
+    activity: Activity,
+}
+
+/// Serves the requests of one connection.
+async fn drive<S>(stream: S, state: Arc<State>, client: Client, slot: Slot, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let service = service_fn(move |request| {
+        let (state, client) = (Arc::clone(&state), client.clone());
+        async move { Ok::<_, std::convert::Infallible>(routes::answer(request, &state, client).await) }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
         .max_buf_size(BUFFER)
-        .serve_connection(io, service);
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        tokio::select! {
-            ended = connection => {
-                if let Err(error) = ended {
-                    debug!(%error, "a connection ended early");
-                }
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        ended = watcher.watch(connection) => {
+            if let Err(error) = ended {
+                debug!(%error, "a connection ended early");
             }
-            () = slot.closed() => debug!("a connection was closed to make room, or at its deadline"),
         }
-    });
+        () = slot.closed() => debug!("a connection was closed to make room, or at its deadline"),
+    }
 }

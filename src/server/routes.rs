@@ -14,13 +14,12 @@ use std::net::IpAddr;
 
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 
-use super::State;
 use super::body::AnswerBody;
-use super::connections::Activity;
+use super::{Client, State};
 use super::{negotiate, page, status_json};
 use crate::clock;
 use crate::domain::Status;
@@ -31,18 +30,23 @@ type Answer = Response<AnswerBody>;
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers a request.
-pub(super) async fn answer(
-    request: Request<Incoming>,
-    state: &State,
-    activity: Activity,
-    peer: IpAddr,
-) -> Answer {
-    let answering = activity.answering();
+pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Client) -> Answer {
+    let answering = client.activity.answering();
     let path = request.uri().path();
     let known = matches!(path, "/" | "/metrics" | "/api/status" | "/healthz" | "/readyz")
         || ready_channel(path).is_some();
+    // Kubernetes' probes have neither a certificate nor a password.
+    let open = matches!(path, "/healthz" | "/readyz");
     let answer = match *request.method() {
-        Method::POST if path == "/-/reload" => reload(state, peer).await,
+        _ if !open && state.guard.config().client_certificate && !client.has_certificate => {
+            text(StatusCode::FORBIDDEN, "a client certificate is needed\n")
+        }
+        _ if !open && !state.guard.lets_in(request.headers()).await => with(
+            text(StatusCode::UNAUTHORIZED, "a user name and a password are needed\n"),
+            WWW_AUTHENTICATE,
+            "Basic realm=\"whatsapp-exporter\", charset=\"UTF-8\"",
+        ),
+        Method::POST if path == "/-/reload" => reload(state, client.ip).await,
         _ if path == "/-/reload" => with(
             text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here\n"),
             ALLOW,

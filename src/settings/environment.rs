@@ -27,6 +27,7 @@ macro_rules! variables {
 
 variables! {
     listen_address = "LISTEN_ADDRESS": "[::]:10401", "where /metrics and the rest are served; both IP versions, and `0.0.0.0` where the machine has no IPv6";
+    web_config_file = "WEB_CONFIG_FILE": "", "Prometheus' own web configuration file: TLS and basic authentication on the listener";
     config_file = "CONFIG_FILE": "", "YAML file with channels and tokens";
     log_level = "LOG_LEVEL": "info", "`error`, `warn`, `info`, `debug` or `trace`";
     log_format = "LOG_FORMAT": "text", "`text` or `json`";
@@ -167,6 +168,10 @@ impl Environment {
 
     pub(super) fn extra_ca_file(&self) -> Option<PathBuf> {
         self.extra_ca_file.as_ref().map(PathBuf::from)
+    }
+
+    pub(super) fn web_config_file(&self) -> Option<PathBuf> {
+        self.web_config_file.as_ref().map(PathBuf::from)
     }
 
     pub(super) fn config_file(&self) -> Option<&str> {

@@ -30,6 +30,8 @@ use target::Targets;
 pub struct Settings {
     /// `LISTEN_ADDRESS`.
     pub listen: SocketAddr,
+    /// `WEB_CONFIG_FILE`: TLS and authentication on the listener.
+    pub web_config_file: Option<PathBuf>,
     /// `LOG_LEVEL` and `LOG_FORMAT`.
     pub log: Log,
     /// `POLL_TIMEOUT`, `POLL_CONCURRENCY` and `EXTRA_CA_FILE`.
@@ -91,6 +93,7 @@ impl Settings {
         let mut targets = Targets::new(timeout, environment.stale_after(&mut problems));
         let settings = Self {
             listen: environment.listen(&mut problems),
+            web_config_file: environment.web_config_file(),
             log: environment.log(&mut problems),
             polling: Polling {
                 timeout,
@@ -118,21 +121,23 @@ impl Settings {
     }
 }
 
-/// The address that `LISTEN_ADDRESS` names, from these variables, for a command that needs nothing else.
+/// The address that `LISTEN_ADDRESS` names and the file that `WEB_CONFIG_FILE` names, for a command that needs nothing else.
 ///
 /// # Errors
 ///
 /// A sentence that says what is wrong with it.
-pub fn listen_address(
+pub fn listener(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<SocketAddr, Problems> {
+) -> Result<(SocketAddr, Option<PathBuf>), Problems> {
     let mut problems = Problems::default();
     let environment = Environment::read(
-        variables.into_iter().filter(|(name, _)| name == "LISTEN_ADDRESS"),
+        variables
+            .into_iter()
+            .filter(|(name, _)| name == "LISTEN_ADDRESS" || name == "WEB_CONFIG_FILE"),
         &mut problems,
     );
     let listen = environment.listen(&mut problems);
-    problems.into_result(listen)
+    problems.into_result((listen, environment.web_config_file()))
 }
 
 /// What targets take when they do not say otherwise.

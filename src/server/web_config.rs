@@ -1,0 +1,199 @@
+//! Prometheus' own web configuration file, for TLS and basic authentication on the listener.
+//!
+//! Not here: what is done with a connection or a request. Format: prometheus/exporter-toolkit, docs/web-configuration.md.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// The file as it is written. Keys that only tune the original's TLS library are taken and left alone.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct File {
+    tls_server_config: Option<Tls>,
+    basic_auth_users: Option<BTreeMap<String, SecretString>>,
+    #[serde(rename = "http_server_config")]
+    _http_server_config: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "rate_limit")]
+    _rate_limit: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tls {
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    client_auth_type: Option<String>,
+    client_ca_file: Option<PathBuf>,
+    min_version: Option<String>,
+    max_version: Option<String>,
+    #[serde(rename = "cipher_suites")]
+    _cipher_suites: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "curve_preferences")]
+    _curve_preferences: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "prefer_server_cipher_suites")]
+    _prefer_server_cipher_suites: Option<serde::de::IgnoredAny>,
+}
+
+/// What the file asks for.
+#[derive(Default, Clone)]
+pub struct WebConfig {
+    /// TLS, if it is on.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// Whether only clients with a certificate of the CA are let in.
+    pub(super) client_certificate: bool,
+    /// Users and their bcrypt hashes.
+    pub(super) users: BTreeMap<String, SecretString>,
+    /// A fingerprint of the contents of all files that were read.
+    pub(super) content: u64,
+}
+
+impl WebConfig {
+    /// Whether the listener speaks TLS.
+    pub const fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads the file, and the certificates that it names.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong and where, and repeats no hash.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let place = format!("WEB_CONFIG_FILE {}", path.display());
+        read(path).map_err(|what| format!("{place}: {what}"))
+    }
+}
+
+fn read(path: &Path) -> Result<WebConfig, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let file: File = if text.trim().is_empty() {
+        File::default()
+    } else {
+        serde_saphyr::from_str(&text).map_err(|error| {
+            // The parser's own words could repeat a hash.
+            let line = error.location().map_or_else(String::new, |at| format!(" near line {}", at.line()));
+            format!("is not a web configuration{line}; it may hold tls_server_config and basic_auth_users")
+        })?
+    };
+    let users = file.basic_auth_users.unwrap_or_default();
+    for (user, hash) in &users {
+        let good = hash.expose_secret().parse::<bcrypt::HashParts>().is_ok();
+        if !good {
+            return Err(format!(
+                "the password of `{}` is not a bcrypt hash; make one with `htpasswd -nBC 10 \"\"`",
+                user.escape_debug()
+            ));
+        }
+    }
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let (tls, client_certificate) = match file.tls_server_config {
+        Some(tls) => tls_config(&tls, directory, &mut hasher)?,
+        None => (None, false),
+    };
+    Ok(WebConfig { tls, client_certificate, users, content: hasher.finish() })
+}
+
+fn tls_config(
+    tls: &Tls,
+    directory: &Path,
+    hasher: &mut DefaultHasher,
+) -> Result<(Option<Arc<ServerConfig>>, bool), String> {
+    let mut pem = |path: &Path| -> Result<Vec<u8>, String> {
+        let path = directory.join(path);
+        let bytes = std::fs::read(&path)
+            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        bytes.hash(hasher);
+        Ok(bytes)
+    };
+    let (Some(cert_file), Some(key_file)) = (&tls.cert_file, &tls.key_file) else {
+        return Err("tls_server_config needs both cert_file and key_file".to_owned());
+    };
+    let certificates = certificates(&pem(cert_file)?, cert_file)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem(key_file)?)
+        .map_err(|_| format!("{} holds no private key in PEM", key_file.display()))?;
+
+    let versions = versions(tls.min_version.as_deref(), tls.max_version.as_deref())?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&versions)
+        .map_err(|error| format!("min_version and max_version leave nothing: {error}"))?;
+    let (verify, required) = match tls.client_auth_type.as_deref().unwrap_or("NoClientCert") {
+        "" | "NoClientCert" | "RequestClientCert" => (false, false),
+        "VerifyClientCertIfGiven" => (true, false),
+        "RequireAndVerifyClientCert" => (true, true),
+        "RequireAnyClientCert" => {
+            return Err("client_auth_type RequireAnyClientCert lets anybody in; use RequireAndVerifyClientCert".to_owned());
+        }
+        _ => return Err("client_auth_type must be NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert".to_owned()),
+    };
+    let builder = match (&tls.client_ca_file, verify) {
+        (Some(file), true) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in self::certificates(&pem(file)?, file)? {
+                roots.add(certificate).map_err(|error| format!("{}: {error}", file.display()))?;
+            }
+            // A certificate that is given must be good; that one is required is asked per request, since probes have none.
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .allow_unauthenticated()
+                .build()
+                .map_err(|error| format!("{}: {error}", file.display()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+        (None, true) => return Err("client_auth_type needs client_ca_file".to_owned()),
+        (Some(_), false) => {
+            return Err("client_ca_file is set, but client_auth_type does not use it".to_owned());
+        }
+        (None, false) => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(certificates, key).map_err(|error| {
+        format!(
+            "{} and {} do not belong together: {error}",
+            cert_file.display(),
+            key_file.display()
+        )
+    })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok((Some(Arc::new(config)), required))
+}
+
+fn certificates(pem: &[u8], file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(format!("{} holds no certificate in PEM", file.display())),
+    }
+}
+
+fn versions(
+    min: Option<&str>,
+    max: Option<&str>,
+) -> Result<Vec<&'static rustls::SupportedProtocolVersion>, String> {
+    let number = |name: &str, text: Option<&str>, default: u8| match text {
+        None | Some("") => Ok(default),
+        Some("TLS12") => Ok(2),
+        Some("TLS13") => Ok(3),
+        Some("TLS10" | "TLS11") => Err(format!(
+            "{name}: TLS 1.0 and 1.1 are not safe and not supported; use TLS12 or TLS13"
+        )),
+        Some(_) => Err(format!("{name} must be TLS12 or TLS13")),
+    };
+    let (min, max) = (number("min_version", min, 2)?, number("max_version", max, 3)?);
+    let all = [(3, &rustls::version::TLS13), (2, &rustls::version::TLS12)];
+    Ok(all
+        .into_iter()
+        .filter(|(at, _)| (min..=max).contains(at))
+        .map(|(_, version)| version)
+        .collect())
+}
