@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
@@ -12,36 +12,64 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use secrecy::SecretString;
 
-/// The file as it is written. Keys that only tune the original's TLS library are taken and left alone.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct File {
-    tls_server_config: Option<Tls>,
-    basic_auth_users: Option<BTreeMap<String, SecretString>>,
-    #[serde(rename = "http_server_config")]
-    _http_server_config: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "rate_limit")]
-    _rate_limit: Option<serde::de::IgnoredAny>,
+use crate::settings::yaml::{self, Node, Section};
+
+/// Keys that only tune the original's TLS library or HTTP/2 are taken and left alone.
+const FILE: &[&str] =
+    &["tls_server_config", "basic_auth_users", "http_server_config", "rate_limit"];
+const TLS: &[&str] = &[
+    "cert_file",
+    "key_file",
+    "client_auth_type",
+    "client_ca_file",
+    "min_version",
+    "max_version",
+    "cipher_suites",
+    "curve_preferences",
+    "prefer_server_cipher_suites",
+];
+
+struct Tls {
+    cert_file: Option<Box<str>>,
+    key_file: Option<Box<str>>,
+    client_auth_type: Option<Box<str>>,
+    client_ca_file: Option<Box<str>>,
+    min_version: Option<Box<str>>,
+    max_version: Option<Box<str>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tls {
-    cert_file: Option<PathBuf>,
-    key_file: Option<PathBuf>,
-    client_auth_type: Option<String>,
-    client_ca_file: Option<PathBuf>,
-    min_version: Option<String>,
-    max_version: Option<String>,
-    #[serde(rename = "cipher_suites")]
-    _cipher_suites: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "curve_preferences")]
-    _curve_preferences: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "prefer_server_cipher_suites")]
-    _prefer_server_cipher_suites: Option<serde::de::IgnoredAny>,
+impl Tls {
+    fn new(node: Node) -> Result<Self, String> {
+        let mut section =
+            Section::new(node, TLS).map_err(|what| format!("tls_server_config: {what}"))?;
+        let mut text = |key| section.text(key).map_err(|what| format!("tls_server_config: {what}"));
+        Ok(Self {
+            cert_file: text("cert_file")?,
+            key_file: text("key_file")?,
+            client_auth_type: text("client_auth_type")?,
+            client_ca_file: text("client_ca_file")?,
+            min_version: text("min_version")?,
+            max_version: text("max_version")?,
+        })
+    }
+}
+
+fn users(node: Node) -> Result<BTreeMap<String, SecretString>, String> {
+    let Node::Map(users) = node else {
+        return Err("basic_auth_users: must be a set of `user: hash` lines".to_owned());
+    };
+    let read = users.into_iter().map(|(user, hash)| match hash {
+        Node::Scalar(hash) if hash.parse::<bcrypt::HashParts>().is_ok() => {
+            Ok((user.into_string(), SecretString::from(hash)))
+        }
+        _ => Err(format!(
+            "the password of `{}` is not a bcrypt hash; make one with `htpasswd -nBC 10 {0}`",
+            user.escape_debug()
+        )),
+    });
+    read.collect()
 }
 
 /// What the file asks for.
@@ -76,30 +104,15 @@ impl WebConfig {
 
 fn read(path: &Path) -> Result<WebConfig, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let file: File = if text.trim().is_empty() {
-        File::default()
-    } else {
-        serde_saphyr::from_str(&text).map_err(|error| {
-            // The parser's own words could repeat a hash.
-            let line = error.location().map_or_else(String::new, |at| format!(" near line {}", at.line()));
-            format!("is not a web configuration{line}; it may hold tls_server_config and basic_auth_users")
-        })?
-    };
-    let users = file.basic_auth_users.unwrap_or_default();
-    for (user, hash) in &users {
-        let good = hash.expose_secret().parse::<bcrypt::HashParts>().is_ok();
-        if !good {
-            return Err(format!(
-                "the password of `{}` is not a bcrypt hash; make one with `htpasswd -nBC 10 \"\"`",
-                user.escape_debug()
-            ));
-        }
-    }
+    let node =
+        yaml::parse(&text).map_err(|what| what.trim_start_matches([',', ':', ' ']).to_owned())?;
+    let mut file = Section::new(node, FILE)?;
+    let users = file.take("basic_auth_users").map(users).transpose()?.unwrap_or_default();
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     let directory = path.parent().unwrap_or(Path::new(""));
-    let (tls, client_certificate) = match file.tls_server_config {
-        Some(tls) => tls_config(&tls, directory, &mut hasher)?,
+    let (tls, client_certificate) = match file.take("tls_server_config") {
+        Some(node) => tls_config(&Tls::new(node)?, directory, &mut hasher)?,
         None => (None, false),
     };
     Ok(WebConfig { tls, client_certificate, users, content: hasher.finish() })
@@ -110,7 +123,7 @@ fn tls_config(
     directory: &Path,
     hasher: &mut DefaultHasher,
 ) -> Result<(Option<Arc<ServerConfig>>, bool), String> {
-    let mut pem = |path: &Path| -> Result<Vec<u8>, String> {
+    let mut pem = |path: &str| -> Result<Vec<u8>, String> {
         let path = directory.join(path);
         let bytes = std::fs::read(&path)
             .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
@@ -122,7 +135,7 @@ fn tls_config(
     };
     let certificates = certificates(&pem(cert_file)?, cert_file)?;
     let key = PrivateKeyDer::from_pem_slice(&pem(key_file)?)
-        .map_err(|_| format!("{} holds no private key in PEM", key_file.display()))?;
+        .map_err(|_| format!("{} holds no private key in PEM", key_file))?;
 
     let versions = versions(tls.min_version.as_deref(), tls.max_version.as_deref())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -142,13 +155,13 @@ fn tls_config(
         (Some(file), true) => {
             let mut roots = RootCertStore::empty();
             for certificate in self::certificates(&pem(file)?, file)? {
-                roots.add(certificate).map_err(|error| format!("{}: {error}", file.display()))?;
+                roots.add(certificate).map_err(|error| format!("{}: {error}", file))?;
             }
             // A certificate that is given must be good; that one is required is asked per request, since probes have none.
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .allow_unauthenticated()
                 .build()
-                .map_err(|error| format!("{}: {error}", file.display()))?;
+                .map_err(|error| format!("{}: {error}", file))?;
             builder.with_client_cert_verifier(verifier)
         }
         (None, true) => return Err("client_auth_type needs client_ca_file".to_owned()),
@@ -158,21 +171,17 @@ fn tls_config(
         (None, false) => builder.with_no_client_auth(),
     };
     let mut config = builder.with_single_cert(certificates, key).map_err(|error| {
-        format!(
-            "{} and {} do not belong together: {error}",
-            cert_file.display(),
-            key_file.display()
-        )
+        format!("{} and {} do not belong together: {error}", cert_file, key_file)
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok((Some(Arc::new(config)), required))
 }
 
-fn certificates(pem: &[u8], file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(pem: &[u8], file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(format!("{} holds no certificate in PEM", file.display())),
+        _ => Err(format!("{} holds no certificate in PEM", file)),
     }
 }
 

@@ -4,47 +4,27 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
 use super::target::{App, ChannelOptions, Targets, TokenOptions};
+use super::yaml::{self, Node, Section};
 use super::{Defaults, Name, Problems, SecretSource, value};
 use crate::domain::{Limits, Provider};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    channels: Option<Vec<Channel>>,
-    #[serde(default)]
-    tokens: Option<Vec<Token>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Channel {
-    name: Option<Scalar>,
-    provider: Option<Scalar>,
-    token_file: Option<Scalar>,
-    poll_interval: Option<Scalar>,
-    api_url: Option<Scalar>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Token {
-    name: Option<Scalar>,
-    provider: Option<Scalar>,
-    token_file: Option<Scalar>,
-    app_id: Option<Scalar>,
-    app_secret_file: Option<Scalar>,
-    required_scopes: Option<Vec<Scalar>>,
-    poll_interval: Option<Scalar>,
-    api_url: Option<Scalar>,
-    api_version: Option<Scalar>,
-}
+const FILE: &[&str] = &["channels", "tokens"];
+const CHANNEL: &[&str] = &["name", "provider", "token_file", "poll_interval", "api_url"];
+const TOKEN: &[&str] = &[
+    "name",
+    "provider",
+    "token_file",
+    "app_id",
+    "app_secret_file",
+    "required_scopes",
+    "poll_interval",
+    "api_url",
+    "api_version",
+];
 
 /// Reads the file into `targets`.
 pub(super) fn read(
@@ -58,53 +38,14 @@ pub(super) fn read(
         Ok(text) => text,
         Err(error) => return problems.add(format!("{place}: cannot be read: {error}")),
     };
-    match parse(&text) {
-        Ok(file) => Reader { place: &place, directory: path.parent(), defaults, targets, problems }
-            .file(file),
-        Err(what) => problems.add(format!("{place}{what}")),
+    let parsed = yaml::parse(&text).map_err(|what| format!("{place}{what}"));
+    // Of a large file the text is as large as what is made of it.
+    drop(text);
+    match parsed {
+        Ok(node) => Reader { place: &place, directory: path.parent(), defaults, targets, problems }
+            .file(node),
+        Err(sentence) => problems.add(sentence),
     }
-}
-
-fn parse(text: &str) -> Result<File, String> {
-    if text.trim().is_empty() {
-        return Ok(File { channels: None, tokens: None });
-    }
-    // The default budget stops at documents far smaller than a file of many thousand channels.
-    let options = serde_saphyr::options! { budget: None, with_snippet: false };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let line = error.location().map_or_else(String::new, |at| format!(", line {}", at.line()));
-        format!("{line}: {}", without_values(&error))
-    })
-}
-
-/// The parser's message up to where it would repeat a value: a value may be a secret put in the wrong place.
-fn without_values(error: &serde_saphyr::Error) -> String {
-    let message = error.without_snippet().to_string();
-    let hint =
-        "; secrets belong in a file of their own, named by `token_file` or `app_secret_file`";
-    if let Some((_, rest)) = message.split_once("unknown field `")
-        && let Some((field, rest)) = rest.split_once('`')
-        && field.len() <= 32
-        && field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-    {
-        let known =
-            rest.split(" (").next().unwrap_or(rest).split(" at line").next().unwrap_or(rest);
-        let hint = if field.contains("token") || field.contains("secret") { hint } else { "" };
-        return format!("unknown key `{field}`{known}{hint}");
-    }
-    if message.contains("unknown field") {
-        return format!("unknown key{hint}");
-    }
-    if message.contains("duplicate") {
-        return "a key is given twice".to_owned();
-    }
-    if message.contains("invalid type")
-        || message.contains("expected")
-        || message.contains("unexpected")
-    {
-        return "a value of the wrong kind; `channels` and `tokens` are lists, and each entry is a set of `key: value` lines".to_owned();
-    }
-    "is not YAML that can be read; look at the indentation and the quotes".to_owned()
 }
 
 struct Reader<'a> {
@@ -116,50 +57,69 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, file: File) {
-        for (at, channel) in file.channels.into_iter().flatten().enumerate() {
-            self.channel(at, channel);
-        }
-        for (at, token) in file.tokens.into_iter().flatten().enumerate() {
-            self.token(at, token);
+    fn file(&mut self, node: Node) {
+        let lists = || -> Result<_, String> {
+            let mut file = Section::new(node, FILE)?;
+            Ok((file.list("channels")?, file.list("tokens")?))
+        };
+        match lists() {
+            Ok((channels, tokens)) => {
+                for (at, node) in channels.into_iter().flatten().enumerate() {
+                    self.entry("channels", at, node, CHANNEL, Self::channel);
+                }
+                for (at, node) in tokens.into_iter().flatten().enumerate() {
+                    self.entry("tokens", at, node, TOKEN, Self::token);
+                }
+            }
+            Err(what) => self.problems.add(format!("{}: {what}", self.place)),
         }
     }
 
-    fn channel(&mut self, at: usize, channel: Channel) {
-        let entry = Entry::new("channels", at, channel.name.as_ref());
-        let name = self.required(&entry, "name", channel.name, Name::new);
-        self.provider(&entry, channel.provider, Provider::Whapi);
-        let credential = self.required(&entry, "token_file", channel.token_file, |_| Ok(()));
-        let api_url = self.optional(&entry, "api_url", channel.api_url, value::api_url);
-        let limits = self.limits(&entry, channel.poll_interval, self.defaults.whapi_poll_interval);
-        if let (Some(name), Some((credential, ()))) = (name, credential) {
+    fn entry(
+        &mut self,
+        list: &'static str,
+        at: usize,
+        node: Node,
+        known: &'static [&'static str],
+        read: fn(&mut Self, &mut Entry),
+    ) {
+        let name = node.text_of("name").and_then(|name| Name::new(name).ok());
+        match Section::new(node, known) {
+            Ok(section) => read(self, &mut Entry { list, at, name, section }),
+            Err(what) => {
+                let place = Place { list, at, name: name.as_ref() };
+                self.problems.add(format!("{}, {place}: {what}", self.place));
+            }
+        }
+    }
+
+    fn channel(&mut self, entry: &mut Entry) {
+        let name = self.required(entry, "name", Name::new);
+        self.provider(entry, Provider::Whapi);
+        let credential = self.required(entry, "token_file", path);
+        let api_url = self.optional(entry, "api_url", value::api_url);
+        let limits = self.limits(entry, self.defaults.whapi_poll_interval);
+        if let (Some(name), Some(credential)) = (name, credential) {
             let options = ChannelOptions {
                 provider: Provider::Whapi,
                 api_url: api_url.unwrap_or_else(|| self.defaults.whapi_api_url.clone()),
                 limits,
             };
             let credential = self.secret_file(&credential);
-            self.targets.add_channel(name.1, credential, options);
+            self.targets.add_channel(name, credential, options);
         }
     }
 
-    fn token(&mut self, at: usize, token: Token) {
-        let entry = Entry::new("tokens", at, token.name.as_ref());
-        let name = self.required(&entry, "name", token.name, Name::new);
-        self.provider(&entry, token.provider, Provider::Meta);
-        let credential = self.required(&entry, "token_file", token.token_file, |_| Ok(()));
-        let app = self.app(&entry, token.app_id, token.app_secret_file);
-        let api_url = self.optional(&entry, "api_url", token.api_url, value::api_url);
-        let api_version =
-            self.optional(&entry, "api_version", token.api_version, value::api_version);
-        let limits = self.limits(&entry, token.poll_interval, self.defaults.meta_poll_interval);
-        let required_scopes = token.required_scopes.and_then(|scopes| {
-            let words: Option<Vec<&str>> = scopes.iter().map(Scalar::text).collect();
-            let read =
-                words.ok_or_else(|| "must be a list of words".to_owned()).and_then(value::scopes);
-            self.taken(&entry, "required_scopes", read)
-        });
-        if let (Some(name), Some((credential, ()))) = (name, credential) {
+    fn token(&mut self, entry: &mut Entry) {
+        let name = self.required(entry, "name", Name::new);
+        self.provider(entry, Provider::Meta);
+        let credential = self.required(entry, "token_file", path);
+        let app = self.app(entry);
+        let api_url = self.optional(entry, "api_url", value::api_url);
+        let api_version = self.optional(entry, "api_version", value::api_version);
+        let limits = self.limits(entry, self.defaults.meta_poll_interval);
+        let required_scopes = self.scopes(entry);
+        if let (Some(name), Some(credential)) = (name, credential) {
             let options = TokenOptions {
                 provider: Provider::Meta,
                 api_url: api_url.unwrap_or_else(|| self.defaults.meta_api_url.clone()),
@@ -169,36 +129,51 @@ impl Reader<'_> {
                 limits,
             };
             let credential = self.secret_file(&credential);
-            self.targets.add_token(name.1, credential, app, options);
+            self.targets.add_token(name, credential, app, options);
         }
     }
 
-    fn app(
-        &mut self,
-        entry: &Entry,
-        id: Option<Scalar>,
-        secret_file: Option<Scalar>,
-    ) -> Option<App> {
-        match (&id, &secret_file) {
-            (None, None) => return None,
-            (Some(_), None) => self.problem(entry, "`app_id` needs `app_secret_file` beside it"),
-            (None, Some(_)) => self.problem(entry, "`app_secret_file` needs `app_id` beside it"),
-            (Some(_), Some(_)) => {}
-        }
-        let id = self.optional(entry, "app_id", id, value::app_id);
-        let path = self.optional(entry, "app_secret_file", secret_file, |path| Ok(path.to_owned()));
-        Some(App { id: id?, secret: self.secret_file(&path?) })
+    fn scopes(&mut self, entry: &mut Entry) -> Option<Arc<[Box<str>]>> {
+        let list = match entry.section.list("required_scopes") {
+            Ok(list) => list?,
+            Err(what) => {
+                self.problem(entry, &what);
+                return None;
+            }
+        };
+        let words: Option<Vec<&str>> = list.iter().map(Node::text).collect();
+        let read =
+            words.ok_or_else(|| "must be a list of words".to_owned()).and_then(value::scopes);
+        read.map_err(|what| self.problem(entry, &format!("`required_scopes`: {what}"))).ok()
     }
 
-    fn provider(&mut self, entry: &Entry, provider: Option<Scalar>, only: Provider) {
-        self.optional(entry, "provider", provider, |word| {
+    fn app(&mut self, entry: &mut Entry) -> Option<App> {
+        let before = self.problems.count();
+        let id = self.optional(entry, "app_id", value::app_id);
+        let secret = self.optional(entry, "app_secret_file", path);
+        match (id, secret) {
+            (Some(id), Some(secret)) => Some(App { id, secret: self.secret_file(&secret) }),
+            (Some(_), None) if self.problems.count() == before => {
+                self.problem(entry, "`app_id` needs `app_secret_file` beside it");
+                None
+            }
+            (None, Some(_)) if self.problems.count() == before => {
+                self.problem(entry, "`app_secret_file` needs `app_id` beside it");
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn provider(&mut self, entry: &mut Entry, only: Provider) {
+        self.optional(entry, "provider", |word| {
             if word == only.word() { Ok(()) } else { Err(format!("must be `{}`", only.word())) }
         });
     }
 
-    fn limits(&mut self, entry: &Entry, interval: Option<Scalar>, default: Duration) -> Limits {
+    fn limits(&mut self, entry: &mut Entry, default: Duration) -> Limits {
         // The default's own mistakes are told where the default is set.
-        match self.optional(entry, "poll_interval", interval, value::duration) {
+        match self.optional(entry, "poll_interval", value::duration) {
             Some(own) => {
                 let place = format!("{}, {entry}.poll_interval", self.place);
                 self.targets.limits(&place, own, self.problems)
@@ -215,35 +190,29 @@ impl Reader<'_> {
 
     fn required<T>(
         &mut self,
-        entry: &Entry,
+        entry: &mut Entry,
         key: &str,
-        value: Option<Scalar>,
         parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<(String, T)> {
-        if value.is_none() {
+    ) -> Option<T> {
+        let before = self.problems.count();
+        let value = self.optional(entry, key, parse);
+        if value.is_none() && self.problems.count() == before {
             self.problem(entry, &format!("`{key}` is missing"));
         }
-        self.optional(entry, key, value, |text| parse(text).map(|parsed| (text.to_owned(), parsed)))
+        value
     }
 
     fn optional<T>(
         &mut self,
-        entry: &Entry,
+        entry: &mut Entry,
         key: &str,
-        value: Option<Scalar>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let value = value?;
-        let parsed = match value.text() {
-            None => Err("must be one value, neither a list nor a set of keys".to_owned()),
-            Some("") => Err("is empty".to_owned()),
-            Some(text) => parse(text),
+        let parsed = match entry.section.text(key) {
+            Ok(text) => text.map(|text| parse(&text).map_err(|what| format!("`{key}`: {what}"))),
+            Err(what) => Some(Err(what)),
         };
-        self.taken(entry, key, parsed)
-    }
-
-    fn taken<T>(&mut self, entry: &Entry, key: &str, parsed: Result<T, String>) -> Option<T> {
-        parsed.map_err(|what| self.problem(entry, &format!("`{key}`: {what}"))).ok()
+        parsed?.map_err(|what| self.problem(entry, &what)).ok()
     }
 
     fn problem(&mut self, entry: &Entry, what: &str) {
@@ -251,76 +220,37 @@ impl Reader<'_> {
     }
 }
 
-/// The place of an entry in the file, for sentences.
+fn path(text: &str) -> Result<Box<str>, String> {
+    Ok(text.into())
+}
+
+/// An entry of a list.
 struct Entry {
     list: &'static str,
     at: usize,
     name: Option<Name>,
-}
-
-impl Entry {
-    fn new(list: &'static str, at: usize, name: Option<&Scalar>) -> Self {
-        Self { list, at, name: name.and_then(Scalar::text).and_then(|name| Name::new(name).ok()) }
-    }
+    section: Section,
 }
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Place { list: self.list, at: self.at, name: self.name.as_ref() }.fmt(f)
+    }
+}
+
+/// Where an entry is, for sentences.
+struct Place<'a> {
+    list: &'static str,
+    at: usize,
+    name: Option<&'a Name>,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}[{}]", self.list, self.at)?;
-        match &self.name {
+        match self.name {
             Some(name) => write!(f, " (`{name}`)"),
             None => Ok(()),
         }
-    }
-}
-
-/// One value of any kind: its text, or that it is not one value. So no mistake in it can make the parser repeat it.
-struct Scalar(Option<String>);
-
-impl Scalar {
-    fn text(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyKind;
-        impl<'de> Visitor<'de> for AnyKind {
-            type Value = Scalar;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("one value")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar(Some(text.to_owned())))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar(Some(number.to_string())))
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
-                Ok(Scalar(Some(number.to_string())))
-            }
-            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
-                Ok(Scalar(Some(number.to_string())))
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar(Some(value.to_string())))
-            }
-            fn visit_unit<E>(self) -> Result<Scalar, E> {
-                Ok(Scalar(Some(String::new())))
-            }
-            fn visit_none<E>(self) -> Result<Scalar, E> {
-                Ok(Scalar(Some(String::new())))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Scalar(None))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Scalar(None))
-            }
-        }
-        deserializer.deserialize_any(AnyKind)
     }
 }

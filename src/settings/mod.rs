@@ -9,6 +9,7 @@ mod problems;
 mod secret;
 mod target;
 mod value;
+pub(crate) mod yaml;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

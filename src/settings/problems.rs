@@ -19,6 +19,11 @@ impl Problems {
         self.0.is_empty()
     }
 
+    /// How many sentences there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The sentences.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
