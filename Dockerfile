@@ -1,0 +1,60 @@
+# The image holds one file that runs. It is linked statically against glibc (musl's memcpy makes the metrics 4.5 to 7 times
+# slower), so it needs no loader, no library and no base image; look-ups of names work from /etc/hosts and DNS, without NSS modules.
+# Mozilla's CA roots are compiled in.
+#
+#   docker build --build-arg BUILD_REVISION="$(git rev-parse HEAD)" -t whatsapp-exporter .
+
+ARG RUST_VERSION=1.95
+
+FROM docker.io/library/rust:${RUST_VERSION}-slim-bookworm AS build
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+WORKDIR /build
+ENV RUSTFLAGS="-C target-feature=+crt-static"
+
+# The dependencies alone, with empty sources in place of ours: this layer is kept until one of them changes.
+# Cargo wants a file for each benchmark that Cargo.toml names, so they stay empty for good.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src benches \
+    && echo 'fn main() {}' > src/main.rs \
+    && touch src/lib.rs \
+    && sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"$/\1/p' Cargo.toml \
+        | while read -r bench; do cp src/main.rs "benches/$bench.rs"; done \
+    # With a target named, the flags above are for the program and not for what runs while it is built.
+    && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
+
+COPY askama.toml ./
+COPY src src
+# What `whatsapp_exporter_build_info` says.
+ARG BUILD_REVISION=unknown
+# The copied sources can be older than the empty ones that cargo has built; touched, they are newer.
+RUN touch src/main.rs src/lib.rs \
+    && target="$(rustc -vV | sed -n 's/^host: //p')" \
+    && BUILD_REVISION="$BUILD_REVISION" BUILD_RUSTC="$(rustc --version | cut -d ' ' -f 2)" \
+        cargo build --release --locked --target "$target" \
+    && install -D -m 0755 "target/$target/release/whatsapp-exporter" /image/whatsapp-exporter \
+    && ldd /image/whatsapp-exporter | grep -q 'statically linked' \
+    && /image/whatsapp-exporter --version \
+    # `demo` writes its settings to /tmp.
+    && install -d -m 1777 /image/tmp \
+    && install -d /image/etc \
+    && echo 'hosts: files dns' > /image/etc/nsswitch.conf \
+    && echo 'nonroot:x:65532:65532:nonroot:/:/sbin/nologin' > /image/etc/passwd \
+    && echo 'nonroot:x:65532:' > /image/etc/group
+
+FROM scratch
+COPY --from=build /image/ /
+COPY LICENSE /LICENSE
+
+ARG BUILD_REVISION=unknown
+LABEL org.opencontainers.image.title="whatsapp-exporter" \
+      org.opencontainers.image.description="Prometheus exporter for WhatsApp channels (Whapi.Cloud) and Meta access tokens" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="${BUILD_REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/whatsapp-exporter/whatsapp-exporter" \
+      org.opencontainers.image.documentation="https://github.com/whatsapp-exporter/whatsapp-exporter/blob/main/deploy/README.md"
+
+USER 65532:65532
+EXPOSE 10401
+HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["/whatsapp-exporter", "healthcheck"]
+ENTRYPOINT ["/whatsapp-exporter"]
