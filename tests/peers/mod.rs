@@ -7,6 +7,7 @@
 //! | `rules.rs` | `alerts/*.yaml`, and how a test hurries them |
 //! | `program.rs` | starting programs on loopback, and ending them |
 //! | `prometheus.rs` | a Prometheus and the questions put to it |
+//! | `settings.rs` | settings files for the exporter |
 //! | `webhook.rs` | what Alertmanager sends to |
 #![allow(dead_code, reason = "each test uses a part")]
 
@@ -15,6 +16,7 @@ pub mod dashboards;
 pub mod program;
 pub mod prometheus;
 pub mod rules;
+pub mod settings;
 pub mod webhook;
 
 use std::path::{Path, PathBuf};
