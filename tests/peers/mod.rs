@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
+//! | `alertmanager.rs` | an Alertmanager |
 //! | `contract.rs` | which metrics, labels and values an expression may use |
 //! | `dashboards.rs` | `grafana/*.json`, and how Grafana fills in variables |
 //! | `rules.rs` | `alerts/*.yaml`, and how a test hurries them |
@@ -11,6 +12,7 @@
 //! | `webhook.rs` | what Alertmanager sends to |
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod alertmanager;
 pub mod contract;
 pub mod dashboards;
 pub mod program;
