@@ -38,7 +38,9 @@ impl Client {
     ///
     /// When the extra CA cannot be read, in a sentence that names its setting.
     pub fn new(polling: &Polling) -> Result<Self, String> {
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let builder = if polling.through_proxy { builder } else { builder.no_proxy() };
+        let http = builder
             .tls_backend_preconfigured(tls(polling.extra_ca_file.as_deref())?)
             .user_agent(concat!("whatsapp-exporter/", env!("CARGO_PKG_VERSION")))
             // A redirect would carry a token to wherever it points.

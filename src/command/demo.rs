@@ -43,14 +43,17 @@ async fn play() -> u8 {
         ("META_POLL_INTERVAL", "5s".into()),
         ("POLL_TIMEOUT", "2s".into()),
         ("STALE_AFTER", "1m".into()),
-        // A proxy is for the real upstreams; the simulator is on this machine.
     ];
     let shown = ["LISTEN_ADDRESS", "LOG_LEVEL", "LOG_FORMAT"];
     let variables = std::env::vars_os()
         .filter(|(name, _)| shown.iter().any(|shown| name == shown))
         .chain(ours.map(|(name, value)| (OsString::from(name), value)));
     let settings = match Settings::load(variables) {
-        Ok(settings) => settings,
+        // A proxy is for the real upstreams; the simulator is on this machine.
+        Ok(mut settings) => {
+            settings.polling.through_proxy = false;
+            settings
+        }
         Err(problems) => {
             complain(problems.iter());
             return USAGE;

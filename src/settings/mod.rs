@@ -67,6 +67,8 @@ pub struct Polling {
     pub concurrency: usize,
     /// `EXTRA_CA_FILE`: PEM certificates trusted beside the public roots.
     pub extra_ca_file: Option<PathBuf>,
+    /// Whether the proxy that `HTTP_PROXY` and its like name is used; the demo's upstreams are on this machine.
+    pub through_proxy: bool,
 }
 
 /// The default of `LISTEN_ADDRESS`.
@@ -92,6 +94,7 @@ impl Settings {
                 timeout,
                 concurrency: environment.poll_concurrency(&mut problems),
                 extra_ca_file: environment.extra_ca_file(),
+                through_proxy: true,
             },
             channels: Vec::new(),
             tokens: Vec::new(),
