@@ -126,6 +126,7 @@ fn failure(error: &reqwest::Error) -> Failure {
     let mut source = error.source();
     let mut io = None;
     while let Some(cause) = source {
+        let cause = innermost(cause);
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return Failure::new(FailureReason::Tls, tls_words(tls));
         }
@@ -141,12 +142,6 @@ fn failure(error: &reqwest::Error) -> Failure {
             }
         }
         if let Some(cause) = cause.downcast_ref::<std::io::Error>() {
-            // rustls hides inside an I/O error, where `source` does not lead.
-            if let Some(tls) =
-                cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                return Failure::new(FailureReason::Tls, tls_words(tls));
-            }
             io = Some(cause.kind());
         }
         source = cause.source();
@@ -164,6 +159,18 @@ fn failure(error: &reqwest::Error) -> Failure {
             "the connection was closed before the answer was whole",
         ),
         None => Failure::new(FailureReason::Connect, "the request could not be sent"),
+    }
+}
+
+/// What an I/O error is wrapped around, be it in several layers: `source` leads past it, so rustls' errors would never be met.
+fn innermost<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(inner) if inner.is::<std::io::Error>() || inner.is::<rustls::Error>() => {
+            innermost(inner)
+        }
+        _ => error,
     }
 }
 

@@ -67,7 +67,7 @@ impl SecretSource {
             Self::Value(secret) => Ok(secret.clone()),
             Self::File(path) => read_file(path)
                 .and_then(|text| check(&text))
-                .map_err(|what| SecretError(format!("{}: {what}", path.display()))),
+                .map_err(|what| SecretError(format!("{}: {what}", shown(path)))),
         }
     }
 
@@ -78,6 +78,23 @@ impl SecretSource {
     /// When it holds what no HTTP header can carry.
     pub fn from_value(text: &str) -> Result<Self, SecretError> {
         check(text).map(Self::Value).map_err(SecretError)
+    }
+}
+
+/// The path, without a last part that may be the secret itself, put where the name of its file belongs.
+fn shown(path: &Path) -> String {
+    let last = path.file_name().unwrap_or_default().to_string_lossy();
+    let runs = last.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let like_a_secret = runs.into_iter().any(|run| {
+        run.len() >= 20
+            && run.bytes().any(|byte| byte.is_ascii_digit())
+            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+    });
+    if like_a_secret {
+        let hidden = path.with_file_name("[REDACTED]");
+        format!("{} (the name of the file looks like a secret)", hidden.display())
+    } else {
+        path.display().to_string()
     }
 }
 
@@ -163,6 +180,23 @@ mod tests {
         assert_eq!(missing.read().unwrap_err().to_string(), "/nonexistent/token: does not exist");
         let directory = SecretSource::File(Path::new("/").into());
         assert_eq!(directory.read().unwrap_err().to_string(), "/: is not a regular file");
+    }
+
+    #[test]
+    fn a_secret_in_place_of_its_files_name_is_not_repeated() {
+        for (path, said) in [
+            ("/run/secrets/whatsapp-channel-sales-germany-2", None),
+            ("/run/3f2a9c1b7d5e4f60812a3b4c5d6e7f80/token", None),
+            ("Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f", Some("[REDACTED]")),
+            ("/run/Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f", Some("/run/[REDACTED]")),
+            ("/run/12345|Ab3dEf6hIj9lMn2pQr5t", Some("/run/[REDACTED]")),
+        ] {
+            let told = said.map_or_else(
+                || path.to_owned(),
+                |shown| format!("{shown} (the name of the file looks like a secret)"),
+            );
+            assert_eq!(shown(Path::new(path)), told);
+        }
     }
 
     #[test]

@@ -1,0 +1,327 @@
+//! What the tests of the whole program share: the program itself, the simulated upstreams, a browser by hand, and a reader of
+//! metrics. Deadlines are generous and looked at again and again, since machines may be slow; no test measures time to the second.
+#![allow(dead_code, reason = "each test program uses its own part of it")]
+
+pub mod http;
+pub mod metrics;
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use http::Reply;
+use metrics::Metrics;
+use whatsapp_exporter::simulator::Simulator;
+
+/// Longer than anything here takes on a slow machine.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Looks again and again until there is something to see.
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(DEADLINE, look).unwrap_or_else(|| panic!("not within {DEADLINE:?}: {what}"))
+}
+
+/// Looks again and again until there is something to see, or the deadline has passed.
+pub fn within<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return Some(seen);
+        }
+        if began.elapsed() > deadline {
+            return None;
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// A port where nothing listens.
+pub fn closed_port() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+/// The simulated upstreams, on a thread of their own so that tests can be written without waiting in the language.
+pub struct Upstream {
+    pub simulator: Simulator,
+    pub runtime: tokio::runtime::Runtime,
+}
+
+impl Upstream {
+    pub fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let simulator = runtime.block_on(Simulator::start()).expect("a free port");
+        Self { simulator, runtime }
+    }
+}
+
+impl std::ops::Deref for Upstream {
+    type Target = Simulator;
+    fn deref(&self) -> &Simulator {
+        &self.simulator
+    }
+}
+
+/// Files of settings and secrets, removed at the end.
+pub struct Files(tempfile::TempDir);
+
+impl Files {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file and returns its path.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        // Renamed into place, as whoever rotates a secret should do.
+        let fresh = self.path(&format!("{name}.fresh"));
+        std::fs::write(&fresh, content).expect("a written file");
+        std::fs::rename(fresh, &path).expect("a renamed file");
+        path
+    }
+}
+
+/// How the program is to be started: with a clean environment, on a port of its own.
+#[derive(Clone)]
+pub struct Setup {
+    arguments: Vec<String>,
+    variables: Vec<(OsString, OsString)>,
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        // Whatever hangs must not hang for long.
+        Self::bare().set("LISTEN_ADDRESS", "127.0.0.1:0").pace("1s")
+    }
+
+    /// Watches what this simulator plays.
+    pub fn of(upstream: &Simulator) -> Self {
+        Self::new().set("WHAPI_API_URL", upstream.url()).set("META_API_URL", upstream.url())
+    }
+
+    /// Without even a port.
+    pub fn bare() -> Self {
+        Self { arguments: Vec::new(), variables: Vec::new() }
+    }
+
+    pub fn argument(mut self, word: &str) -> Self {
+        self.arguments.push(word.to_owned());
+        self
+    }
+
+    pub fn set(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.retain(|(other, _)| other != name);
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn unset(mut self, name: &str) -> Self {
+        self.variables.retain(|(other, _)| other != name);
+        self
+    }
+
+    /// Asks every so often, and waits as long for an answer.
+    pub fn pace(self, interval: &str) -> Self {
+        self.set("POLL_TIMEOUT", interval)
+            .set("WHAPI_POLL_INTERVAL", interval)
+            .set("META_POLL_INTERVAL", interval)
+    }
+
+    /// With a settings file of this text.
+    pub fn file(self, files: &Files, yaml: &str) -> Self {
+        let path = files.write("settings.yaml", yaml);
+        self.set("CONFIG_FILE", path)
+    }
+
+    fn spawn(&self) -> Program {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_whatsapp-exporter"))
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let (stdout, stderr) = (Printed::default(), Printed::default());
+        stdout.follow(child.stdout.take().expect("standard output"));
+        stderr.follow(child.stderr.take().expect("standard error"));
+        Program { child, stdout, stderr, address: closed_port() }
+    }
+
+    /// Starts the program and waits until it listens.
+    pub fn start(&self) -> Program {
+        let mut program = self.spawn();
+        let begun = Instant::now();
+        loop {
+            if let Some(address) = program.listening() {
+                program.address = address;
+                return program;
+            }
+            let ended = program.child.try_wait().expect("a child to ask");
+            assert!(
+                ended.is_none() && begun.elapsed() < DEADLINE,
+                "it does not listen ({ended:?}): {}",
+                program.printed()
+            );
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self) -> Ended {
+        let mut program = self.spawn();
+        let status = program.wait(DEADLINE);
+        // The pipes are read to their ends right after.
+        eventually("the output's end", || {
+            (program.stdout.ended() && program.stderr.ended()).then_some(())
+        });
+        Ended { code: status.code(), stdout: program.stdout.text(), stderr: program.stderr.text() }
+    }
+}
+
+/// What a program that has ended left behind.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+#[derive(Clone, Default)]
+struct Printed(Arc<Mutex<(Vec<u8>, bool)>>);
+
+impl Printed {
+    fn follow(&self, mut from: impl Read + Send + 'static) {
+        let to = self.clone();
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            loop {
+                let size = from.read(&mut chunk).unwrap_or(0);
+                let mut to = to.0.lock().unwrap_or_else(PoisonError::into_inner);
+                to.0.extend_from_slice(&chunk[..size]);
+                to.1 = size == 0;
+                if size == 0 {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn text(&self) -> String {
+        let printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&printed.0).into_owned()
+    }
+
+    fn ended(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+}
+
+/// The program at work; it is killed when this is dropped.
+pub struct Program {
+    child: Child,
+    stdout: Printed,
+    stderr: Printed,
+    pub address: SocketAddr,
+}
+
+impl Program {
+    /// The address in the line that says that it listens, in either format of the log.
+    fn listening(&self) -> Option<SocketAddr> {
+        let log = self.stderr.text();
+        let line = log.lines().find(|line| line.contains("listening"))?;
+        let (_, rest) = line.split_once("address")?;
+        let address: String = rest
+            .trim_start_matches(['"', ':', '='])
+            .chars()
+            .take_while(|letter| !letter.is_whitespace() && *letter != '"' && *letter != ',')
+            .collect();
+        address.parse().ok()
+    }
+
+    /// All it printed so far.
+    pub fn printed(&self) -> String {
+        self.stdout.text() + &self.stderr.text()
+    }
+
+    /// Its standard error so far.
+    pub fn log(&self) -> String {
+        self.stderr.text()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        http::get(self.address, path, &[]).unwrap_or_else(|error| {
+            panic!("{path} is not answered: {error}; printed: {}", self.printed())
+        })
+    }
+
+    pub fn metrics(&self) -> Metrics {
+        let reply = self.get("/metrics");
+        assert_eq!(reply.status, 200);
+        Metrics::read(&reply.text())
+    }
+
+    /// Waits until the metrics are as `look` wants them.
+    pub fn until<T>(&self, what: &str, look: impl Fn(&Metrics) -> Option<T>) -> T {
+        within(DEADLINE, || look(&self.metrics())).unwrap_or_else(|| {
+            let page = self.metrics();
+            panic!("not within {DEADLINE:?}: {what}\n{}\n{page}", self.printed())
+        })
+    }
+
+    /// Waits until a series has this value; `None` waits until there is no such series.
+    pub fn until_is(&self, series: &str, value: impl Into<Option<f64>>) {
+        let value = value.into();
+        self.until(&format!("{series} is {value:?}"), |page| {
+            (page.get(series) == value).then_some(())
+        });
+    }
+
+    /// Waits until a series is at least this.
+    pub fn until_at_least(&self, series: &str, value: f64) {
+        self.until(&format!("{series} is at least {value}"), |page| {
+            page.get(series).filter(|seen| *seen >= value).map(drop)
+        });
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status();
+        assert!(sent.expect("the command kill").success());
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self, deadline: Duration) -> ExitStatus {
+        let ended = within(deadline, || self.child.try_wait().expect("a child to ask"));
+        ended.unwrap_or_else(|| panic!("it has not ended in {deadline:?}: {}", self.printed()))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,142 @@
+//! Settings, as data: every `NAME.env` or `NAME.yaml` in `settings/valid` and `settings/invalid` is read by the exporter's own
+//! reader and compared with `NAME.expect.txt`. A new case is two new files; `BLESS=1` writes what is expected anew.
+//!
+//! A `.env` file holds variables, one a line (`\xff` stands for that byte); a `.yaml` file is the `CONFIG_FILE`; both of one name
+//! belong together.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use humantime::format_duration;
+use whatsapp_exporter::settings::{SecretSource, Settings};
+
+/// The variables in a `.env` file.
+fn variables(text: &str) -> Vec<(OsString, OsString)> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (name, value) = line.split_once('=').expect("NAME=value");
+            let mut bytes = Vec::new();
+            let mut parts = value.split("\\x");
+            bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
+            for part in parts {
+                bytes.push(u8::from_str_radix(&part[..2], 16).expect("two digits"));
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            (name.into(), OsString::from_vec(bytes))
+        })
+        .collect()
+}
+
+/// Reads a case, and writes in lines what came of it.
+fn read(directory: &str, name: &str) -> (bool, String) {
+    let path = |ending: &str| format!("{directory}/{name}.{ending}");
+    let text = std::fs::read_to_string(path("env")).unwrap_or_default();
+    let mut variables = variables(&text);
+    // Relative, so that what is printed is the same everywhere: tests run in the package's directory.
+    if Path::new(&path("yaml")).exists() {
+        variables.push(("CONFIG_FILE".into(), path("yaml").into()));
+    }
+    match Settings::load(variables) {
+        Ok(settings) => (true, describe(&settings)),
+        Err(problems) => (false, format!("{problems}\n")),
+    }
+}
+
+fn describe(settings: &Settings) -> String {
+    let Settings { listen, log, polling, channels, tokens, .. } = settings;
+    let mut text = format!("listen {listen}\nlog {} {:?}\n", log.level, log.format);
+    let timeout = format_duration(polling.timeout);
+    let _ = write!(text, "polling timeout {timeout}, {} at a time", polling.concurrency);
+    if let Some(path) = &polling.extra_ca_file {
+        let _ = write!(text, ", also trusting {}", path.display());
+    }
+    text.push('\n');
+    let source = |source: &SecretSource| match source {
+        SecretSource::Value(_) => "a value".to_owned(),
+        SecretSource::File(path) => path.display().to_string(),
+    };
+    for channel in channels {
+        let options = &channel.options;
+        let _ = writeln!(
+            text,
+            "channel {}: {} at {} with {}, every {}, stale after {}",
+            channel.name,
+            options.provider.word(),
+            options.api_url,
+            source(&channel.credential),
+            format_duration(options.limits.interval),
+            format_duration(options.limits.stale_after),
+        );
+    }
+    for token in tokens {
+        let options = &token.options;
+        let _ = writeln!(
+            text,
+            "token {}: {} at {} {} with {}, every {}, stale after {}, {}, scopes {}",
+            token.name,
+            options.provider.word(),
+            options.api_url,
+            options.api_version,
+            source(&token.credential),
+            format_duration(options.limits.interval),
+            format_duration(options.limits.stale_after),
+            token.app.as_ref().map_or_else(
+                || "by itself".to_owned(),
+                |app| format!("by app {} with {}", app.id, source(&app.secret))
+            ),
+            options.required_scopes.join(" "),
+        );
+    }
+    text
+}
+
+fn compare(directory: &str, good: bool, at_least: usize) {
+    let names: BTreeSet<String> = std::fs::read_dir(directory)
+        .expect("cases")
+        .map(|entry| entry.expect("a file").file_name().into_string().expect("UTF-8"))
+        .filter_map(|file| file.split_once('.').map(|(name, _)| name.to_owned()))
+        .collect();
+    assert!(names.len() >= at_least, "only {} cases in {directory}", names.len());
+    let mut wrong = Vec::new();
+    for name in names {
+        let (is_good, said) = read(directory, &name);
+        assert_eq!(is_good, good, "{directory}/{name}: {said}");
+        assert!(!said.contains("s3cret"), "{directory}/{name} repeats a secret: {said}");
+        let path = format!("{directory}/{name}.expect.txt");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &said).expect("a written file");
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        if said != expected {
+            wrong.push(format!("{path} expects\n{expected}but it is\n{said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\nBLESS=1 writes them anew", wrong.join("\n"));
+}
+
+#[test]
+fn good_settings_are_understood() {
+    compare("tests/settings/valid", true, 8);
+}
+
+#[test]
+fn mistakes_are_told_in_sentences_that_repeat_no_secret() {
+    compare("tests/settings/invalid", false, 25);
+}
+
+#[test]
+fn variables_that_are_not_ours_are_never_looked_at() {
+    let variables = [
+        ("WHAPI_TOKEN", OsString::from("s3cret")),
+        ("WHAPI_POLL_INTERVALL", "nonsense".into()),
+        ("PATH", OsString::from_vec(vec![0xff])),
+        ("whapi_poll_interval", "nonsense".into()),
+    ];
+    let variables = variables.map(|(name, value)| (OsString::from(name), value));
+    let settings = Settings::load(variables).expect("good settings");
+    assert!(!format!("{settings:?}").contains("s3cret"));
+}
