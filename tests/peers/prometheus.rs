@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use reqwest::Url;
+use reqwest::{Client, Url};
 use serde_json::Value;
 
 use super::program::{Program, client, installed};
@@ -15,6 +15,7 @@ pub type Labels = BTreeMap<String, String>;
 /// A running Prometheus.
 pub struct Prometheus {
     program: Program,
+    client: Client,
 }
 
 impl Prometheus {
@@ -34,7 +35,7 @@ impl Prometheus {
             command
         })
         .await;
-        Self { program }
+        Self { program, client: client() }
     }
 
     /// The data of an answer of the API's.
@@ -44,7 +45,7 @@ impl Prometheus {
     /// With Prometheus' own sentence, when it refuses.
     pub async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let url = Url::parse_with_params(&self.program.url(path), parameters).expect("a URL");
-        let answer = client().get(url).send().await.expect("Prometheus answers");
+        let answer = self.client.get(url).send().await.expect("Prometheus answers");
         let text = answer.text().await.expect("a body");
         let mut answer: Value = serde_json::from_str(&text)
             .unwrap_or_else(|_| panic!("Prometheus' answer to {parameters:?} is no JSON: {text}"));
