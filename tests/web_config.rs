@@ -238,7 +238,7 @@ async fn a_wrong_web_configuration_stops_the_start_with_a_sentence() {
             "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_auth_type: RequireAndVerifyClientCert\n",
             "client_auth_type needs client_ca_file",
         ),
-        ("basic_auth_users: s3cret-s3cret\n", "unknown key `basic_auth_user`, expected one of"),
+        ("basic_auth_users: s3cret-s3cret\n", "must be a set of `user: hash` lines"),
         (
             "basic_auth_user:\n  prometheus: s3cret-s3cret\n",
             "unknown key `basic_auth_user`, expected one of",
