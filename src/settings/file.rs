@@ -102,9 +102,9 @@ fn without_values(error: &serde_saphyr::Error) -> String {
         || message.contains("expected")
         || message.contains("unexpected")
     {
-        return "a value of the wrong kind; `channels` and `tokens` are lists, and each entry is a set of `key: value` lines".to_owned();
+        return "a value of the wrong kind; `channels`, `tokens` and `required_scopes` are lists, and each channel or token is a set of `key: value` lines".to_owned();
     }
-    "is not YAML that can be read; look at the indentation and the quotes".to_owned()
+    "is not YAML that can be read; look at the quotes and the indentation, which is made of blanks and never of tabs".to_owned()
 }
 
 struct Reader<'a> {
