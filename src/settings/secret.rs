@@ -132,7 +132,7 @@ fn check(text: &str) -> Result<SecretString, String> {
     match text.chars().position(|letter| !letter.is_ascii_graphic()) {
         None => Ok(SecretString::from(text)),
         Some(at) => Err(format!(
-            "character {} is white space or not ASCII; the file must hold the secret and nothing else",
+            "character {} is white space or not ASCII; nothing but the secret belongs there",
             at + 1
         )),
     }

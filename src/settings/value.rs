@@ -5,11 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A duration as humantime reads it, longer than zero.
+/// Longer than anybody wants to wait, and short enough to be added to any time.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// A duration as humantime reads it, longer than zero and at most a year.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("must be longer than zero".to_owned()),
+        Ok(duration) if duration > LONGEST => Err("must not be longer than a year".to_owned()),
         Ok(duration) => Ok(duration),
         Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
             Err("has no unit; write seconds as `30s`, minutes as `10m`".to_owned())
@@ -20,7 +24,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// The base address of an API: http or https, a host, and nothing that could hold a secret.
 pub(super) fn api_url(text: &str) -> Result<Arc<str>, String> {
-    let hint = "write for example `https://gate.whapi.cloud`";
+    let hint = "write for example `https://gate.whapi.cloud` or `https://graph.facebook.com`";
     let url = reqwest::Url::parse(text.trim()).map_err(|_| format!("is not an address; {hint}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(format!("must begin with `https://` (or `http://`); {hint}"));

@@ -46,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, String> {
         let twice = error.without_snippet().to_string().contains("duplicate");
         let what = match twice {
             true => "a key is given twice",
-            false => "is not YAML that can be read; look at the indentation and the quotes",
+            false => "is not YAML that can be read; look at the quotes and the indentation, which is made of blanks and never of tabs",
         };
         format!("{line}: {what}")
     })?;
