@@ -1,0 +1,465 @@
+//! The manifests are held to what the program accepts: its variables, its port, its paths, its metrics, its version.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use whatsapp_exporter::metrics::catalog;
+use whatsapp_exporter::settings::{DEFAULT_LISTEN, Settings, VARIABLES};
+
+const IMAGE: &str = "ghcr.io/whatsapp-exporter/whatsapp-exporter:";
+const KUBERNETES: &str = "deploy/kubernetes";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn yaml(path: impl AsRef<Path>) -> Value {
+    serde_saphyr::from_str(&read(&path))
+        .unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}
+
+/// Every file under these, with its text. Paths are relative to the repository.
+fn files(places: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut left: Vec<PathBuf> = places.iter().map(|place| root().join(place)).collect();
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder that can be read");
+            left.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else {
+            let path = path.strip_prefix(root()).expect("a path in the repository").to_owned();
+            let text = read(&path);
+            found.push((path, text));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// All that ships the program.
+fn shipped() -> Vec<(PathBuf, String)> {
+    files(&["deploy", "Dockerfile", "SECURITY.md", "grafana/kustomization.yaml"])
+}
+
+fn manifests() -> Vec<(PathBuf, Value)> {
+    let files = files(&[KUBERNETES]).into_iter().map(|(path, _)| path);
+    let documents = files.filter(|path| path.extension().is_some_and(|end| end == "yaml"));
+    documents.map(|path| (path.clone(), yaml(path))).collect()
+}
+
+/// The port that the program listens on when it is told nothing.
+fn port() -> u64 {
+    let (_, port) = DEFAULT_LISTEN.rsplit_once(':').expect("an address and a port");
+    port.parse().expect("a number")
+}
+
+fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
+    value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "_:".contains(letter)))
+        .map(|word| word.trim_matches(':'))
+}
+
+/// Every container of ours in a Deployment, with its pod's template and the file it is in.
+fn containers() -> Vec<(PathBuf, Value, Value)> {
+    let mut found = Vec::new();
+    for (path, manifest) in manifests() {
+        let template = manifest.pointer("/spec/template").cloned().unwrap_or_default();
+        for kind in ["/spec/containers", "/spec/initContainers"] {
+            for container in list(&template, kind) {
+                if text(container, "/image").starts_with(IMAGE) {
+                    found.push((path.clone(), template.clone(), container.clone()));
+                }
+            }
+        }
+    }
+    assert_eq!(found.len(), 3, "the two sidecars and the exporter that stands alone");
+    found
+}
+
+/// Settings as the program reads them from these variables.
+fn load(variables: &[(String, String)]) -> Settings {
+    let known: BTreeSet<_> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+    for (name, _) in variables {
+        assert!(known.contains(name.as_str()), "the program reads no {name}");
+    }
+    let pairs = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Settings::load(pairs)
+        .unwrap_or_else(|problems| panic!("{:?}", problems.iter().collect::<Vec<_>>()))
+}
+
+fn assignments(text: &str) -> Vec<(String, String)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_variable_that_is_named_is_one_the_program_reads() {
+    let known: BTreeSet<_> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+    let prefix = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
+    let ours: BTreeSet<_> = known.iter().map(|name| prefix(name)).collect();
+    let mut seen = 0;
+    for (path, text) in shipped() {
+        for word in words(&text).filter(|word| word.contains('_') && !word.ends_with('_')) {
+            let loud = word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+            if loud && ours.contains(&prefix(word)) {
+                assert!(known.contains(word), "{}: the program reads no {word}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10, "only {seen} variables were found");
+}
+
+#[test]
+fn the_examples_settings_load_as_they_are() {
+    let application = yaml("deploy/kubernetes/examples/application/kustomization.yaml");
+    let file = text(&application, "/configMapGenerator/0/envs/0");
+    let folder = Path::new("deploy/kubernetes/examples/application");
+    let settings = load(&assignments(&read(folder.join(file))));
+    assert_eq!((settings.channels.len(), settings.tokens.len()), (1, 1));
+
+    let classic = yaml("deploy/kubernetes/examples/application-classic/kustomization.yaml");
+    let literals = list(&classic, "/configMapGenerator/0/literals");
+    let lines: Vec<_> = literals.iter().filter_map(Value::as_str).collect();
+    let settings = load(&assignments(&lines.join("\n")));
+    assert_eq!((settings.channels.len(), settings.tokens.len()), (1, 0));
+
+    let settings = load(&assignments(&read("deploy/systemd/environment.example")));
+    assert_eq!((settings.channels.len(), settings.tokens.len()), (1, 1));
+
+    let file = root().join("deploy/kubernetes/standalone/settings.yaml");
+    let settings = load(&[("CONFIG_FILE".to_owned(), file.display().to_string())]);
+    assert_eq!((settings.channels.len(), settings.tokens.len()), (2, 1));
+}
+
+#[test]
+fn containers_set_only_variables_that_the_program_reads_and_no_secret() {
+    let known: BTreeSet<_> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+    let compose = yaml("deploy/compose/compose.yaml");
+    let mut names: Vec<_> = compose["services"]["exporter"]["environment"]
+        .as_object()
+        .map(|environment| environment.keys().cloned().collect())
+        .unwrap_or_default();
+    for (_, _, container) in containers() {
+        names.extend(list(&container, "/env").iter().map(|env| text(env, "/name").to_owned()));
+    }
+    assert!(!names.is_empty());
+    for name in names {
+        assert!(known.contains(name.as_str()), "the program reads no {name}");
+        // A variable that has a `…_FILE` beside it holds a secret.
+        assert!(!known.contains(format!("{name}_FILE").as_str()), "{name} belongs in a file");
+    }
+    for (path, manifest) in manifests() {
+        assert_ne!(text(&manifest, "/kind"), "Secret", "{}", path.display());
+        assert!(manifest.get("secretGenerator").is_none(), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_port_is_the_one_the_program_listens_on() {
+    let port = port();
+    let mut names = BTreeSet::new();
+    for (path, _, container) in containers() {
+        let ports = list(&container, "/ports");
+        assert_eq!(ports.len(), 1, "{}", path.display());
+        assert_eq!(ports[0]["containerPort"], port, "{}", path.display());
+        names.insert(text(&ports[0], "/name").to_owned());
+        // Kubernetes takes no longer one.
+        assert!(text(&ports[0], "/name").len() <= 15);
+    }
+    assert_eq!(names.len(), 1, "one name everywhere: {names:?}");
+    let name = names.first().unwrap();
+
+    let service = yaml("deploy/kubernetes/standalone/service.yaml");
+    assert_eq!(service["spec"]["ports"][0]["port"], port);
+    assert_eq!(text(&service, "/spec/ports/0/targetPort"), name);
+    let policy = yaml("deploy/kubernetes/standalone/networkpolicy.yaml");
+    assert_eq!(policy["spec"]["ingress"][0]["ports"][0]["port"], port);
+    let monitor = yaml("deploy/kubernetes/base/podmonitor.yaml");
+    assert_eq!(text(&monitor, "/spec/podMetricsEndpoints/0/port"), name);
+    let monitor = yaml("deploy/kubernetes/base/servicemonitor.yaml");
+    assert_eq!(
+        text(&monitor, "/spec/endpoints/0/port"),
+        text(&service, "/spec/ports/0/name"),
+        "a ServiceMonitor looks for the Service's name of the port"
+    );
+
+    let compose = yaml("deploy/compose/compose.yaml");
+    let published = text(&compose, "/services/exporter/ports/0");
+    assert_eq!(published, format!("127.0.0.1:{port}:{port}"));
+    let prometheus = yaml("deploy/compose/prometheus.yaml");
+    let scraped = text(&prometheus, "/scrape_configs/0/static_configs/0/targets/0");
+    assert_eq!(scraped, format!("exporter:{port}"));
+    assert!(read("Dockerfile").contains(&format!("\nEXPOSE {port}\n")));
+
+    // And in sentences and scripts.
+    for (path, text) in shipped() {
+        for word in words(&text).filter(|word| word.len() == 5 && word.starts_with("10")) {
+            if word.bytes().all(|byte| byte.is_ascii_digit()) {
+                let known = word == port.to_string() || word.ends_with("000");
+                assert!(known, "{}: {word} is not the port", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_that_is_asked_is_one_of_the_routes() {
+    // The table at the head of the routes; what they answer is tested with the server.
+    let routes = read("src/server/routes.rs");
+    let asked = |path: &str| {
+        assert!(routes.contains(&format!("| `GET {path}` |")), "nothing answers {path}");
+    };
+    for (_, _, container) in containers() {
+        for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+            let Some(probe) = container.get(probe) else { continue };
+            asked(text(probe, "/httpGet/path"));
+            assert_eq!(text(probe, "/httpGet/port"), text(&container, "/ports/0/name"));
+        }
+        assert_eq!(text(&container, "/readinessProbe/httpGet/path"), "/readyz");
+        assert_eq!(text(&container, "/livenessProbe/httpGet/path"), "/healthz");
+    }
+    asked(text(
+        &yaml("deploy/kubernetes/base/podmonitor.yaml"),
+        "/spec/podMetricsEndpoints/0/path",
+    ));
+    asked(text(&yaml("deploy/kubernetes/base/servicemonitor.yaml"), "/spec/endpoints/0/path"));
+}
+
+#[test]
+fn every_image_of_ours_has_the_version_of_the_program() {
+    let version = env!("CARGO_PKG_VERSION");
+    let (mut images, mut links) = (0, 0);
+    for (path, text) in shipped() {
+        for rest in text.split(IMAGE).skip(1) {
+            let tag = rest.split(|letter: char| letter.is_whitespace() || "`\"'".contains(letter));
+            assert_eq!(tag.into_iter().next(), Some(version), "{}", path.display());
+            images += 1;
+        }
+        for rest in text.split("?ref=v").skip(1) {
+            assert!(rest.starts_with(&format!("{version}\n")), "{}", path.display());
+            links += 1;
+        }
+    }
+    assert!(images >= 5 && links >= 2, "{images} images and {links} links were found");
+    let label = format!("org.opencontainers.image.version=\"{version}\"");
+    assert!(read("Dockerfile").contains(&label), "the Dockerfile has no label {label}");
+}
+
+#[test]
+fn the_image_is_built_with_a_compiler_that_the_program_accepts() {
+    let minor = |version: &str| -> u32 { version.split('.').nth(1).unwrap().parse().unwrap() };
+    let dockerfile = read("Dockerfile");
+    let version = dockerfile.split("ARG RUST_VERSION=").nth(1).unwrap().lines().next().unwrap();
+    assert!(minor(version) >= minor(env!("CARGO_PKG_RUST_VERSION")));
+    let tested = format!("container: docker.io/library/rust:{version}-");
+    assert!(read(".github/workflows/ci.yml").contains(&tested), "CI tests with another compiler");
+}
+
+#[test]
+fn the_image_holds_nothing_that_dockerignore_leaves_out() {
+    let ignore = read(".dockerignore");
+    let let_in: BTreeSet<_> = ignore.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let mut copied = BTreeSet::new();
+    let dockerfile = read("Dockerfile");
+    for line in dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")) {
+        if line.starts_with("--from=") {
+            continue;
+        }
+        let words: Vec<_> = line.split(' ').collect();
+        copied.extend(words[..words.len() - 1].iter().copied());
+    }
+    assert_eq!(copied, let_in);
+    copied.iter().for_each(|path| assert!(root().join(path).exists(), "{path}"));
+}
+
+#[test]
+fn every_metric_that_is_named_exists() {
+    let known: BTreeSet<_> = catalog::all().map(|(_, metric)| metric.name).collect();
+    let mut seen = 0;
+    for (path, text) in shipped() {
+        // A word with a colon is a recording rule; those are held by the tests of the rules.
+        for word in words(&text).filter(|word| word.starts_with("whatsapp_") && !word.contains(':'))
+        {
+            let family =
+                ["_bucket", "_sum", "_count"].iter().find_map(|suffix| word.strip_suffix(suffix));
+            let ours = known.contains(word) || family.is_some_and(|family| known.contains(family));
+            assert!(ours, "{} names {word}, which is not in the catalog", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "only {seen} metrics were found");
+}
+
+#[test]
+fn every_container_is_locked_down_as_the_restricted_standard_asks() {
+    for (path, template, container) in containers() {
+        let path = path.display();
+        let own = &container["securityContext"];
+        let pod = &template["spec"]["securityContext"];
+        let either = |key: &str| own.get(key).or_else(|| pod.get(key)).cloned().unwrap_or_default();
+        assert_eq!(either("runAsNonRoot"), true, "{path}");
+        assert_eq!(either("runAsUser"), 65532, "{path}");
+        assert_eq!(either("seccompProfile")["type"], "RuntimeDefault", "{path}");
+        assert_eq!(own["allowPrivilegeEscalation"], false, "{path}");
+        assert_eq!(own["readOnlyRootFilesystem"], true, "{path}");
+        assert_eq!(own["capabilities"]["drop"], serde_json::json!(["ALL"]), "{path}");
+        assert_eq!(container["resources"]["limits"]["memory"], "64Mi", "{path}");
+        assert!(container["resources"]["limits"].get("cpu").is_none(), "{path}");
+        assert_eq!(container["resources"]["requests"]["memory"], "16Mi", "{path}");
+        for mount in list(&container, "/volumeMounts") {
+            assert_eq!(mount["readOnly"], true, "{path}");
+            // A file mounted alone never changes, so no rotated Secret would arrive.
+            assert!(mount.get("subPath").is_none(), "{path}");
+        }
+    }
+    let standalone = yaml("deploy/kubernetes/standalone/deployment.yaml");
+    assert_eq!(standalone["spec"]["template"]["spec"]["automountServiceAccountToken"], false);
+}
+
+#[test]
+fn the_two_sidecars_differ_only_in_what_kubernetes_before_1_29_does_not_know() {
+    let mut native = yaml("deploy/kubernetes/components/sidecar/deployment.yaml");
+    let mut classic = yaml("deploy/kubernetes/components/sidecar-classic/deployment.yaml");
+    let taken = |list: &str, from: &mut Value| {
+        from["spec"]["template"]["spec"].as_object_mut().unwrap().remove(list).unwrap()
+    };
+    let mut native_container = taken("initContainers", &mut native);
+    let classic_container = taken("containers", &mut classic);
+    let own = native_container[0].as_object_mut().unwrap();
+    assert_eq!(own.remove("restartPolicy"), Some("Always".into()));
+    assert!(own.remove("startupProbe").is_some());
+    assert_eq!(native_container, classic_container);
+    assert_eq!(native, classic);
+}
+
+#[test]
+fn monitors_and_selectors_find_what_they_look_for() {
+    let finds = |selector: &Value, labels: &Value| {
+        let selector = selector.as_object().expect("a selector");
+        assert!(!selector.is_empty());
+        selector.iter().all(|(name, value)| labels.get(name) == Some(value))
+    };
+    let sidecar = yaml("deploy/kubernetes/components/sidecar/deployment.yaml");
+    let monitor = yaml("deploy/kubernetes/base/podmonitor.yaml");
+    let selector = &monitor["spec"]["selector"]["matchLabels"];
+    assert!(finds(selector, &sidecar["spec"]["template"]["metadata"]["labels"]));
+
+    let deployment = yaml("deploy/kubernetes/standalone/deployment.yaml");
+    let pods = &deployment["spec"]["template"]["metadata"]["labels"];
+    let service = yaml("deploy/kubernetes/standalone/service.yaml");
+    let policy = yaml("deploy/kubernetes/standalone/networkpolicy.yaml");
+    assert!(finds(&deployment["spec"]["selector"]["matchLabels"], pods));
+    assert!(finds(&service["spec"]["selector"], pods));
+    assert!(finds(&policy["spec"]["podSelector"]["matchLabels"], pods));
+    // Else an exporter would be scraped twice.
+    assert!(!finds(selector, pods));
+    let monitor = yaml("deploy/kubernetes/base/servicemonitor.yaml");
+    assert!(finds(&monitor["spec"]["selector"]["matchLabels"], &service["metadata"]["labels"]));
+}
+
+#[test]
+fn secrets_are_mounted_where_the_settings_look_for_them() {
+    let inside = |paths: &str, folder: &str| {
+        let mut found = 0;
+        for rest in paths.split("/run/").skip(1) {
+            assert!(format!("/run/{rest}").starts_with(folder), "/run/{rest} is not in {folder}");
+            found += 1;
+        }
+        assert!(found > 0);
+    };
+    for (_, _, container) in containers() {
+        let mounts = list(&container, "/volumeMounts");
+        assert!(mounts.iter().any(|mount| mount["mountPath"] == "/run/secrets/whatsapp"));
+    }
+    let kubernetes = "/run/secrets/whatsapp/";
+    inside(&read("deploy/kubernetes/standalone/settings.yaml"), kubernetes);
+    inside(&read("deploy/kubernetes/examples/application/whatsapp-exporter.env"), kubernetes);
+    inside(&read("deploy/kubernetes/examples/application-classic/kustomization.yaml"), kubernetes);
+    // A folder given to LoadCredential becomes files that begin with its name.
+    let unit = read("deploy/systemd/whatsapp-exporter.service");
+    assert!(unit.contains("\nLoadCredential=token:/etc/whatsapp-exporter/tokens\n"));
+    inside(
+        &read("deploy/systemd/environment.example"),
+        "/run/credentials/whatsapp-exporter.service/token_",
+    );
+    let deployment = yaml("deploy/kubernetes/standalone/deployment.yaml");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let file = text(container, "/env/0/value");
+    assert_eq!(Path::new(file).parent(), Some(Path::new("/etc/whatsapp-exporter")));
+    let kustomization = yaml("deploy/kubernetes/standalone/kustomization.yaml");
+    let generated = text(&kustomization, "/configMapGenerator/0/files/0");
+    assert_eq!(Path::new(file).file_name(), Some(generated.as_ref()));
+}
+
+#[test]
+fn every_file_that_is_referred_to_exists() {
+    let mut seen = 0;
+    let mut exists = |folder: &Path, path: &str| {
+        let path = folder.join(path);
+        assert!(root().join(&path).exists(), "{} does not exist", path.display());
+        seen += 1;
+    };
+    for (path, kustomization) in manifests()
+        .into_iter()
+        .chain([("grafana/kustomization.yaml".into(), yaml("grafana/kustomization.yaml"))])
+        .filter(|(path, _)| path.ends_with("kustomization.yaml"))
+    {
+        let folder = path.parent().unwrap();
+        for key in ["/resources", "/components"] {
+            let items = list(&kustomization, key).iter().filter_map(Value::as_str);
+            items.for_each(|item| exists(folder, item));
+        }
+        for patch in list(&kustomization, "/patches") {
+            exists(folder, text(patch, "/path"));
+        }
+        for generator in list(&kustomization, "/configMapGenerator") {
+            for key in ["/files", "/envs"] {
+                let items = list(generator, key).iter().filter_map(Value::as_str);
+                items.for_each(|item| exists(folder, item.rsplit('=').next().unwrap()));
+            }
+        }
+    }
+    let compose = yaml("deploy/compose/compose.yaml");
+    for service in compose["services"].as_object().unwrap().values() {
+        for volume in list(service, "/volumes").iter().filter_map(Value::as_str) {
+            exists(Path::new("deploy/compose"), volume.split(':').next().unwrap());
+        }
+    }
+    // Links between documents.
+    for (path, text) in shipped().iter().filter(|(path, _)| path.extension() == Some("md".as_ref()))
+    {
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if !link.contains("://") {
+                exists(path.parent().unwrap(), link);
+            }
+        }
+    }
+    assert!(seen > 30, "only {seen} references were found");
+}
+
+#[test]
+fn the_compose_demo_mutes_alerts_as_the_example_for_alertmanager_does() {
+    let demo = yaml("deploy/compose/alertmanager.yaml");
+    let example = yaml("alerts/alertmanager.example.yaml");
+    assert!(demo["inhibit_rules"].is_array());
+    assert_eq!(demo["inhibit_rules"], example["inhibit_rules"]);
+}
