@@ -7,10 +7,13 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::Result;
+use crate::report::{millis, quantile};
 
 static RUNNING: Mutex<BTreeMap<u32, Child>> = Mutex::new(BTreeMap::new());
 
@@ -117,6 +120,36 @@ pub struct Memory {
     pub peak: u64,
     /// Without the program's own pages, which are the file's.
     pub own: u64,
+}
+
+/// How late a thread that only sleeps wakes up meanwhile: what the machine itself adds to every wait, whoever waits.
+pub struct Noise {
+    over: Arc<AtomicBool>,
+    sleeper: JoinHandle<Vec<f64>>,
+}
+
+impl Noise {
+    pub fn listen() -> Self {
+        const NAP: Duration = Duration::from_millis(2);
+        let over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&over);
+        let sleeper = std::thread::spawn(move || {
+            let mut late = Vec::new();
+            while !told.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                std::thread::sleep(NAP);
+                late.push(millis(began.elapsed().saturating_sub(NAP)));
+            }
+            late
+        });
+        Self { over, sleeper }
+    }
+
+    /// The 99th percentile, in milliseconds.
+    pub fn p99(self) -> f64 {
+        self.over.store(true, Ordering::Relaxed);
+        self.sleeper.join().map_or(f64::NAN, |late| quantile(&late, 0.99))
+    }
 }
 
 /// A port that was free a moment ago.
