@@ -140,11 +140,9 @@ impl Section {
                 } else {
                     "unknown key".to_owned()
                 };
+                let secret = ["token", "secret", "password"].iter().any(|word| key.contains(word));
                 let hint =
-                    match ["token", "secret", "password"].iter().any(|word| key.contains(word)) {
-                        true => "; secrets belong in files of their own",
-                        false => "",
-                    };
+                    if secret || !named { "; secrets belong in files of their own" } else { "" };
                 return Err(format!(
                     "{name}, expected one of {}{hint}",
                     known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
