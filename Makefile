@@ -16,7 +16,7 @@ test: packages
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 	alerts/tests/run
 
 bench: packages

@@ -61,7 +61,7 @@ async fn read(response: Response) -> (u16, Value) {
 async fn health_under(fault: Fault) -> Result<(u16, Vec<u8>), &'static str> {
     let sim = simulator().await;
     sim.set_fault(SALES, Some(fault));
-    let http = Client::builder().no_proxy().timeout(Duration::from_millis(400));
+    let http = Client::builder().no_proxy().timeout(Duration::from_secs(2));
     let http = {
         client();
         http.build().expect("a client")
@@ -357,7 +357,7 @@ async fn faults_without_an_end_make_the_client_give_up() {
     for fault in [
         Fault::hang(),
         Fault::endless(),
-        Fault::drip(Duration::from_millis(50)),
+        Fault::drip(Duration::from_secs(3)),
         Fault::slow(Duration::from_secs(9)),
     ] {
         let word = format!("{fault:?}");

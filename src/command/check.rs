@@ -52,7 +52,7 @@ pub(super) fn run() -> u8 {
     if levels.into_iter().all(is_healthy) { OK } else { UNHEALTHY }
 }
 
-/// A warning, such as a token that expires this week, still works.
+/// A warning counts too: all is not well with a token that expires this week.
 fn is_healthy(level: Level) -> bool {
     level == Level::Ok
 }

@@ -3,6 +3,7 @@
 //! Not here: reading and writing them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct Connections {
     open: Mutex<BTreeMap<u64, Arc<Shared>>>,
+    /// Numbers are given in order and never twice.
+    next: AtomicU64,
 }
 
 struct Shared {
@@ -68,7 +71,7 @@ impl Connections {
                 other.close.notify_one();
             }
         }
-        let number = open.last_key_value().map_or(0, |(number, _)| number + 1);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
         open.insert(number, Arc::clone(&shared));
         drop(open);
         Slot { number, shared, all: Arc::clone(self) }
