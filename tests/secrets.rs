@@ -17,7 +17,9 @@ const GOOD: &str = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f";
 fn a_secret_file_that_holds_no_secret_is_a_failure_in_words_and_stops_nothing_else() {
     let (upstream, files) = (Upstream::start(), Files::new());
     upstream.set_channel(GOOD, Channel::new("sales"));
-    let cases: &[(&str, Option<&[u8]>, Option<&str>)] = &[
+    /// A name, what its file holds, and what is wrong with it.
+    type Case = (&'static str, Option<&'static [u8]>, Option<&'static str>);
+    let cases: &[Case] = &[
         ("plain", Some(GOOD.as_bytes()), None),
         ("newline", Some(b"Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f\n"), None),
         ("windows", Some(b"\xef\xbb\xbfAb3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f\r\n"), None),

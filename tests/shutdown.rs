@@ -3,7 +3,7 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
@@ -57,8 +57,13 @@ fn a_signal_ends_a_program_whose_reader_is_slow() {
         let program = Setup::new().file(&files, &yaml).pace("30days").start();
         let mut slow = http::connect(program.address).expect("a connection");
         slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
-        // The page has begun.
+        // The page has begun, and goes on in small sips: so it is not the patience with stalled readers that ends it.
         assert!(slow.peek(&mut [0; 100]).expect("a beginning") > 0);
+        std::thread::spawn(move || {
+            while slow.read(&mut [0; 16 * 1024]).is_ok_and(|size| size > 0) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
         ends_in_order(program, signal);
     }
 }
@@ -76,7 +81,7 @@ fn a_request_under_way_is_answered_to_its_end() {
     assert!(stream.peek(&mut [0; 100]).expect("a beginning") > 0);
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut stream, &mut bytes).map(|_| bytes)
+        stream.read_to_end(&mut bytes).map(|_| bytes)
     });
     ends_in_order(program, "TERM");
     let bytes = reader.join().expect("a reader").expect("a page");
