@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod peers;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use peers::program::wait_for;
+use peers::prometheus::Prometheus;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -257,4 +261,47 @@ async fn a_wrong_web_configuration_stops_the_start_with_a_sentence() {
         assert!(words.contains("WEB_CONFIG_FILE") && words.contains(said), "{yaml}{words}");
         assert!(!words.contains("s3cret"), "{words}");
     }
+}
+
+/// With a configuration as anybody would write it: `http_config` of Prometheus itself.
+#[tokio::test]
+async fn a_real_prometheus_scrapes_with_certificate_and_password_and_without_either_it_does_not() {
+    let keys = Keys::make();
+    let hash = bcrypt::hash("from a vault", 10).unwrap();
+    let web = keys.configure(&format!(
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n\
+         basic_auth_users:\n  prometheus: {hash}\n"
+    ));
+    let program = start(&web).await;
+    let job = |name: &str, certificate: &str, password: &str| {
+        format!(
+            "  - job_name: {name}\n    scheme: https\n    basic_auth: {{username: prometheus, password: {password}}}\n    \
+             tls_config: {{ca_file: ca.crt{certificate}}}\n    static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
+            program.port
+        )
+    };
+    let client = ", cert_file: client.crt, key_file: client.key";
+    let stranger = ", cert_file: stranger.crt, key_file: stranger.key";
+    let settings = [
+        "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned(),
+        job("right", client, "from a vault"),
+        job("no-certificate", "", "from a vault"),
+        job("strange-certificate", stranger, "from a vault"),
+        job("wrong-password", client, "guessed"),
+    ];
+    let prometheus = Prometheus::start(keys.directory.path(), &settings.concat()).await;
+    let up =
+        wait_for("four scrapes, of which one is let in", Duration::from_secs(60), async || {
+            let rows = prometheus.query("up").await;
+            let up: Vec<_> = rows
+                .iter()
+                .filter(|(_, value)| *value == 1.0)
+                .map(|(labels, _)| labels["job"].clone())
+                .collect();
+            (rows.len() == 4 && !up.is_empty()).then_some(up)
+        })
+        .await;
+    assert_eq!(up, ["right"]);
+    let names = prometheus.query("count by (job) (whatsapp_channel_polls_total)").await;
+    assert_eq!(names.len(), 1, "{names:?}");
 }
