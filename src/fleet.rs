@@ -1,6 +1,7 @@
 //! Every target with all that is known of it, behind one lock.
 //!
-//! Not here: how targets are asked or shown. Polls write here, scrapes read a snapshot; neither waits for the other's I/O.
+//! Not here: how targets are asked or shown. Polls write and scrapes read, each for as long as a block of text takes to write;
+//! neither waits for the other's I/O, and a reader that stalls holds nothing but a pointer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use crate::settings::{ChannelTarget, Name, TokenTarget};
 #[derive(Debug, Clone)]
 pub struct Channel {
     /// As configured.
-    pub target: ChannelTarget,
+    pub target: Arc<ChannelTarget>,
     /// As known.
     pub state: ChannelState,
 }
@@ -30,7 +31,7 @@ impl Channel {
 #[derive(Debug, Clone)]
 pub struct Token {
     /// As configured.
-    pub target: TokenTarget,
+    pub target: Arc<TokenTarget>,
     /// As known.
     pub state: TokenState,
 }
@@ -51,15 +52,26 @@ pub enum TargetId {
     Token(u32),
 }
 
-/// All targets at one moment. Cheap to take: the states are shared until a poll changes one.
+/// The targets that there were when somebody began to look. Who they are stays, though a reload may come between; how they are
+/// is read anew at each look, so that a reader who takes his time keeps no copy of a whole fleet.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// When it was taken.
+pub struct Members {
+    /// When the look began: ages are told as of this moment.
     pub now: Moment,
-    /// Every channel, in the order configured.
-    pub channels: Vec<Arc<Channel>>,
-    /// Every token, in the order configured.
-    pub tokens: Vec<Arc<Token>>,
+    roster: Arc<Mutex<Roster>>,
+}
+
+impl Members {
+    /// Looks at the targets as they are now. Nothing else gets at them meanwhile, so it should be short.
+    pub fn look<R>(&self, see: impl FnOnce(&[Channel], &[Token]) -> R) -> R {
+        let roster = lock(&self.roster);
+        see(&roster.channels, &roster.tokens)
+    }
+}
+
+/// A panic while a lock was held cannot leave a state half written that matters: each write stands by itself.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where old targets are after a reload; `None` for one that is gone.
@@ -82,13 +94,14 @@ impl Places {
 /// Every target's state.
 #[derive(Debug)]
 pub struct Fleet {
-    inner: Mutex<Inner>,
+    /// Replaced as a whole by a reload.
+    roster: Mutex<Arc<Mutex<Roster>>>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    channels: Vec<Arc<Channel>>,
-    tokens: Vec<Arc<Token>>,
+struct Roster {
+    channels: Vec<Channel>,
+    tokens: Vec<Token>,
 }
 
 impl Fleet {
@@ -96,52 +109,53 @@ impl Fleet {
     pub fn new(channels: Vec<ChannelTarget>, tokens: Vec<TokenTarget>, now: Moment) -> Self {
         let channels = channels
             .into_iter()
-            .map(|target| Arc::new(Channel { target, state: ChannelState::new(now) }))
+            .map(|target| Channel { target: Arc::new(target), state: ChannelState::new(now) })
             .collect();
         let tokens = tokens
             .into_iter()
             .map(|target| {
                 let state = TokenState::new(target.options.required_scopes.len());
-                Arc::new(Token { target, state })
+                Token { target: Arc::new(target), state }
             })
             .collect();
-        Self { inner: Mutex::new(Inner { channels, tokens }) }
+        Self { roster: Mutex::new(Arc::new(Mutex::new(Roster { channels, tokens }))) }
     }
 
-    /// A panic while the lock was held cannot leave a state half written that matters: each write stands by itself.
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn roster(&self) -> Arc<Mutex<Roster>> {
+        Arc::clone(&lock(&self.roster))
     }
 
-    /// Every target as it is at `now`.
-    pub fn snapshot(&self, now: Moment) -> Snapshot {
-        let inner = self.lock();
-        Snapshot { now, channels: inner.channels.clone(), tokens: inner.tokens.clone() }
+    /// The targets there are, to be looked at as of `now`.
+    pub fn members(&self, now: Moment) -> Members {
+        Members { now, roster: self.roster() }
     }
 
     /// The names of all targets, channels first.
     pub fn ids(&self) -> Vec<TargetId> {
-        let inner = self.lock();
+        let roster = self.roster();
+        let roster = lock(&roster);
         let places = |count: usize| 0..u32::try_from(count).unwrap_or(u32::MAX);
-        places(inner.channels.len())
+        places(roster.channels.len())
             .map(TargetId::Channel)
-            .chain(places(inner.tokens.len()).map(TargetId::Token))
+            .chain(places(roster.tokens.len()).map(TargetId::Token))
             .collect()
     }
 
-    /// The channel at this place.
-    pub fn channel(&self, at: u32) -> Option<Arc<Channel>> {
-        self.lock().channels.get(at as usize).cloned()
+    /// Looks at the channel at this place.
+    pub fn channel<R>(&self, at: u32, see: impl FnOnce(&Channel) -> R) -> Option<R> {
+        lock(&self.roster()).channels.get(at as usize).map(see)
     }
 
-    /// The channel of this name.
-    pub fn channel_named(&self, name: &str) -> Option<Arc<Channel>> {
-        self.lock().channels.iter().find(|channel| channel.target.name.as_str() == name).cloned()
+    /// Looks at the channel of this name.
+    pub fn channel_named<R>(&self, name: &str, see: impl FnOnce(&Channel) -> R) -> Option<R> {
+        let roster = self.roster();
+        let roster = lock(&roster);
+        roster.channels.iter().find(|channel| channel.target.name.as_str() == name).map(see)
     }
 
-    /// The token at this place.
-    pub fn token(&self, at: u32) -> Option<Arc<Token>> {
-        self.lock().tokens.get(at as usize).cloned()
+    /// Looks at the token at this place.
+    pub fn token<R>(&self, at: u32, see: impl FnOnce(&Token) -> R) -> Option<R> {
+        lock(&self.roster()).tokens.get(at as usize).map(see)
     }
 
     /// Takes in what a poll of a channel brought.
@@ -151,15 +165,17 @@ impl Fleet {
         now: Moment,
         outcome: Result<ChannelObservation, Failure>,
     ) -> Option<Transition> {
-        let mut inner = self.lock();
-        let channel = Arc::make_mut(inner.channels.get_mut(at as usize)?);
+        let roster = self.roster();
+        let mut roster = lock(&roster);
+        let channel = roster.channels.get_mut(at as usize)?;
         channel.state.apply(now, channel.target.options.limits, outcome)
     }
 
     /// Takes in what an inspection of a token brought.
     pub fn token_polled(&self, at: u32, now: Moment, reading: TokenReading) -> Option<bool> {
-        let mut inner = self.lock();
-        let token = Arc::make_mut(inner.tokens.get_mut(at as usize)?);
+        let roster = self.roster();
+        let mut roster = lock(&roster);
+        let token = roster.tokens.get_mut(at as usize)?;
         token.state.apply(now, &token.target.options.required_scopes, reading)
     }
 
@@ -172,12 +188,14 @@ impl Fleet {
         tokens: Vec<TokenTarget>,
         now: Moment,
     ) -> Places {
-        let mut inner = self.lock();
+        let mut current = lock(&self.roster);
+        let before = Arc::clone(&current);
+        let before = lock(&before);
         let mut places = Places {
-            channels: vec![None; inner.channels.len()],
-            tokens: vec![None; inner.tokens.len()],
+            channels: vec![None; before.channels.len()],
+            tokens: vec![None; before.tokens.len()],
         };
-        let old: HashMap<Name, usize> = inner
+        let old: HashMap<Name, usize> = before
             .channels
             .iter()
             .enumerate()
@@ -186,19 +204,19 @@ impl Fleet {
         let channels = channels.into_iter().enumerate().map(|(at, target)| {
             let kept = old.get(&target.name).copied();
             let same = |kept: &usize| {
-                inner.channels[*kept].target.options.provider == target.options.provider
+                before.channels[*kept].target.options.provider == target.options.provider
             };
             let state = match kept.filter(same) {
                 Some(kept) => {
                     places.channels[kept] = u32::try_from(at).ok();
-                    inner.channels[kept].state.clone()
+                    before.channels[kept].state.clone()
                 }
                 None => ChannelState::new(now),
             };
-            Arc::new(Channel { target, state })
+            Channel { target: Arc::new(target), state }
         });
         let channels = channels.collect();
-        let old: HashMap<Name, usize> = inner
+        let old: HashMap<Name, usize> = before
             .tokens
             .iter()
             .enumerate()
@@ -209,22 +227,22 @@ impl Fleet {
             let state = match old.get(&target.name) {
                 Some(kept) => {
                     places.tokens[*kept] = u32::try_from(at).ok();
-                    let before = &inner.tokens[*kept];
-                    before.state.clone().requiring(&before.target.options.required_scopes, required)
+                    let kept = &before.tokens[*kept];
+                    kept.state.clone().requiring(&kept.target.options.required_scopes, required)
                 }
                 None => TokenState::new(required.len()),
             };
-            Arc::new(Token { target, state })
+            Token { target: Arc::new(target), state }
         });
         let tokens = tokens.collect();
-        *inner = Inner { channels, tokens };
+        *current = Arc::new(Mutex::new(Roster { channels, tokens }));
         places
     }
 
     /// Forgets what was known of a token whose secret was replaced.
     pub fn token_credential_changed(&self, at: u32) {
-        if let Some(token) = self.lock().tokens.get_mut(at as usize) {
-            Arc::make_mut(token).state.credential_changed();
+        if let Some(token) = lock(&self.roster()).tokens.get_mut(at as usize) {
+            token.state.credential_changed();
         }
     }
 }

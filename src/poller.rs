@@ -18,12 +18,12 @@ use crate::clock;
 use crate::domain::{
     ChannelObservation, Failure, FailureReason, Provider, Reported, Status, TokenReading, schedule,
 };
-use crate::fleet::{Channel, Fleet, TargetId, Token};
+use crate::fleet::{Fleet, TargetId};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::providers::meta::Inspector;
 use crate::providers::{Answer, Request, meta, whapi};
 use crate::reload::NewTargets;
-use crate::settings::{Fingerprint, SecretSource, fingerprint};
+use crate::settings::{ChannelTarget, Fingerprint, Name, SecretSource, TokenTarget, fingerprint};
 use crate::words;
 
 /// Sends a request; [`crate::client::Client`] in the program, something else in a test.
@@ -183,8 +183,8 @@ impl Poller {
 
     fn interval(&self, id: TargetId) -> Option<Duration> {
         match id {
-            TargetId::Channel(at) => self.fleet.channel(at).map(|c| c.limits().interval),
-            TargetId::Token(at) => self.fleet.token(at).map(|t| t.limits().interval),
+            TargetId::Channel(at) => self.fleet.channel(at, |c| c.limits().interval),
+            TargetId::Token(at) => self.fleet.token(at, |t| t.limits().interval),
         }
     }
 
@@ -193,11 +193,13 @@ impl Poller {
         let ask = Arc::clone(&self.ask);
         let task = match id {
             TargetId::Channel(at) => {
-                let Some(channel) = self.fleet.channel(at) else { return };
+                let Some(channel) = self.fleet.channel(at, |c| Arc::clone(&c.target)) else {
+                    return;
+                };
                 self.under_way.spawn(async move { poll_channel(&channel, ask).await })
             }
             TargetId::Token(at) => {
-                let Some(token) = self.fleet.token(at) else { return };
+                let Some(token) = self.fleet.token(at, |t| Arc::clone(&t.target)) else { return };
                 let known = self.course.get(&id).and_then(|course| course.secrets);
                 let fleet = Arc::clone(&self.fleet);
                 let changed = move || fleet.token_credential_changed(at);
@@ -249,12 +251,11 @@ impl Poller {
         match id {
             TargetId::Channel(at) => (
                 "channel",
-                self.fleet.channel(at).map(|c| c.target.name.to_string()).unwrap_or_default(),
+                self.fleet.channel(at, |c| c.target.name.to_string()).unwrap_or_default(),
             ),
-            TargetId::Token(at) => (
-                "token",
-                self.fleet.token(at).map(|t| t.target.name.to_string()).unwrap_or_default(),
-            ),
+            TargetId::Token(at) => {
+                ("token", self.fleet.token(at, |t| t.target.name.to_string()).unwrap_or_default())
+            }
         }
     }
 
@@ -275,29 +276,25 @@ impl Poller {
         .cloned();
         match (id, reading) {
             (TargetId::Channel(at), Reading::Channel(outcome)) => {
-                let channel = self.fleet.channel(at)?;
-                self.took(channel.target.options.provider, took);
+                let (target, said_before) = self
+                    .fleet
+                    .channel(at, |c| (Arc::clone(&c.target), c.state.says_unknown_word()))?;
+                self.took(target.options.provider, took);
                 if let Ok(ChannelObservation { status: Reported::Word(word), .. }) = &outcome {
-                    self.metrics.unknown_status(channel.target.options.provider);
-                    if !channel.state.says_unknown_word() {
-                        warn!(channel = %channel.target.name, word, "the provider reports a status this version does not know; it is shown as UNKNOWN");
+                    self.metrics.unknown_status(target.options.provider);
+                    if !said_before {
+                        warn!(channel = %target.name, word, "the provider reports a status this version does not know; it is shown as UNKNOWN");
                     }
                 }
-                drop(channel);
-                if let Some(moved) = self.fleet.channel_polled(at, now, outcome)
-                    && let Some(channel) = self.fleet.channel(at)
-                {
-                    log_transition(&channel, moved.from, moved.to);
+                if let Some(moved) = self.fleet.channel_polled(at, now, outcome) {
+                    log_transition(&target.name, moved.from, moved.to);
                 }
             }
             (TargetId::Token(at), Reading::Token(reading)) => {
-                let token = self.fleet.token(at)?;
-                self.took(token.target.options.provider, took);
-                drop(token);
-                if let Some(valid) = self.fleet.token_polled(at, now, reading)
-                    && let Some(token) = self.fleet.token(at)
-                {
-                    log_validity(&token, valid);
+                let target = self.fleet.token(at, |t| Arc::clone(&t.target))?;
+                self.took(target.options.provider, took);
+                if let Some(valid) = self.fleet.token_polled(at, now, reading) {
+                    log_validity(&target.name, valid);
                 }
             }
             _ => {}
@@ -361,12 +358,15 @@ impl Poller {
         let mut changed = HashSet::new();
         for id in waiting {
             let secrets = match id {
-                TargetId::Channel(at) => {
-                    self.fleet.channel(at).and_then(|c| secrets(&c.target.credential, None))
+                TargetId::Channel(at) => self
+                    .fleet
+                    .channel(at, |c| Arc::clone(&c.target))
+                    .and_then(|target| secrets(&target.credential, None)),
+                TargetId::Token(at) => {
+                    self.fleet.token(at, |t| Arc::clone(&t.target)).and_then(|target| {
+                        secrets(&target.credential, target.app.as_ref().map(|app| &app.secret))
+                    })
                 }
-                TargetId::Token(at) => self.fleet.token(at).and_then(|t| {
-                    secrets(&t.target.credential, t.target.app.as_ref().map(|app| &app.secret))
-                }),
             };
             let Some(course) = self.course.get_mut(&id) else { continue };
             let unreadable_before = course.failing == Some(FailureReason::Secret);
@@ -410,8 +410,7 @@ fn unreadable(error: &impl ToString) -> Failure {
     Failure::new(FailureReason::Secret, error.to_string())
 }
 
-async fn poll_channel(channel: &Channel, ask: Ask) -> Completed {
-    let target = &channel.target;
+async fn poll_channel(target: &ChannelTarget, ask: Ask) -> Completed {
     let token = match target.credential.read() {
         Ok(token) => token,
         Err(error) => {
@@ -432,12 +431,11 @@ async fn poll_channel(channel: &Channel, ask: Ask) -> Completed {
 
 /// Calls `changed` when the token is another one than at the last poll, before this poll's answer counts.
 async fn poll_token(
-    token: &Token,
+    target: &TokenTarget,
     ask: Ask,
     known: Option<Fingerprint>,
     changed: impl FnOnce(),
 ) -> Completed {
-    let target = &token.target;
     let failed = |error: &dyn ToString| Completed {
         took: None,
         secrets: None,
@@ -474,8 +472,7 @@ async fn poll_token(
     Completed { took, secrets: Some(secrets), reading: Reading::Token(reading) }
 }
 
-fn log_transition(channel: &Channel, from: Status, to: Status) {
-    let name = &channel.target.name;
+fn log_transition(name: &Name, from: Status, to: Status) {
     let (from, word) = (from.word(), to.word());
     match words::status_todo(to) {
         None => info!(channel = %name, from, to = word, "the channel is {word}"),
@@ -483,8 +480,7 @@ fn log_transition(channel: &Channel, from: Status, to: Status) {
     }
 }
 
-fn log_validity(token: &Token, valid: bool) {
-    let name = &token.target.name;
+fn log_validity(name: &Name, valid: bool) {
     if valid {
         info!(token = %name, "the token is valid");
     } else {

@@ -23,7 +23,7 @@ use whatsapp_exporter::domain::{
     ChannelObservation, Expiry, Failure, FailureReason, Moment, Provider, Reported, Status,
     Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
 };
-use whatsapp_exporter::fleet::{Fleet, Snapshot};
+use whatsapp_exporter::fleet::Fleet;
 use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
 use whatsapp_exporter::metrics::exposition::{Exposition, Format};
@@ -278,7 +278,7 @@ fn seconds_before_now(seconds: u64) -> Moment {
 }
 
 /// A fleet with something of everything, and the exporter's own metrics, at one moment.
-fn fleet() -> (Snapshot, ExporterMetrics) {
+fn fleet() -> (Members, ExporterMetrics) {
     let directory = tempfile::tempdir().expect("a directory");
     let file = settings::write(
         directory.path(),
@@ -356,7 +356,7 @@ fn fleet() -> (Snapshot, ExporterMetrics) {
     }
     metrics.unknown_status(Provider::Whapi);
     metrics.panicked();
-    (fleet.snapshot(seconds_before_now(0)), metrics)
+    (fleet.members(seconds_before_now(0)), metrics)
 }
 
 /// A page without what differs from build to build and from machine to machine.
@@ -386,12 +386,12 @@ fn steady(page: &[u8]) -> String {
 
 #[test]
 fn the_pages_are_as_they_were() {
-    let (snapshot, metrics) = fleet();
+    let (members, metrics) = fleet();
     for (format, file) in [
         (Format::Text, "tests/golden/metrics.txt"),
         (Format::OpenMetrics, "tests/golden/metrics.openmetrics.txt"),
     ] {
-        let page = steady(&Exposition::new(snapshot.clone(), &metrics, format).into_bytes());
+        let page = steady(&Exposition::new(members.clone(), &metrics, format).into_bytes());
         if std::env::var_os("BLESS").is_some_and(|bless| bless == "1") {
             std::fs::create_dir_all(repository("tests/golden")).expect("a directory");
             std::fs::write(repository(file), &page).expect("the golden page");
@@ -410,9 +410,9 @@ fn the_pages_are_as_they_were() {
 
 #[test]
 fn both_formats_say_the_same() {
-    let (snapshot, metrics) = fleet();
+    let (members, metrics) = fleet();
     let page =
-        |format| parse(&steady(&Exposition::new(snapshot.clone(), &metrics, format).into_bytes()));
+        |format| parse(&steady(&Exposition::new(members.clone(), &metrics, format).into_bytes()));
     let (text, open) = (page(Format::Text), page(Format::OpenMetrics));
     assert_eq!(text.samples, open.samples);
     for (name, [kind, help, _]) in &text.families {
@@ -425,8 +425,8 @@ fn both_formats_say_the_same() {
 
 #[test]
 fn promtool_has_nothing_to_say_of_a_page_with_everything() {
-    let (snapshot, metrics) = fleet();
-    let page = Exposition::new(snapshot, &metrics, Format::Text).into_bytes();
+    let (members, metrics) = fleet();
+    let page = Exposition::new(members, &metrics, Format::Text).into_bytes();
     assert_eq!(promtool_check_metrics(&String::from_utf8(page).expect("UTF-8")), "");
 }
 
@@ -518,7 +518,8 @@ proptest! {
         oracle.successful.set(1);
         oracle.timestamp.set(loaded as f64 / 1000.0);
 
-        let nobody = Snapshot { now: seconds_before_now(0), channels: Vec::new(), tokens: Vec::new() };
+        let now = seconds_before_now(0);
+        let nobody = Fleet::new(Vec::new(), Vec::new(), now).members(now);
         let page = steady(&Exposition::new(nobody, &metrics, Format::Text).into_bytes());
         let build_info = |line: &&str| line.contains("whatsapp_exporter_build_info");
         let page: Vec<&str> = page.lines().filter(|line| !build_info(line)).collect();

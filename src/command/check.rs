@@ -27,11 +27,14 @@ pub(super) fn run() -> u8 {
     };
     let fleet = runtime.block_on(exporter.ask_once());
     runtime.shutdown_background();
-    let snapshot = fleet.snapshot(clock::now());
-    let now = snapshot.now;
-    let channels: Vec<_> =
-        snapshot.channels.iter().map(|channel| ChannelView::new(channel, now)).collect();
-    let tokens: Vec<_> = snapshot.tokens.iter().map(|token| TokenView::new(token, now)).collect();
+    let members = fleet.members(clock::now());
+    let now = members.now;
+    let (channels, tokens) = members.look(|channels, tokens| {
+        let channels: Vec<_> =
+            channels.iter().map(|channel| ChannelView::new(channel, now)).collect();
+        let tokens: Vec<_> = tokens.iter().map(|token| TokenView::new(token, now)).collect();
+        (channels, tokens)
+    });
 
     let mut rows = vec![["TARGET", "STATUS", "EXPIRES", "WHAT TO DO"].map(str::to_owned)];
     for view in &channels {

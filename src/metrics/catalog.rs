@@ -2,8 +2,6 @@
 //!
 //! Not here: how rows are written. Documentation, dashboards and rules are held against this list.
 
-use std::sync::Arc;
-
 use crate::domain::{
     Expiry, FailureReason, Moment, Provider, Source, Status, Timestamp, TokenErrorReason,
     UnauthorizedReason,
@@ -156,16 +154,6 @@ impl Labelled for Token {
     }
     fn name(&self) -> &str {
         self.target.name.as_str()
-    }
-}
-
-impl<S: Labelled> Labelled for Arc<S> {
-    const LABEL: &'static str = S::LABEL;
-    fn provider(&self) -> Provider {
-        S::provider(self)
-    }
-    fn name(&self) -> &str {
-        S::name(self)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Not here: HTTP, compression, or which format a client wants.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
@@ -11,7 +11,7 @@ use super::catalog::{CHANNEL, Labelled, TOKEN};
 use super::exporter::ExporterMetrics;
 use super::plan::{FamilyPlan, write_header, write_label};
 use crate::domain::Moment;
-use crate::fleet::{Channel, Snapshot, Token};
+use crate::fleet::{Channel, Members, Token};
 
 /// The two formats a page can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ static PLANS: LazyLock<Plans> = LazyLock::new(|| Plans {
 
 /// A page of metrics that is written as far as its reader takes it.
 pub struct Exposition {
-    snapshot: Snapshot,
+    members: Members,
     format: Format,
     own: Option<Vec<MetricFamily>>,
     place: Place,
@@ -59,16 +59,16 @@ enum Place {
 }
 
 impl Exposition {
-    /// The page of this snapshot.
-    pub fn new(snapshot: Snapshot, exporter: &ExporterMetrics, format: Format) -> Self {
-        Self { snapshot, format, own: Some(exporter.gather()), place: Place::Own }
+    /// The page of these targets.
+    pub fn new(members: Members, exporter: &ExporterMetrics, format: Format) -> Self {
+        Self { members, format, own: Some(exporter.gather()), place: Place::Own }
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
     pub fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
         let full = out.len() + size;
         while out.len() < full {
-            let now = self.snapshot.now;
+            let now = self.members.now;
             self.place = match self.place {
                 Place::Own => {
                     for family in self.own.take().unwrap_or_default() {
@@ -77,31 +77,15 @@ impl Exposition {
                     Place::Channels { family: 0, target: 0 }
                 }
                 Place::Channels { family, target } => {
-                    match write_targets(
-                        &PLANS.channel,
-                        family,
-                        &self.snapshot.channels,
-                        target,
-                        now,
-                        self.format,
-                        full,
-                        out,
-                    ) {
+                    let at = Cursor { family, target, now, format: self.format, full };
+                    match self.members.look(|channels, _| at.write(&PLANS.channel, channels, out)) {
                         Some((family, target)) => Place::Channels { family, target },
                         None => Place::Tokens { family: 0, target: 0 },
                     }
                 }
                 Place::Tokens { family, target } => {
-                    match write_targets(
-                        &PLANS.token,
-                        family,
-                        &self.snapshot.tokens,
-                        target,
-                        now,
-                        self.format,
-                        full,
-                        out,
-                    ) {
+                    let at = Cursor { family, target, now, format: self.format, full };
+                    match self.members.look(|_, tokens| at.write(&PLANS.token, tokens, out)) {
                         Some((family, target)) => Place::Tokens { family, target },
                         None => {
                             if self.format == Format::OpenMetrics {
@@ -125,30 +109,37 @@ impl Exposition {
     }
 }
 
-/// Writes rows of one family from `target` on until `full`; returns where to go on, or `None` after the last family.
-#[expect(clippy::too_many_arguments, reason = "a cursor's parts, used in this file alone")]
-fn write_targets<S: Labelled>(
-    plans: &[FamilyPlan<S>],
+/// Where to go on, and how far.
+struct Cursor {
     family: usize,
-    targets: &[Arc<S>],
     target: usize,
     now: Moment,
     format: Format,
+    /// The length at which the block is full.
     full: usize,
-    out: &mut Vec<u8>,
-) -> Option<(usize, usize)> {
-    // A family without rows is left out, as the prometheus crate does.
-    let plan = plans.get(family).filter(|_| !targets.is_empty())?;
-    if target == 0 {
-        plan.header(format, out);
-    }
-    for (at, next) in targets.iter().enumerate().skip(target) {
-        if out.len() >= full {
-            return Some((family, at));
+}
+
+impl Cursor {
+    /// Writes one family's rows until the block is full; returns where to go on, or `None` after the last family.
+    fn write<S: Labelled>(
+        &self,
+        plans: &[FamilyPlan<S>],
+        targets: &[S],
+        out: &mut Vec<u8>,
+    ) -> Option<(usize, usize)> {
+        // A family without rows is left out, as the prometheus crate does.
+        let plan = plans.get(self.family).filter(|_| !targets.is_empty())?;
+        if self.target == 0 {
+            plan.header(self.format, out);
         }
-        plan.write(next, now, out);
+        for (at, next) in targets.iter().enumerate().skip(self.target) {
+            if out.len() >= self.full {
+                return Some((self.family, at));
+            }
+            plan.write(next, self.now, out);
+        }
+        Some((self.family + 1, 0))
     }
-    Some((family + 1, 0))
 }
 
 /// Writes one of the prometheus crate's families, in our order of lines and numbers.

@@ -5,7 +5,7 @@
 use askama::Template;
 
 use crate::domain::Moment;
-use crate::fleet::Snapshot;
+use crate::fleet::Members;
 use crate::view::{Advice, ChannelView, Level, PollView, TokenView, distance};
 use crate::words;
 
@@ -39,13 +39,15 @@ struct Row {
 }
 
 /// The page, of which channels are shown by the hundreds; `number` counts from 1.
-pub(super) fn render(snapshot: &Snapshot, number: usize) -> Result<String, askama::Error> {
-    let now = snapshot.now;
-    let mut channels: Vec<_> =
-        snapshot.channels.iter().map(|channel| ChannelView::new(channel, now)).collect();
+pub(super) fn render(members: &Members, number: usize) -> Result<String, askama::Error> {
+    let now = members.now;
+    let (mut channels, mut tokens) = members.look(|channels, tokens| {
+        let channels: Vec<_> =
+            channels.iter().map(|channel| ChannelView::new(channel, now)).collect();
+        let tokens: Vec<_> = tokens.iter().map(|token| TokenView::new(token, now)).collect();
+        (channels, tokens)
+    });
     channels.sort_by_key(|view| view.level);
-    let mut tokens: Vec<_> =
-        snapshot.tokens.iter().map(|token| TokenView::new(token, now)).collect();
     tokens.sort_by_key(|view| (view.level, view.expires_millis.unwrap_or(i64::MAX)));
     let levels: Vec<Level> = channels
         .iter()

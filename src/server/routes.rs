@@ -76,7 +76,7 @@ async fn get(request: &Request<Incoming>, state: &State) -> Answer {
         "/metrics" => metrics(request, state).await,
         "/" => page(request, state),
         "/api/status" => {
-            let blocks = status_json::StatusJson::new(state.fleet.snapshot(clock::now()));
+            let blocks = status_json::StatusJson::new(state.fleet.members(clock::now()));
             let body =
                 AnswerBody::stream(Box::new(blocks), negotiate::gzip(request.headers()), None);
             compressible(request, ok("application/json", body))
@@ -97,7 +97,7 @@ async fn metrics(request: &Request<Incoming>, state: &State) -> Answer {
     let body = if *request.method() == Method::HEAD {
         AnswerBody::whole("")
     } else {
-        let page = Exposition::new(state.fleet.snapshot(clock::now()), &state.metrics, format);
+        let page = Exposition::new(state.fleet.members(clock::now()), &state.metrics, format);
         AnswerBody::stream(Box::new(page), negotiate::gzip(request.headers()), permit)
     };
     compressible(request, with(ok(format.content_type(), body), VARY, "Accept"))
@@ -109,7 +109,7 @@ fn page(request: &Request<Incoming>, state: &State) -> Answer {
         .query()
         .and_then(|query| query.split('&').find_map(|part| part.strip_prefix("page=")))
         .and_then(|number| number.parse().ok());
-    match page::render(&state.fleet.snapshot(clock::now()), number.unwrap_or(1)) {
+    match page::render(&state.fleet.members(clock::now()), number.unwrap_or(1)) {
         Ok(html) => {
             let answer = ok("text/html; charset=utf-8", AnswerBody::whole(html));
             let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
@@ -146,11 +146,14 @@ fn ready_channel(path: &str) -> Option<&str> {
 
 /// An application asks this before it sends.
 fn ready(name: &str, state: &State) -> Answer {
-    let Some(channel) = state.fleet.channel_named(name) else {
+    let now = clock::now();
+    let known = state.fleet.channel_named(name, |channel| {
+        let limits = channel.limits();
+        (channel.state.status(now, limits), limits)
+    });
+    let Some((status, limits)) = known else {
         return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
     };
-    let (now, limits) = (clock::now(), channel.limits());
-    let status = channel.state.status(now, limits);
     let word = format!("{}\n", status.word());
     if status == Status::Auth {
         return text(StatusCode::OK, word);

@@ -5,21 +5,21 @@
 use serde::Serialize;
 
 use super::body::Blocks;
-use crate::fleet::Snapshot;
+use crate::fleet::Members;
 use crate::view::{ChannelView, TokenView};
 use crate::words;
 
 /// `{"version": …, "time": …, "channels": […], "tokens": […]}`.
 pub(super) struct StatusJson {
-    snapshot: Snapshot,
+    members: Members,
     channels: usize,
     tokens: usize,
     begun: bool,
 }
 
 impl StatusJson {
-    pub(super) const fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, channels: 0, tokens: 0, begun: false }
+    pub(super) const fn new(members: Members) -> Self {
+        Self { members, channels: 0, tokens: 0, begun: false }
     }
 }
 
@@ -34,7 +34,7 @@ fn write(value: &impl Serialize, first: bool, out: &mut Vec<u8>) {
 impl Blocks for StatusJson {
     fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
         let full = out.len() + size;
-        let now = self.snapshot.now;
+        let now = self.members.now;
         if !self.begun {
             self.begun = true;
             let head = format!(
@@ -44,29 +44,28 @@ impl Blocks for StatusJson {
             );
             out.extend_from_slice(head.as_bytes());
         }
-        let (channels, tokens) = (self.snapshot.channels.len(), self.snapshot.tokens.len());
-        while out.len() < full {
-            if self.channels < channels {
-                let view = ChannelView::new(&self.snapshot.channels[self.channels], now);
-                write(&view, self.channels == 0, out);
-                self.channels += 1;
-            } else {
-                if self.tokens == 0 {
+        let (mut channel_at, mut token_at) = (self.channels, self.tokens);
+        let more = self.members.look(|channels, tokens| {
+            while out.len() < full {
+                if let Some(channel) = channels.get(channel_at) {
+                    write(&ChannelView::new(channel, now), channel_at == 0, out);
+                    channel_at += 1;
+                    continue;
+                }
+                if token_at == 0 {
                     out.extend_from_slice(b"],\"tokens\":[");
                 }
-                if self.tokens == tokens {
-                    out.extend_from_slice(b"]}\n");
-                    return false;
-                }
-                while self.tokens < tokens {
-                    let view = TokenView::new(&self.snapshot.tokens[self.tokens], now);
-                    write(&view, self.tokens == 0, out);
-                    self.tokens += 1;
+                // Tokens are few; they come in one block.
+                for token in tokens {
+                    write(&TokenView::new(token, now), token_at == 0, out);
+                    token_at += 1;
                 }
                 out.extend_from_slice(b"]}\n");
                 return false;
             }
-        }
-        true
+            true
+        });
+        (self.channels, self.tokens) = (channel_at, token_at);
+        more
     }
 }
