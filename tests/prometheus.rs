@@ -23,7 +23,7 @@ use whatsapp_exporter::domain::{
     ChannelObservation, Expiry, Failure, FailureReason, Moment, Provider, Reported, Status,
     Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
 };
-use whatsapp_exporter::fleet::Fleet;
+use whatsapp_exporter::fleet::{Fleet, Members};
 use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
 use whatsapp_exporter::metrics::exposition::{Exposition, Format};
