@@ -166,18 +166,15 @@ impl Poller {
 
     /// Asks every target once, as many at a time as may be, and returns when all have answered.
     pub async fn run_once(mut self) {
-        let now = Instant::now();
-        self.agenda.extend(self.fleet.ids().into_iter().map(|id| Reverse((now, id))));
+        let mut ids = self.fleet.ids().into_iter();
         loop {
-            while self.under_way.len() < self.concurrency && !self.agenda.is_empty() {
-                self.start_next();
+            while self.under_way.len() < self.concurrency {
+                let Some(id) = ids.next() else { break };
+                self.start(Instant::now(), id);
             }
+            // The next poll that an end puts on the agenda is not to come.
             let Some(ended) = self.under_way.join_next_with_id().await else { return };
-            let before = self.agenda.len();
             self.ended(ended);
-            // The target's next poll, which is not to come.
-            self.agenda.retain(|Reverse((due, _))| *due <= now);
-            debug_assert!(self.agenda.len() <= before);
         }
     }
 
@@ -189,7 +186,12 @@ impl Poller {
     }
 
     fn start_next(&mut self) {
-        let Some(Reverse((due, id))) = self.agenda.pop() else { return };
+        if let Some(Reverse((due, id))) = self.agenda.pop() {
+            self.start(due, id);
+        }
+    }
+
+    fn start(&mut self, due: Instant, id: TargetId) {
         let ask = Arc::clone(&self.ask);
         let task = match id {
             TargetId::Channel(at) => {
@@ -200,10 +202,7 @@ impl Poller {
             }
             TargetId::Token(at) => {
                 let Some(token) = self.fleet.token(at, |t| Arc::clone(&t.target)) else { return };
-                let known = self.course.get(&id).and_then(|course| course.secrets);
-                let fleet = Arc::clone(&self.fleet);
-                let changed = move || fleet.token_credential_changed(at);
-                self.under_way.spawn(async move { poll_token(&token, ask, known, changed).await })
+                self.under_way.spawn(async move { poll_token(&token, ask).await })
             }
         };
         self.tasks.insert(task.id(), (id, due));
@@ -268,6 +267,10 @@ impl Poller {
     ) -> Option<Duration> {
         let now = clock::now();
         let Completed { took, secrets, reading } = completed;
+        let replaced = match (course.secrets, secrets) {
+            (Some(before), Some(after)) => !before.same_credential(after),
+            _ => false,
+        };
         course.secrets = secrets.or(course.secrets);
         let failure = match &reading {
             Reading::Channel(outcome) => outcome.as_ref().err(),
@@ -293,6 +296,10 @@ impl Poller {
             (TargetId::Token(at), Reading::Token(reading)) => {
                 let target = self.fleet.token(at, |t| Arc::clone(&t.target))?;
                 self.took(target.options.provider, took);
+                // What was known of another token does not hold for this one.
+                if replaced {
+                    self.fleet.token_credential_changed(at);
+                }
                 if let Some(valid) = self.fleet.token_polled(at, now, reading) {
                     log_validity(&target.name, valid);
                 }
@@ -429,13 +436,7 @@ async fn poll_channel(target: &ChannelTarget, ask: Ask) -> Completed {
     Completed { took, secrets, reading: Reading::Channel(outcome) }
 }
 
-/// Calls `changed` when the token is another one than at the last poll, before this poll's answer counts.
-async fn poll_token(
-    target: &TokenTarget,
-    ask: Ask,
-    known: Option<Fingerprint>,
-    changed: impl FnOnce(),
-) -> Completed {
+async fn poll_token(target: &TokenTarget, ask: Ask) -> Completed {
     let failed = |error: &dyn ToString| Completed {
         took: None,
         secrets: None,
@@ -455,9 +456,6 @@ async fn poll_token(
         Err(error) => return failed(&error),
     };
     let secrets = fingerprint(&credential, app.as_ref().map(|(_, secret)| secret));
-    if known.is_some_and(|known| !known.same_credential(secrets)) {
-        changed();
-    }
     let app = app.as_ref().map(|(id, secret)| (*id, secret));
     let options = &target.options;
     let request = meta::request(&options.api_url, &options.api_version, &credential, app);

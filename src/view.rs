@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::domain::{Expiry, FailureReason, Moment, PollRecord, Status};
-use crate::fleet::{Channel, Token};
+use crate::fleet::{Channel, Members, Token};
 use crate::words;
 
 /// How much a target asks for a person.
@@ -324,6 +324,16 @@ impl TokenView {
             None => "not known".to_owned(),
         }
     }
+}
+
+/// The views of all targets, in the order configured.
+pub fn all(members: &Members) -> (Vec<ChannelView>, Vec<TokenView>) {
+    let now = members.now;
+    members.look(|channels, tokens| {
+        let channels = channels.iter().map(|channel| ChannelView::new(channel, now)).collect();
+        let tokens = tokens.iter().map(|token| TokenView::new(token, now)).collect();
+        (channels, tokens)
+    })
 }
 
 /// How far a time is from now: `in 6 days 4 h`, `3 days ago`.

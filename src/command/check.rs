@@ -4,7 +4,7 @@ use super::{OK, UNHEALTHY, USAGE, complain, runtime};
 use crate::clock;
 use crate::run::Exporter;
 use crate::settings::Settings;
-use crate::view::{ChannelView, Level, TokenView};
+use crate::view::{self, Level};
 
 pub(super) fn run() -> u8 {
     let settings = match Settings::load(std::env::vars_os()) {
@@ -29,12 +29,7 @@ pub(super) fn run() -> u8 {
     runtime.shutdown_background();
     let members = fleet.members(clock::now());
     let now = members.now;
-    let (channels, tokens) = members.look(|channels, tokens| {
-        let channels: Vec<_> =
-            channels.iter().map(|channel| ChannelView::new(channel, now)).collect();
-        let tokens: Vec<_> = tokens.iter().map(|token| TokenView::new(token, now)).collect();
-        (channels, tokens)
-    });
+    let (channels, tokens) = view::all(&members);
 
     let mut rows = vec![["TARGET", "STATUS", "EXPIRES", "WHAT TO DO"].map(str::to_owned)];
     for view in &channels {

@@ -6,7 +6,7 @@ use askama::Template;
 
 use crate::domain::Moment;
 use crate::fleet::Members;
-use crate::view::{Advice, ChannelView, Level, PollView, TokenView, distance};
+use crate::view::{self, Advice, ChannelView, Level, PollView, TokenView, distance};
 use crate::words;
 
 /// As many channels are on one page; the worst come first.
@@ -41,12 +41,7 @@ struct Row {
 /// The page, of which channels are shown by the hundreds; `number` counts from 1.
 pub(super) fn render(members: &Members, number: usize) -> Result<String, askama::Error> {
     let now = members.now;
-    let (mut channels, mut tokens) = members.look(|channels, tokens| {
-        let channels: Vec<_> =
-            channels.iter().map(|channel| ChannelView::new(channel, now)).collect();
-        let tokens: Vec<_> = tokens.iter().map(|token| TokenView::new(token, now)).collect();
-        (channels, tokens)
-    });
+    let (mut channels, mut tokens) = view::all(members);
     channels.sort_by_key(|view| view.level);
     tokens.sort_by_key(|view| (view.level, view.expires_millis.unwrap_or(i64::MAX)));
     let levels: Vec<Level> = channels
