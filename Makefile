@@ -23,7 +23,7 @@ bench: packages
 	cargo bench --locked --bench figures
 
 docs:
-	BLESS=1 cargo test --locked --quiet --test documents --test prometheus -- the_reference golden
+	BLESS=1 cargo test --locked --quiet --test documents --test prometheus -- the_reference the_pages
 
 # Debian's own packages; the services they start by themselves are not used.
 packages:

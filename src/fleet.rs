@@ -6,8 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::domain::{
-    ChannelObservation, ChannelState, Failure, Limits, Moment, TokenReading, TokenState, Transition,
+    AnswerClass, ChannelObservation, ChannelState, Failure, Limits, Moment, Provider, Source,
+    TokenErrorReason, TokenReading, TokenState, Traffic, Transition, UnauthorizedReason,
 };
 use crate::settings::{ChannelTarget, Name, TokenTarget};
 
@@ -18,6 +21,8 @@ pub struct Channel {
     pub target: Arc<ChannelTarget>,
     /// As known.
     pub state: ChannelState,
+    /// The application's requests with its credential; `None` before the first.
+    pub traffic: Option<Box<Traffic>>,
 }
 
 impl Channel {
@@ -34,12 +39,53 @@ pub struct Token {
     pub target: Arc<TokenTarget>,
     /// As known.
     pub state: TokenState,
+    /// The application's requests with it; `None` before the first.
+    pub traffic: Option<Box<Traffic>>,
 }
 
 impl Token {
     /// How often it is inspected and how long answers count.
     pub fn limits(&self) -> Limits {
         self.target.options.limits
+    }
+}
+
+/// All credentials of a provider that are not configured, taken together.
+#[derive(Debug, Clone)]
+pub struct Stranger {
+    /// Whose credentials they claim to be.
+    pub provider: Provider,
+    /// The application's requests with them.
+    pub traffic: Traffic,
+}
+
+/// Names a target across reloads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Handle {
+    /// Where it was when it was looked up.
+    id: TargetId,
+    name: Name,
+}
+
+impl Handle {
+    /// The target of this name, which is or was at this place.
+    pub const fn new(id: TargetId, name: Name) -> Self {
+        Self { id, name }
+    }
+
+    /// The target's name.
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Where it is among these, if it still is.
+    fn find<T>(&self, targets: &[T], name: impl Fn(&T) -> &Name) -> Option<usize> {
+        let (TargetId::Channel(hint) | TargetId::Token(hint)) = self.id;
+        let hint = hint as usize;
+        if targets.get(hint).is_some_and(|target| *name(target) == self.name) {
+            return Some(hint);
+        }
+        targets.iter().position(|target| *name(target) == self.name)
     }
 }
 
@@ -66,6 +112,12 @@ impl Members {
     pub fn look<R>(&self, see: impl FnOnce(&[Channel], &[Token]) -> R) -> R {
         let roster = lock(&self.roster);
         see(&roster.channels, &roster.tokens)
+    }
+
+    /// The same, with what is known of unknown credentials.
+    pub fn look_at_all<R>(&self, see: impl FnOnce(&[Channel], &[Token], &[Stranger]) -> R) -> R {
+        let roster = lock(&self.roster);
+        see(&roster.channels, &roster.tokens, &roster.strangers)
     }
 }
 
@@ -96,12 +148,28 @@ impl Places {
 pub struct Fleet {
     /// Replaced as a whole by a reload.
     roster: Mutex<Arc<Mutex<Roster>>>,
+    learnt: Notify,
 }
 
 #[derive(Debug)]
 struct Roster {
     channels: Vec<Channel>,
     tokens: Vec<Token>,
+    strangers: Vec<Stranger>,
+}
+
+impl Roster {
+    fn find(&self, handle: &Handle) -> Option<TargetId> {
+        let at = match handle.id {
+            TargetId::Channel(_) => handle.find(&self.channels, |c| &c.target.name),
+            TargetId::Token(_) => handle.find(&self.tokens, |t| &t.target.name),
+        };
+        let at = u32::try_from(at?).ok()?;
+        Some(match handle.id {
+            TargetId::Channel(_) => TargetId::Channel(at),
+            TargetId::Token(_) => TargetId::Token(at),
+        })
+    }
 }
 
 impl Fleet {
@@ -109,16 +177,24 @@ impl Fleet {
     pub fn new(channels: Vec<ChannelTarget>, tokens: Vec<TokenTarget>, now: Moment) -> Self {
         let channels = channels
             .into_iter()
-            .map(|target| Channel { target: Arc::new(target), state: ChannelState::new(now) })
+            .map(|target| {
+                let state = ChannelState::new(now);
+                Channel { target: Arc::new(target), state, traffic: None }
+            })
             .collect();
         let tokens = tokens
             .into_iter()
             .map(|target| {
                 let state = TokenState::new(target.options.required_scopes.len());
-                Token { target: Arc::new(target), state }
+                Token { target: Arc::new(target), state, traffic: None }
             })
             .collect();
-        Self { roster: Mutex::new(Arc::new(Mutex::new(Roster { channels, tokens }))) }
+        let strangers = Provider::ALL
+            .iter()
+            .map(|provider| Stranger { provider: *provider, traffic: Traffic::default() })
+            .collect();
+        let roster = Roster { channels, tokens, strangers };
+        Self { roster: Mutex::new(Arc::new(Mutex::new(roster))), learnt: Notify::new() }
     }
 
     fn roster(&self) -> Arc<Mutex<Roster>> {
@@ -168,7 +244,68 @@ impl Fleet {
         let roster = self.roster();
         let mut roster = lock(&roster);
         let channel = roster.channels.get_mut(at as usize)?;
-        channel.state.apply(now, channel.target.options.limits, outcome)
+        let moved = channel.state.apply(now, channel.target.options.limits, outcome);
+        self.learnt.notify_waiters();
+        moved
+    }
+
+    /// Ends when something was learnt of any channel. What was learnt before this is called is not waited for again once the
+    /// future was polled or enabled.
+    pub fn learnt(&self) -> tokio::sync::futures::Notified<'_> {
+        self.learnt.notified()
+    }
+
+    /// Where a target is now.
+    pub fn find(&self, handle: &Handle) -> Option<TargetId> {
+        lock(&self.roster()).find(handle)
+    }
+
+    /// Takes note of how a request of the application with a target's credential ended, or with an unknown one.
+    pub fn answered(&self, provider: Provider, owner: Option<&Handle>, class: AnswerClass) {
+        let roster = self.roster();
+        let mut roster = lock(&roster);
+        let traffic = match owner.and_then(|handle| roster.find(handle)) {
+            Some(TargetId::Channel(at)) => roster
+                .channels
+                .get_mut(at as usize)
+                .map(|c| &mut **c.traffic.get_or_insert_default()),
+            Some(TargetId::Token(at)) => {
+                roster.tokens.get_mut(at as usize).map(|t| &mut **t.traffic.get_or_insert_default())
+            }
+            None => {
+                roster.strangers.get_mut(provider.index()).map(|stranger| &mut stranger.traffic)
+            }
+        };
+        if let Some(traffic) = traffic {
+            traffic.ended(class);
+        }
+    }
+
+    /// Takes note of an HTTP 401 that the application met with a channel's credential.
+    pub fn channel_unauthorized(&self, owner: &Handle, reason: UnauthorizedReason) {
+        let roster = self.roster();
+        let mut roster = lock(&roster);
+        if let Some(TargetId::Channel(at)) = roster.find(owner)
+            && let Some(channel) = roster.channels.get_mut(at as usize)
+        {
+            channel.state.unauthorized(Source::Gateway, reason);
+        }
+    }
+
+    /// Takes note of an error answer of Meta's that the application met with a token.
+    pub fn token_refused(
+        &self,
+        owner: &Handle,
+        error: Option<TokenErrorReason>,
+        unauthorized: bool,
+    ) {
+        let roster = self.roster();
+        let mut roster = lock(&roster);
+        if let Some(TargetId::Token(at)) = roster.find(owner)
+            && let Some(token) = roster.tokens.get_mut(at as usize)
+        {
+            token.state.refused(Source::Gateway, error, unauthorized);
+        }
     }
 
     /// Takes in what an inspection of a token brought.
@@ -206,14 +343,15 @@ impl Fleet {
             let same = |kept: &usize| {
                 before.channels[*kept].target.options.provider == target.options.provider
             };
-            let state = match kept.filter(same) {
+            let (state, traffic) = match kept.filter(same) {
                 Some(kept) => {
                     places.channels[kept] = u32::try_from(at).ok();
-                    before.channels[kept].state.clone()
+                    let kept = &before.channels[kept];
+                    (kept.state.clone(), kept.traffic.clone())
                 }
-                None => ChannelState::new(now),
+                None => (ChannelState::new(now), None),
             };
-            Channel { target: Arc::new(target), state }
+            Channel { target: Arc::new(target), state, traffic }
         });
         let channels = channels.collect();
         let old: HashMap<Name, usize> = before
@@ -224,18 +362,20 @@ impl Fleet {
             .collect();
         let tokens = tokens.into_iter().enumerate().map(|(at, target)| {
             let required = &target.options.required_scopes;
-            let state = match old.get(&target.name) {
+            let (state, traffic) = match old.get(&target.name) {
                 Some(kept) => {
                     places.tokens[*kept] = u32::try_from(at).ok();
                     let kept = &before.tokens[*kept];
-                    kept.state.clone().requiring(&kept.target.options.required_scopes, required)
+                    let before = &kept.target.options.required_scopes;
+                    (kept.state.clone().requiring(before, required), kept.traffic.clone())
                 }
-                None => TokenState::new(required.len()),
+                None => (TokenState::new(required.len()), None),
             };
-            Token { target: Arc::new(target), state }
+            Token { target: Arc::new(target), state, traffic }
         });
         let tokens = tokens.collect();
-        *current = Arc::new(Mutex::new(Roster { channels, tokens }));
+        let strangers = before.strangers.clone();
+        *current = Arc::new(Mutex::new(Roster { channels, tokens, strangers }));
         places
     }
 

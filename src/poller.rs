@@ -18,7 +18,7 @@ use crate::clock;
 use crate::domain::{
     ChannelObservation, Failure, FailureReason, Provider, Reported, Status, TokenReading, schedule,
 };
-use crate::fleet::{Fleet, TargetId};
+use crate::fleet::{Fleet, Handle, TargetId};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::providers::meta::Inspector;
 use crate::providers::{Answer, Request, meta, whapi};
@@ -38,6 +38,21 @@ const SECRET_WATCH: Duration = Duration::from_secs(5);
 /// is soon, and only those that wait for a new one are watched; tokens, asked seldom, always are.
 const WATCHED_CHANNELS: usize = 2000;
 
+/// A target is asked out of turn at most this often.
+const HURRY: Duration = Duration::from_secs(2);
+
+/// Has targets asked out of turn, as when an application was just refused.
+#[derive(Clone)]
+pub struct Hurry(mpsc::Sender<Handle>);
+
+impl Hurry {
+    /// Asks this target soon: at once, or when the last hurried poll is two seconds ago. Polls that are spaced out after a refusal stay so.
+    pub fn poll(&self, target: &Handle) {
+        // With so many waiting, this one is not the first to notice.
+        let _ = self.0.try_send(target.clone());
+    }
+}
+
 /// Asks the targets of a fleet.
 pub struct Poller {
     fleet: Arc<Fleet>,
@@ -51,6 +66,10 @@ pub struct Poller {
     tasks: HashMap<Id, (TargetId, Instant)>,
     reloads: Option<mpsc::Receiver<NewTargets>>,
     watches_channels: bool,
+    hurry: Hurry,
+    hurried: mpsc::Receiver<Handle>,
+    /// When targets were last asked out of turn, or will be: for those whose poll was under way, once it has ended.
+    out_of_turn: HashMap<TargetId, Instant>,
 }
 
 /// What the next poll of a target depends on. Kept only for targets that are not simply well.
@@ -79,6 +98,7 @@ enum Reading {
 impl Poller {
     /// A poller of this fleet that asks through `ask`.
     pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics, ask: Ask, concurrency: usize) -> Self {
+        let (hurry, hurried) = mpsc::channel(64);
         Self {
             fleet,
             metrics,
@@ -90,7 +110,15 @@ impl Poller {
             tasks: HashMap::new(),
             reloads: None,
             watches_channels: false,
+            hurry: Hurry(hurry),
+            hurried,
+            out_of_turn: HashMap::new(),
         }
+    }
+
+    /// What has targets asked out of turn.
+    pub fn hurry(&self) -> Hurry {
+        self.hurry.clone()
     }
 
     /// The same poller, taking new targets from here.
@@ -114,6 +142,7 @@ impl Poller {
                 () = sleep_until(due.unwrap_or(start)), if room && due.is_some() => self.start_next(),
                 _ = watch.tick() => self.watch_secrets(),
                 Some(new) = next_reload(&mut self.reloads) => self.reload(new),
+                Some(target) = self.hurried.recv() => self.poll_soon(&target),
             }
         }
     }
@@ -135,6 +164,8 @@ impl Poller {
         let places = self.fleet.replace(new.channels, new.tokens, clock::now());
         self.course =
             self.course.drain().filter_map(|(id, course)| Some((places.of(id)?, course))).collect();
+        self.out_of_turn =
+            self.out_of_turn.drain().filter_map(|(id, at)| Some((places.of(id)?, at))).collect();
         let now = Instant::now();
         let agenda = std::mem::take(&mut self.agenda);
         let mut known = HashSet::new();
@@ -237,7 +268,12 @@ impl Poller {
         let now = Instant::now();
         // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones are not caught up.
         let from = if course.refusals > 0 || due + delay <= now { now } else { due };
-        let next = from + delay;
+        let mut next = from + delay;
+        if let Some(soon) = self.out_of_turn.get(&id).filter(|soon| **soon > due)
+            && course.refusals == 0
+        {
+            next = next.min(*soon);
+        }
         // In a fleet of a hundred thousand a well channel gets no entry.
         let watched = matches!(id, TargetId::Token(_)) || self.watches_channels;
         if watched || course.failing.is_some() {
@@ -385,13 +421,33 @@ impl Poller {
         if changed.is_empty() {
             return;
         }
-        // A target whose poll is under way is not on the agenda; that poll's end decides what comes next.
         let now = Instant::now();
+        self.move_up(now, |id| changed.contains(&id));
+    }
+
+    /// Puts a target at the front that somebody asked for out of turn.
+    fn poll_soon(&mut self, target: &Handle) {
+        let Some(id) = self.fleet.find(target) else { return };
+        if self.course.get(&id).is_some_and(|course| course.refusals > 0) {
+            return;
+        }
+        let now = Instant::now();
+        self.out_of_turn.retain(|_, last| *last + HURRY > now);
+        let soon = self.out_of_turn.get(&id).map_or(now, |last| now.max(*last + HURRY));
+        if self.out_of_turn.get(&id).is_none_or(|last| *last <= now) {
+            self.out_of_turn.insert(id, soon);
+            self.move_up(soon, |other| other == id);
+        }
+    }
+
+    /// Has these targets asked at `due` if their turn would come later. One whose poll is under way is not on the agenda; that
+    /// poll's end decides what comes next.
+    fn move_up(&mut self, due: Instant, chosen: impl Fn(TargetId) -> bool) {
         let mut moved = Vec::new();
-        self.agenda.retain(|Reverse((_, id))| {
-            let stays = !changed.contains(id);
+        self.agenda.retain(|Reverse((at, id))| {
+            let stays = *at <= due || !chosen(*id);
             if !stays {
-                moved.push(Reverse((now, *id)));
+                moved.push(Reverse((due, *id)));
             }
             stays
         });

@@ -13,6 +13,7 @@ use tracing::info;
 use crate::client::Client;
 use crate::clock;
 use crate::fleet::Fleet;
+use crate::metrics::Features;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::{Ask, Poller};
 use crate::reload::Reloader;
@@ -53,7 +54,12 @@ impl Exporter {
     /// A sentence, when the metrics cannot be had or the web configuration has a mistake.
     pub fn with_ask(settings: Settings, ask: Ask) -> Result<Self, String> {
         let now = clock::now();
-        let metrics = ExporterMetrics::new()
+        let features = Features {
+            webhooks: settings.webhooks.is_some(),
+            gateway: settings.gateway.is_some(),
+            state_file: settings.state_file.is_some(),
+        };
+        let metrics = ExporterMetrics::new(features)
             .map_err(|error| format!("the metrics cannot be set up: {error}"))?;
         metrics.loaded(now.unix, settings.channels.len(), settings.tokens.len());
         let fleet = Arc::new(Fleet::new(settings.channels, settings.tokens, now));

@@ -24,6 +24,7 @@ use whatsapp_exporter::domain::{
     Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
 };
 use whatsapp_exporter::fleet::{Fleet, Members};
+use whatsapp_exporter::metrics::Features;
 use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
 use whatsapp_exporter::metrics::exposition::{Exposition, Format};
@@ -349,7 +350,7 @@ fn fleet() -> (Members, ExporterMetrics) {
     fleet.token_polled(2, seconds_before_now(300), dead);
     fleet.token_polled(3, seconds_before_now(5), TokenReading::failed(failed(FailureReason::Tls)));
 
-    let metrics = ExporterMetrics::new().expect("the metrics");
+    let metrics = ExporterMetrics::new(Features::default()).expect("the metrics");
     metrics.loaded(seconds_before_now(7200).unix, 4, 4);
     for millis in [3, 12, 45, 45, 250, 9_999, 20_000] {
         metrics.poll_took(Provider::Whapi, Duration::from_millis(millis));
@@ -496,7 +497,7 @@ proptest! {
         tokens in 0_usize..1000,
         loaded in 0_i64..4_000_000_000_000,
     ) {
-        let (metrics, oracle) = (ExporterMetrics::new().expect("the metrics"), Oracle::new());
+        let (metrics, oracle) = (ExporterMetrics::new(Features::default()).expect("the metrics"), Oracle::new());
         for (of_whapi, micros) in polls {
             let took = Duration::from_micros(micros);
             let (provider, word) =

@@ -5,8 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use whatsapp_exporter::domain::{
     ChannelObservation, ChannelState, Expiry, Failure, FailureReason, Limits, Moment, Reported,
-    Status, Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading, TokenState,
-    UnauthorizedReason,
+    Source, Status, Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
+    TokenState, UnauthorizedReason,
 };
 
 const LIMITS: Limits =
@@ -156,9 +156,9 @@ proptest! {
         prop_assert_eq!(polls.polls() as usize, life.len());
         prop_assert_eq!(failures as usize, failed);
         let session = polls.failures(FailureReason::SessionUnauthorized);
-        prop_assert_eq!(state.unauthorized_errors(UnauthorizedReason::Session), session);
+        prop_assert_eq!(state.unauthorized_errors(Source::Poll, UnauthorizedReason::Session), session);
         let credential = polls.failures(FailureReason::CredentialUnauthorized);
-        prop_assert_eq!(state.unauthorized_errors(UnauthorizedReason::Credential), credential);
+        prop_assert_eq!(state.unauthorized_errors(Source::Poll, UnauthorizedReason::Credential), credential);
     }
 
     #[test]
@@ -334,8 +334,8 @@ fn an_expiry_stays_after_the_token_has_died_and_while_polls_fail() {
     assert_eq!(state.expiry(), Some(Expiry::At(at(1000).unix)));
     assert_eq!(state.valid(at(1200), TOKEN_LIMITS), Some(false));
     assert!(!state.granted(0), "a dead token grants nothing");
-    assert_eq!(state.errors(TokenErrorReason::TokenExpired), 1);
-    assert_eq!(state.unauthorized_errors(), 1);
+    assert_eq!(state.errors(Source::Poll, TokenErrorReason::TokenExpired), 1);
+    assert_eq!(state.unauthorized_errors(Source::Poll), 1);
 }
 
 #[test]
@@ -366,6 +366,6 @@ fn a_replaced_token_inherits_nothing_but_the_counters() {
         (state.valid(at(20), TOKEN_LIMITS), state.expiry(), state.issued()),
         (None, None, None)
     );
-    assert_eq!(state.errors(TokenErrorReason::TokenExpired), 1);
+    assert_eq!(state.errors(Source::Poll, TokenErrorReason::TokenExpired), 1);
     assert_eq!(state.polls().polls(), 2);
 }

@@ -133,7 +133,9 @@ fn a_token_ends_in_the_same_facts_whoever_inspects_it() {
     let page = program.metrics();
     for (name, _, state) in &cases {
         let unauthorized = |by| {
-            page.get(&format!("whatsapp_token_unauthorized_errors_total{{token=\"{name}-{by}\"}}"))
+            page.get(&format!(
+                "whatsapp_token_unauthorized_errors_total{{token=\"{name}-{by}\",source=\"poll\"}}"
+            ))
         };
         assert_eq!(unauthorized("app"), Some(0.0), "{name}");
         assert_eq!(unauthorized("self") > Some(0.0), *state != TokenState::Valid, "{name}");
@@ -300,7 +302,8 @@ fn metas_errors_are_told_by_their_code_and_not_by_their_http_status() {
             let failures = format!(",reason=\"{failure}\"");
             program.until_at_least(&of("whatsapp_token_poll_failures_total", &failures), 1.0);
             let page = program.metrics();
-            let errors = of("whatsapp_token_errors_total", &format!(",reason=\"{class}\""));
+            let errors =
+                of("whatsapp_token_errors_total", &format!(",source=\"poll\",reason=\"{class}\""));
             assert!(page.get(&errors) >= Some(1.0), "{errors}\n{page}");
             assert_eq!(page.get(&of("whatsapp_token_valid", "")), Some(1.0), "{name}");
         }

@@ -3,8 +3,8 @@
 //! Not here: any way to ask the channel.
 
 use super::{
-    ChannelObservation, Failure, FailureReason, Limits, Moment, PollRecord, Reported, Status,
-    Timestamp, UnauthorizedReason,
+    ChannelObservation, Failure, FailureReason, Limits, Moment, PollRecord, Reported, Source,
+    Status, Timestamp, UnauthorizedReason,
 };
 
 /// What the current status rests on.
@@ -42,7 +42,7 @@ pub struct ChannelState {
     announced: Status,
     transitions: [u32; Status::REPORTED],
     restarts: u32,
-    unauthorized: [u32; UnauthorizedReason::COUNT],
+    unauthorized: [[u32; UnauthorizedReason::COUNT]; Source::COUNT],
     started: Option<Timestamp>,
     uptime_millis: Option<i64>,
     channel_id: Option<Box<str>>,
@@ -64,7 +64,7 @@ impl ChannelState {
             announced: Status::Unknown,
             transitions: [0; Status::REPORTED],
             restarts: 0,
-            unauthorized: [0; UnauthorizedReason::COUNT],
+            unauthorized: [[0; UnauthorizedReason::COUNT]; Source::COUNT],
             started: None,
             uptime_millis: None,
             channel_id: None,
@@ -91,12 +91,12 @@ impl ChannelState {
                 self.polls.failed(now, failure.reason);
                 match failure.reason {
                     FailureReason::SessionUnauthorized => {
-                        self.unauthorized(UnauthorizedReason::Session);
+                        self.unauthorized(Source::Poll, UnauthorizedReason::Session);
                         self.polls.learnt(now);
                         self.move_to(now, shown, Status::Unknown, Basis::SessionUnauthorized);
                     }
                     FailureReason::CredentialUnauthorized => {
-                        self.unauthorized(UnauthorizedReason::Credential);
+                        self.unauthorized(Source::Poll, UnauthorizedReason::Credential);
                     }
                     _ => {}
                 }
@@ -147,8 +147,9 @@ impl ChannelState {
         self.basis = basis;
     }
 
-    const fn unauthorized(&mut self, reason: UnauthorizedReason) {
-        let count = &mut self.unauthorized[reason.index()];
+    /// Takes note of an HTTP 401. It moves nothing: what it means for the status is for a poll to say.
+    pub const fn unauthorized(&mut self, source: Source, reason: UnauthorizedReason) {
+        let count = &mut self.unauthorized[source.index()][reason.index()];
         *count = count.saturating_add(1);
     }
 
@@ -197,9 +198,9 @@ impl ChannelState {
         self.restarts
     }
 
-    /// How many HTTP 401s there were.
-    pub const fn unauthorized_errors(&self, reason: UnauthorizedReason) -> u32 {
-        self.unauthorized[reason.index()]
+    /// How many HTTP 401s this source met.
+    pub const fn unauthorized_errors(&self, source: Source, reason: UnauthorizedReason) -> u32 {
+        self.unauthorized[source.index()][reason.index()]
     }
 
     /// When the instance started, as last reported.

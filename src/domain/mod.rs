@@ -11,6 +11,7 @@ pub mod schedule;
 mod status;
 mod time;
 mod token;
+mod traffic;
 
 pub use channel::{ChannelState, Transition};
 pub use observation::{
@@ -21,3 +22,4 @@ pub use reason::{FailureReason, Provider, Source, TokenErrorReason, Unauthorized
 pub use status::Status;
 pub use time::{Moment, Timestamp};
 pub use token::TokenState;
+pub use traffic::{AnswerClass, HeldOutcome, Traffic};

@@ -84,6 +84,8 @@ closed_list! {
     Source {
         /// The exporter's own polls.
         Poll = "poll",
+        /// The application's requests, as the gateway saw them answered.
+        Gateway = "gateway",
     }
 }
 

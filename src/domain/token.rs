@@ -3,8 +3,8 @@
 //! Not here: the token itself.
 
 use super::{
-    Expiry, Limits, Moment, PollRecord, Timestamp, TokenErrorReason, TokenInfo, TokenObservation,
-    TokenReading,
+    Expiry, Limits, Moment, PollRecord, Source, Timestamp, TokenErrorReason, TokenInfo,
+    TokenObservation, TokenReading,
 };
 
 /// All that is known of one token.
@@ -18,8 +18,8 @@ pub struct TokenState {
     /// The granted ones of the required scopes, in the order they are required.
     granted: Box<[bool]>,
     info: Option<TokenInfo>,
-    errors: [u32; TokenErrorReason::COUNT],
-    unauthorized: u32,
+    errors: [[u32; TokenErrorReason::COUNT]; Source::COUNT],
+    unauthorized: [u32; Source::COUNT],
 }
 
 impl TokenState {
@@ -33,8 +33,8 @@ impl TokenState {
             issued: None,
             granted: vec![false; required_scopes].into(),
             info: None,
-            errors: [0; TokenErrorReason::COUNT],
-            unauthorized: 0,
+            errors: [[0; TokenErrorReason::COUNT]; Source::COUNT],
+            unauthorized: [0; Source::COUNT],
         }
     }
 
@@ -54,13 +54,7 @@ impl TokenState {
         required_scopes: &[Box<str>],
         reading: TokenReading,
     ) -> Option<bool> {
-        if let Some(error) = reading.error {
-            let count = &mut self.errors[error.index()];
-            *count = count.saturating_add(1);
-        }
-        if reading.unauthorized {
-            self.unauthorized = self.unauthorized.saturating_add(1);
-        }
+        self.refused(Source::Poll, reading.error, reading.unauthorized);
         match reading.outcome {
             Ok(observation) => {
                 self.polls.succeeded(now);
@@ -72,6 +66,23 @@ impl TokenState {
                 self.polls.failed(now, failure.reason);
                 None
             }
+        }
+    }
+
+    /// Takes note of an error answer of Meta's and of whether its HTTP status was 401.
+    pub const fn refused(
+        &mut self,
+        source: Source,
+        error: Option<TokenErrorReason>,
+        unauthorized: bool,
+    ) {
+        if let Some(error) = error {
+            let count = &mut self.errors[source.index()][error.index()];
+            *count = count.saturating_add(1);
+        }
+        if unauthorized {
+            let count = &mut self.unauthorized[source.index()];
+            *count = count.saturating_add(1);
         }
     }
 
@@ -141,14 +152,14 @@ impl TokenState {
         self.info.as_ref()
     }
 
-    /// How many of Meta's error answers were of this class.
-    pub const fn errors(&self, reason: TokenErrorReason) -> u32 {
-        self.errors[reason.index()]
+    /// How many of Meta's error answers that this source met were of this class.
+    pub const fn errors(&self, source: Source, reason: TokenErrorReason) -> u32 {
+        self.errors[source.index()][reason.index()]
     }
 
-    /// How many HTTP 401s there were.
-    pub const fn unauthorized_errors(&self) -> u32 {
-        self.unauthorized
+    /// How many HTTP 401s this source met.
+    pub const fn unauthorized_errors(&self, source: Source) -> u32 {
+        self.unauthorized[source.index()]
     }
 
     /// The bookkeeping of the polls.

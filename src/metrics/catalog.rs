@@ -3,10 +3,11 @@
 //! Not here: how rows are written. Documentation, dashboards and rules are held against this list.
 
 use crate::domain::{
-    Expiry, FailureReason, Moment, Provider, Source, Status, Timestamp, TokenErrorReason,
-    UnauthorizedReason,
+    AnswerClass, Expiry, FailureReason, HeldOutcome, Moment, Provider, Source, Status, Timestamp,
+    TokenErrorReason, Traffic, UnauthorizedReason,
 };
-use crate::fleet::{Channel, Token};
+use crate::fleet::{Channel, Stranger, Token};
+use crate::settings::UNKNOWN_CREDENTIAL;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +158,16 @@ impl Labelled for Token {
     }
 }
 
+impl Labelled for Stranger {
+    const LABEL: &'static str = Channel::LABEL;
+    fn provider(&self) -> Provider {
+        self.provider
+    }
+    fn name(&self) -> &str {
+        UNKNOWN_CREDENTIAL
+    }
+}
+
 const fn closed(name: &'static str, words: &'static [&'static str]) -> Label {
     Label { name, values: Values::Closed(words) }
 }
@@ -260,11 +271,12 @@ pub const CHANNEL: &[Family<Channel>] = &[
     Family {
         metric: metric!(Counter "whatsapp_channel_unauthorized_errors_total" [SOURCE, closed("reason", UnauthorizedReason::WORDS)]
             "HTTP 401 answers for the channel: session means the WhatsApp session is gone (need channel authorization), credential means the token was refused.",
-            "`source` tells who met the answer: `poll` is the exporter itself.",
+            "`source` tells who met the answer: `poll` is the exporter itself, `gateway` the application through the gateway.",
             "increase(whatsapp_channel_unauthorized_errors_total{reason=\"session\"}[10m]) > 0"),
-        // One source so far, so a row is a reason.
         rows: Rows::Each(|c, _, row| {
-            c.state.unauthorized_errors(UnauthorizedReason::ALL[row]).into()
+            let (source, reason) =
+                (row / UnauthorizedReason::COUNT, row % UnauthorizedReason::COUNT);
+            c.state.unauthorized_errors(Source::ALL[source], UnauthorizedReason::ALL[reason]).into()
         }),
     },
     Family {
@@ -369,15 +381,17 @@ pub const TOKEN: &[Family<Token>] = &[
             "Error answers of Meta's, by the class of their code. token_expired is 190 with subcode 463; permission_missing is 200-299.",
             "The class follows `error.code` and the subcode, never the HTTP status. With an app that inspects the token, a refused app is counted here too; `whatsapp_token_valid` is about the token alone.",
             "sum by (token, reason) (increase(whatsapp_token_errors_total[1h])) > 0"),
-        // One source so far, so a row is a reason.
-        rows: Rows::Each(|t, _, row| t.state.errors(TokenErrorReason::ALL[row]).into()),
+        rows: Rows::Each(|t, _, row| {
+            let (source, reason) = (row / TokenErrorReason::COUNT, row % TokenErrorReason::COUNT);
+            t.state.errors(Source::ALL[source], TokenErrorReason::ALL[reason]).into()
+        }),
     },
     Family {
         metric: metric!(Counter "whatsapp_token_unauthorized_errors_total" [SOURCE]
             "HTTP 401 answers for the token.",
             "",
             "increase(whatsapp_token_unauthorized_errors_total[1h]) > 0"),
-        rows: Rows::Each(|t, _, _| t.state.unauthorized_errors().into()),
+        rows: Rows::Each(|t, _, row| t.state.unauthorized_errors(Source::ALL[row]).into()),
     },
     Family {
         metric: metric!(Counter "whatsapp_token_polls_total" []
@@ -415,6 +429,32 @@ pub const TOKEN: &[Family<Token>] = &[
         rows: Rows::One(|t, _| Some(Value::Millis(t.limits().interval_millis()))),
     },
 ];
+
+/// `whatsapp_gateway_requests_total`. Its label `channel` holds the token's name where the credential is a token of Meta's.
+pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_total" [closed("code", AnswerClass::WORDS)]
+    "Requests of the application through the gateway, by how they ended. The channel is the channel or token whose credential they carried; other is any credential that is not configured.",
+    "`failed` is a request without an answer: no connection, a connection that ended before the answer began, or an application that went away first. A held request counts once, by the answer that was passed on.",
+    "sum by (channel) (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (channel) (rate(whatsapp_gateway_requests_total[5m]))");
+
+/// Requests through the gateway with a channel's credential.
+pub const GATEWAY_CHANNEL: Family<Channel> = Family {
+    metric: GATEWAY_REQUESTS,
+    rows: Rows::Each(|c, _, row| answers(c.traffic.as_deref(), row)),
+};
+/// Requests through the gateway with a token's credential.
+pub const GATEWAY_TOKEN: Family<Token> = Family {
+    metric: GATEWAY_REQUESTS,
+    rows: Rows::Each(|t, _, row| answers(t.traffic.as_deref(), row)),
+};
+/// Requests through the gateway with any other credential.
+pub const GATEWAY_OTHER: Family<Stranger> = Family {
+    metric: GATEWAY_REQUESTS,
+    rows: Rows::Each(|s, _, row| answers(Some(&s.traffic), row)),
+};
+
+fn answers(traffic: Option<&Traffic>, row: usize) -> Value {
+    count(traffic.map_or(0, |traffic| traffic.answers(AnswerClass::ALL[row])))
+}
 
 fn count(count: u64) -> Value {
     Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
@@ -456,6 +496,17 @@ pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total" []
     "",
     "increase(whatsapp_exporter_panics_total[1d]) > 0");
 
+/// `whatsapp_gateway_request_duration_seconds`.
+pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request_duration_seconds" [PROVIDER]
+    "How long the application waited through the gateway until an answer began, time held included.",
+    "Until the answer's head, since a body may be streamed for as long as it likes. Requests without an answer are not in it.",
+    "histogram_quantile(0.99, sum by (le, provider) (rate(whatsapp_gateway_request_duration_seconds_bucket[5m])))");
+/// `whatsapp_gateway_held_total`.
+pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total" [closed("outcome", HeldOutcome::WORDS)]
+    "Requests that the gateway held while their channel reconnected, by what became of them.",
+    "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not fail.",
+    "sum by (outcome) (increase(whatsapp_gateway_held_total[1d]))");
+
 /// The values of `kind`.
 pub const KINDS: &[&str] = &["channel", "token"];
 
@@ -481,10 +532,14 @@ pub const EXPORTER: &[Metric] = &[
     PANICS,
 ];
 
+/// The exporter's own metrics that there are only with `GATEWAY_ADDRESS`.
+pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];
+
 /// Every metric, with the labels of its target.
 pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
     let channel = CHANNEL.iter().map(|family| (CHANNEL_LABELS, &family.metric));
     let token = TOKEN.iter().map(|family| (TOKEN_LABELS, &family.metric));
-    let own = EXPORTER.iter().chain(PROCESS).map(|metric| (&[] as &[Label], metric));
-    channel.chain(token).chain(own)
+    let gateway = std::iter::once((CHANNEL_LABELS, &GATEWAY_REQUESTS));
+    let own = EXPORTER.iter().chain(GATEWAY).chain(PROCESS);
+    channel.chain(token).chain(gateway).chain(own.map(|metric| (&[] as &[Label], metric)))
 }

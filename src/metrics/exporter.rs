@@ -10,9 +10,10 @@ use prometheus::{
     Registry,
 };
 
+use super::Features;
 use super::catalog::{self, Metric, Values};
 use super::process::Process;
-use crate::domain::{Provider, Timestamp};
+use crate::domain::{HeldOutcome, Provider, Timestamp};
 
 /// The exporter's own metrics.
 #[derive(Clone)]
@@ -24,13 +25,25 @@ pub struct ExporterMetrics {
     reload_timestamp: Gauge,
     unknown_status: IntCounterVec,
     panics: IntCounter,
+    gateway_duration: HistogramVec,
+    gateway_held: IntCounterVec,
+    features: Features,
 }
 
 /// From a keep-alive answer nearby to `POLL_TIMEOUT`'s default.
 const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+/// The same, and as long as an application may wait for a large answer to begin.
+const GATEWAY_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
 fn opts(metric: &Metric) -> Opts {
     Opts::new(metric.name, metric.help)
+}
+
+fn histogram(metric: &Metric, buckets: &[f64]) -> prometheus::Result<HistogramVec> {
+    let opts = HistogramOpts::from(opts(metric)).buckets(buckets.to_vec());
+    HistogramVec::new(opts, &names(metric))
 }
 
 fn names(metric: &Metric) -> Vec<&'static str> {
@@ -38,17 +51,15 @@ fn names(metric: &Metric) -> Vec<&'static str> {
 }
 
 impl ExporterMetrics {
-    /// The metrics, every row at zero.
+    /// The metrics of these features, every row at zero.
     ///
     /// # Errors
     ///
     /// Only when the catalog declares what the prometheus crate refuses; a test holds that it does not.
-    pub fn new() -> prometheus::Result<Self> {
-        let duration = &catalog::POLL_DURATION;
-        let histogram = HistogramOpts::from(opts(duration)).buckets(BUCKETS.to_vec());
+    pub fn new(features: Features) -> prometheus::Result<Self> {
         let metrics = Self {
             registry: Registry::new(),
-            poll_duration: HistogramVec::new(histogram, &names(duration))?,
+            poll_duration: histogram(&catalog::POLL_DURATION, BUCKETS)?,
             targets: IntGaugeVec::new(opts(&catalog::TARGETS), &names(&catalog::TARGETS))?,
             reload_successful: IntGauge::with_opts(opts(&catalog::RELOAD_SUCCESSFUL))?,
             reload_timestamp: Gauge::with_opts(opts(&catalog::RELOAD_TIMESTAMP))?,
@@ -57,6 +68,12 @@ impl ExporterMetrics {
                 &names(&catalog::UNKNOWN_STATUS),
             )?,
             panics: IntCounter::with_opts(opts(&catalog::PANICS))?,
+            gateway_duration: histogram(&catalog::GATEWAY_DURATION, GATEWAY_BUCKETS)?,
+            gateway_held: IntCounterVec::new(
+                opts(&catalog::GATEWAY_HELD),
+                &names(&catalog::GATEWAY_HELD),
+            )?,
+            features,
         };
         let info = IntGaugeVec::new(opts(&catalog::BUILD_INFO), &names(&catalog::BUILD_INFO))?;
         info.with_label_values(&[
@@ -68,6 +85,10 @@ impl ExporterMetrics {
         for provider in Provider::WORDS {
             metrics.poll_duration.with_label_values(&[provider]);
             metrics.unknown_status.with_label_values(&[provider]);
+            metrics.gateway_duration.with_label_values(&[provider]);
+        }
+        for outcome in HeldOutcome::WORDS {
+            metrics.gateway_held.with_label_values(&[outcome]);
         }
         if let Values::Closed(kinds) = catalog::TARGETS.labels[0].values {
             kinds.iter().for_each(|kind| metrics.targets.with_label_values(&[kind]).set(0));
@@ -81,6 +102,10 @@ impl ExporterMetrics {
         registry.register(Box::new(metrics.unknown_status.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(Process::new()?))?;
+        if features.gateway {
+            registry.register(Box::new(metrics.gateway_duration.clone()))?;
+            registry.register(Box::new(metrics.gateway_held.clone()))?;
+        }
         Ok(metrics)
     }
 
@@ -111,6 +136,21 @@ impl ExporterMetrics {
     /// Takes note that the settings had a mistake.
     pub fn load_failed(&self) {
         self.reload_successful.set(0);
+    }
+
+    /// Takes note of how long an application waited through the gateway for an answer to begin.
+    pub fn gateway_answered(&self, provider: Provider, took: Duration) {
+        self.gateway_duration.with_label_values(&[provider.word()]).observe(took.as_secs_f64());
+    }
+
+    /// Takes note of what became of a request that was held.
+    pub fn gateway_held(&self, outcome: HeldOutcome) {
+        self.gateway_held.with_label_values(&[outcome.word()]).inc();
+    }
+
+    /// What these are the metrics of.
+    pub(super) const fn features(&self) -> Features {
+        self.features
     }
 
     /// Every family as it is now.

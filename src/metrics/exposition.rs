@@ -7,11 +7,12 @@ use std::sync::LazyLock;
 
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
-use super::catalog::{CHANNEL, Labelled, TOKEN};
+use super::Features;
+use super::catalog::{CHANNEL, GATEWAY_CHANNEL, GATEWAY_OTHER, GATEWAY_TOKEN, Labelled, TOKEN};
 use super::exporter::ExporterMetrics;
 use super::plan::{FamilyPlan, write_header, write_label};
 use crate::domain::Moment;
-use crate::fleet::{Channel, Members, Token};
+use crate::fleet::{Channel, Members, Stranger, Token};
 
 /// The two formats a page can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,73 +33,123 @@ impl Format {
     }
 }
 
-struct Plans {
-    channel: Vec<FamilyPlan<Channel>>,
-    token: Vec<FamilyPlan<Token>>,
+/// A family of one kind of target, or one kind's part of a family that several share.
+struct Section {
+    part: Part,
+    header: Header,
+    needs: fn(Features) -> bool,
 }
 
-static PLANS: LazyLock<Plans> = LazyLock::new(|| Plans {
-    channel: CHANNEL.iter().map(FamilyPlan::new).collect(),
-    token: TOKEN.iter().map(FamilyPlan::new).collect(),
+enum Part {
+    Channels(FamilyPlan<Channel>),
+    Tokens(FamilyPlan<Token>),
+    Strangers(FamilyPlan<Stranger>),
+}
+
+/// Whether a section begins with its family's header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Header {
+    /// If there are targets: a family without rows is left out, as the prometheus crate does.
+    WithRows,
+    /// Rows follow, in this section or in another of the family's.
+    Always,
+    /// A section before had it.
+    Never,
+}
+
+static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
+    let channels = CHANNEL
+        .iter()
+        .map(|family| Part::Channels(FamilyPlan::new(family, Channel::LABEL)))
+        .map(|part| Section { part, header: Header::WithRows, needs: |_| true });
+    let tokens = TOKEN
+        .iter()
+        .map(|family| Part::Tokens(FamilyPlan::new(family, Token::LABEL)))
+        .map(|part| Section { part, header: Header::WithRows, needs: |_| true });
+    let gateway = [
+        (Part::Channels(FamilyPlan::new(&GATEWAY_CHANNEL, Channel::LABEL)), Header::Always),
+        (Part::Tokens(FamilyPlan::new(&GATEWAY_TOKEN, Channel::LABEL)), Header::Never),
+        (Part::Strangers(FamilyPlan::new(&GATEWAY_OTHER, Channel::LABEL)), Header::Never),
+    ]
+    .map(|(part, header)| Section { part, header, needs: |features| features.gateway });
+    channels.chain(tokens).chain(gateway).collect()
 });
 
 /// A page of metrics that is written as far as its reader takes it.
 pub struct Exposition {
     members: Members,
     format: Format,
+    features: Features,
     own: Option<Vec<MetricFamily>>,
     place: Place,
 }
 
 /// How far the page is written.
+#[derive(Clone, Copy)]
 enum Place {
     Own,
-    Channels { family: usize, target: usize },
-    Tokens { family: usize, target: usize },
+    Section { section: usize, target: usize },
     End,
 }
 
 impl Exposition {
     /// The page of these targets.
     pub fn new(members: Members, exporter: &ExporterMetrics, format: Format) -> Self {
-        Self { members, format, own: Some(exporter.gather()), place: Place::Own }
+        let (own, features) = (Some(exporter.gather()), exporter.features());
+        Self { members, format, features, own, place: Place::Own }
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
     pub fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
         let full = out.len() + size;
         while out.len() < full {
-            let now = self.members.now;
             self.place = match self.place {
                 Place::Own => {
                     for family in self.own.take().unwrap_or_default() {
                         write_family(&family, self.format, out);
                     }
-                    Place::Channels { family: 0, target: 0 }
+                    Place::Section { section: 0, target: 0 }
                 }
-                Place::Channels { family, target } => {
-                    let at = Cursor { family, target, now, format: self.format, full };
-                    match self.members.look(|channels, _| at.write(&PLANS.channel, channels, out)) {
-                        Some((family, target)) => Place::Channels { family, target },
-                        None => Place::Tokens { family: 0, target: 0 },
-                    }
-                }
-                Place::Tokens { family, target } => {
-                    let at = Cursor { family, target, now, format: self.format, full };
-                    match self.members.look(|_, tokens| at.write(&PLANS.token, tokens, out)) {
-                        Some((family, target)) => Place::Tokens { family, target },
-                        None => {
-                            if self.format == Format::OpenMetrics {
-                                out.extend_from_slice(b"# EOF\n");
-                            }
-                            Place::End
+                Place::Section { section, target } => match SECTIONS.get(section) {
+                    Some(this) if (this.needs)(self.features) => {
+                        match self.write_section(this, target, full, out) {
+                            Some(target) => Place::Section { section, target },
+                            None => Place::Section { section: section + 1, target: 0 },
                         }
                     }
-                }
+                    Some(_) => Place::Section { section: section + 1, target: 0 },
+                    None => {
+                        if self.format == Format::OpenMetrics {
+                            out.extend_from_slice(b"# EOF\n");
+                        }
+                        Place::End
+                    }
+                },
                 Place::End => return false,
             };
         }
         !matches!(self.place, Place::End)
+    }
+
+    /// Writes rows until the block is full; returns the target to go on with, or `None` after the last.
+    fn write_section(
+        &self,
+        section: &Section,
+        from: usize,
+        full: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
+        let rows =
+            Rows { header: section.header, format: self.format, now: self.members.now, full };
+        let write =
+            &mut |channels: &[Channel], tokens: &[Token], strangers: &[Stranger]| match &section
+                .part
+            {
+                Part::Channels(plan) => rows.write(plan, channels, from, out),
+                Part::Tokens(plan) => rows.write(plan, tokens, from, out),
+                Part::Strangers(plan) => rows.write(plan, strangers, from, out),
+            };
+        self.members.look_at_all(write)
     }
 
     /// The whole page at once.
@@ -109,36 +160,39 @@ impl Exposition {
     }
 }
 
-/// Where to go on, and how far.
-struct Cursor {
-    family: usize,
-    target: usize,
-    now: Moment,
+/// How the rows of a section are written.
+struct Rows {
+    header: Header,
     format: Format,
+    now: Moment,
     /// The length at which the block is full.
     full: usize,
 }
 
-impl Cursor {
-    /// Writes one family's rows until the block is full; returns where to go on, or `None` after the last family.
+impl Rows {
     fn write<S: Labelled>(
         &self,
-        plans: &[FamilyPlan<S>],
+        plan: &FamilyPlan<S>,
         targets: &[S],
+        from: usize,
         out: &mut Vec<u8>,
-    ) -> Option<(usize, usize)> {
-        // A family without rows is left out, as the prometheus crate does.
-        let plan = plans.get(self.family).filter(|_| !targets.is_empty())?;
-        if self.target == 0 {
+    ) -> Option<usize> {
+        let headed = match self.header {
+            Header::WithRows => !targets.is_empty(),
+            Header::Always => true,
+            Header::Never => false,
+        };
+        if from == 0 && headed {
             plan.header(self.format, out);
         }
-        for (at, next) in targets.iter().enumerate().skip(self.target) {
-            if out.len() >= self.full {
-                return Some((self.family, at));
+        for (at, next) in targets.iter().enumerate().skip(from) {
+            // The header is followed by at least one row, or it would be written again.
+            if out.len() >= self.full && at > 0 {
+                return Some(at);
             }
             plan.write(next, self.now, out);
         }
-        Some((self.family + 1, 0))
+        None
     }
 }
 

@@ -8,3 +8,14 @@ pub mod exposition;
 mod plan;
 mod process;
 pub mod reference;
+
+/// What may be switched off: its metrics are then absent, so that a zero never stands for "nobody looked".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Whapi's webhooks are received.
+    pub webhooks: bool,
+    /// The application's requests pass through the gateway.
+    pub gateway: bool,
+    /// What is known is kept in a file.
+    pub state_file: bool,
+}

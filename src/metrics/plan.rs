@@ -15,7 +15,7 @@ pub(super) struct FamilyPlan<S: 'static> {
 
 /// The bytes around a target's name and a row's value.
 struct Fixed {
-    /// `name{provider="…",channel="`.
+    /// `name{provider="…",channel="`; the label is one for all kinds of targets that share the family.
     before: Vec<u8>,
     /// `",status="…"} ` for each row.
     after: Vec<Vec<u8>>,
@@ -24,7 +24,8 @@ struct Fixed {
 }
 
 impl<S: Labelled> FamilyPlan<S> {
-    pub(super) fn new(family: &'static Family<S>) -> Self {
+    /// The plan of a family whose rows name their target by this label.
+    pub(super) fn new(family: &'static Family<S>, label: &str) -> Self {
         let rows = match family.rows {
             Rows::Each(_) => combinations(family.metric.labels),
             _ => vec![String::new()],
@@ -36,7 +37,7 @@ impl<S: Labelled> FamilyPlan<S> {
                     "{}{{provider=\"{}\",{}=\"",
                     family.metric.name,
                     provider.word(),
-                    S::LABEL
+                    label
                 );
                 let after: Vec<Vec<u8>> =
                     rows.iter().map(|row| format!("\"{row}}} ").into_bytes()).collect();

@@ -5,7 +5,8 @@
 use std::fmt::Write as _;
 
 use super::catalog::{
-    CHANNEL, CHANNEL_LABELS, EXPORTER, Label, Metric, PROCESS, TOKEN, TOKEN_LABELS, Values,
+    CHANNEL, CHANNEL_LABELS, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, PROCESS, TOKEN,
+    TOKEN_LABELS, Values,
 };
 
 const INTRODUCTION: &str = "\
@@ -23,6 +24,9 @@ pub fn markdown() -> String {
     let mut text = INTRODUCTION.to_owned();
     section(&mut text, "Channels", CHANNEL_LABELS, CHANNEL.iter().map(|family| &family.metric));
     section(&mut text, "Tokens", TOKEN_LABELS, TOKEN.iter().map(|family| &family.metric));
+    text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");
+    metrics_of(&mut text, CHANNEL_LABELS, std::iter::once(&GATEWAY_REQUESTS));
+    metrics_of(&mut text, &[], GATEWAY.iter());
     section(&mut text, "The exporter", &[], EXPORTER.iter());
     text.push_str("\n## The process\n\nThe standard ones, on Linux.\n\n| metric | kind | meaning |\n| --- | --- | --- |\n");
     for metric in PROCESS {
@@ -45,6 +49,11 @@ fn section<'a>(
         let names: Vec<_> = shared.iter().map(|label| format!("`{}`", label.name)).collect();
         line(text, format_args!("\nEach has the labels {}.", names.join(" and ")));
     }
+    metrics_of(text, &[], metrics);
+}
+
+/// The metrics of a section, with the labels that its heading does not tell.
+fn metrics_of<'a>(text: &mut String, labels: &[Label], metrics: impl Iterator<Item = &'a Metric>) {
     for metric in metrics {
         line(
             text,
@@ -58,10 +67,10 @@ fn section<'a>(
         if !metric.notes.is_empty() {
             line(text, format_args!("\n{}", metric.notes));
         }
-        if !metric.labels.is_empty() {
+        if !(labels.is_empty() && metric.labels.is_empty()) {
             text.push('\n');
         }
-        for label in metric.labels {
+        for label in labels.iter().chain(metric.labels) {
             let values = match label.values {
                 Values::Closed(words) => {
                     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")

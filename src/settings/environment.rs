@@ -10,7 +10,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::target::{App, ChannelOptions, Targets, TokenOptions};
-use super::{DEFAULT_LISTEN, Defaults, Log, LogFormat, Name, Problems, SecretSource, value};
+use super::{
+    DEFAULT_LISTEN, Defaults, Gateway, Log, LogFormat, Name, Problems, SecretSource, Webhooks,
+    value,
+};
 use crate::domain::Provider;
 
 macro_rules! variables {
@@ -34,6 +37,7 @@ variables! {
     whapi_token = "WHAPI_TOKEN": "", "token of one Whapi channel";
     whapi_token_file = "WHAPI_TOKEN_FILE": "", "file that holds it, read again before each use";
     whapi_channel = "WHAPI_CHANNEL": "default", "that channel's name: the label `channel`";
+    whapi_channel_id = "WHAPI_CHANNEL_ID": "", "that channel's id at Whapi, which its webhooks carry; learnt from its first answer when not set";
     whapi_api_url = "WHAPI_API_URL": "https://gate.whapi.cloud", "where Whapi is";
     whapi_poll_interval = "WHAPI_POLL_INTERVAL": "30s", "time between two polls of a channel";
     meta_token = "META_TOKEN": "", "one Meta access token";
@@ -49,6 +53,13 @@ variables! {
     poll_timeout = "POLL_TIMEOUT": "10s", "longest a whole answer may take";
     poll_concurrency = "POLL_CONCURRENCY": "64", "requests under way at a time, over all targets";
     stale_after = "STALE_AFTER": "", "how long the last answer counts after polls began to fail; 5 intervals, at least `5m`, when not set";
+    webhook_secret = "WEBHOOK_SECRET": "", "secret that Whapi's webhooks must carry in a header; without it they are not received";
+    webhook_secret_file = "WEBHOOK_SECRET_FILE": "", "file that holds it, read again before each use";
+    webhook_secret_header = "WEBHOOK_SECRET_HEADER": "X-Webhook-Secret", "the header that carries it";
+    webhook_url = "WEBHOOK_URL": "", "the address at which Whapi reaches `/webhook/whapi`; `check` compares it with the channels' settings";
+    gateway_address = "GATEWAY_ADDRESS": "", "where the gateway to Whapi and Meta listens, `127.0.0.1:10402` for a sidecar; without it there is none";
+    gateway_hold = "GATEWAY_HOLD": "", "how long the gateway holds a request while its channel reconnects, for example `5s`; not at all when not set";
+    state_file = "STATE_FILE": "", "file that keeps statuses and counters over a restart";
     enable_lifecycle = "ENABLE_LIFECYCLE": "false", "`true` answers `POST /-/reload` to every address, not to loopback alone";
     extra_ca_file = "EXTRA_CA_FILE": "", "PEM certificates trusted beside the public roots, for a proxy or gateway with a CA of its own";
 }
@@ -106,12 +117,7 @@ impl Environment {
     pub(super) fn listen(&self, problems: &mut Problems) -> SocketAddr {
         let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 10401));
         self.value("LISTEN_ADDRESS", self.listen_address.as_ref(), problems, |text| {
-            let text = text.trim();
-            // `:10401`, as other exporters take it, means every address.
-            let whole = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
-            whole.replace("localhost:", "127.0.0.1:").parse().map_err(|_| {
-                format!("is not an IP address and a port; write for example `{DEFAULT_LISTEN}` or `127.0.0.1:10401`")
-            })
+            value::address(text, &format!("`{DEFAULT_LISTEN}` or `127.0.0.1:10401`"))
         })
         .unwrap_or(any)
     }
@@ -164,6 +170,41 @@ impl Environment {
             text.trim().parse().map_err(|_| "must be `true` or `false`".to_owned())
         })
         .unwrap_or(false)
+    }
+
+    pub(super) fn state_file(&self) -> Option<PathBuf> {
+        self.state_file.as_ref().map(PathBuf::from)
+    }
+
+    pub(super) fn webhooks(&self, problems: &mut Problems) -> Option<Webhooks> {
+        let secret = secret(
+            "WEBHOOK_SECRET",
+            self.webhook_secret.as_ref(),
+            self.webhook_secret_file.as_ref(),
+            problems,
+        );
+        let header = self.value(
+            "WEBHOOK_SECRET_HEADER",
+            self.webhook_secret_header.as_ref(),
+            problems,
+            value::header,
+        );
+        let url = self.value("WEBHOOK_URL", self.webhook_url.as_ref(), problems, value::api_url);
+        Some(Webhooks { secret: secret?, header: header?, url })
+    }
+
+    pub(super) fn gateway(&self, defaults: &Defaults, problems: &mut Problems) -> Option<Gateway> {
+        let address =
+            self.value("GATEWAY_ADDRESS", self.gateway_address.as_ref(), problems, |text| {
+                value::address(text, "`127.0.0.1:10402`")
+            });
+        let hold =
+            self.value("GATEWAY_HOLD", self.gateway_hold.as_ref(), problems, value::duration);
+        if hold.is_some() && self.gateway_address.is_none() {
+            problems.add("GATEWAY_HOLD is set, but GATEWAY_ADDRESS is not, so there is no gateway that could hold a request");
+        }
+        let (whapi_url, meta_url) = (defaults.whapi_api_url.clone(), defaults.meta_api_url.clone());
+        Some(Gateway { address: address?, hold, whapi_url, meta_url })
     }
 
     pub(super) fn extra_ca_file(&self) -> Option<PathBuf> {
@@ -236,6 +277,12 @@ impl Environment {
             problems,
         );
         let name = self.name("WHAPI_CHANNEL", self.whapi_channel.as_ref(), problems);
+        let id = self.value(
+            "WHAPI_CHANNEL_ID",
+            self.whapi_channel_id.as_ref(),
+            problems,
+            value::channel_id,
+        );
         // Also checked when only the file has channels, since they take it as their default.
         let limits = targets.limits("WHAPI_POLL_INTERVAL", defaults.whapi_poll_interval, problems);
         if let (Some(credential), Some(name)) = (credential, name) {
@@ -244,7 +291,7 @@ impl Environment {
                 api_url: defaults.whapi_api_url.clone(),
                 limits,
             };
-            targets.add_channel(name, credential, options);
+            targets.add_channel(name, id, credential, options);
         }
 
         let credential =

@@ -13,7 +13,8 @@ use super::{Defaults, Name, Problems, SecretSource, value};
 use crate::domain::{Limits, Provider};
 
 const FILE: &[&str] = &["channels", "tokens"];
-const CHANNEL: &[&str] = &["name", "provider", "token_file", "poll_interval", "api_url"];
+const CHANNEL: &[&str] =
+    &["name", "provider", "token_file", "channel_id", "poll_interval", "api_url"];
 const TOKEN: &[&str] = &[
     "name",
     "provider",
@@ -97,6 +98,7 @@ impl Reader<'_> {
         let name = self.required(entry, "name", Name::new);
         self.provider(entry, Provider::Whapi);
         let credential = self.required(entry, "token_file", path);
+        let id = self.optional(entry, "channel_id", value::channel_id);
         let api_url = self.optional(entry, "api_url", value::api_url);
         let limits = self.limits(entry, self.defaults.whapi_poll_interval);
         if let (Some(name), Some(credential)) = (name, credential) {
@@ -106,7 +108,7 @@ impl Reader<'_> {
                 limits,
             };
             let credential = self.secret_file(&credential);
-            self.targets.add_channel(name, credential, options);
+            self.targets.add_channel(name, id, credential, options);
         }
     }
 

@@ -21,7 +21,11 @@ pub use environment::VARIABLES;
 pub use name::Name;
 pub use problems::Problems;
 pub use secret::{Fingerprint, SecretError, SecretSource, fingerprint};
-pub use target::{App, ChannelOptions, ChannelTarget, TokenOptions, TokenTarget};
+pub use target::{
+    App, ChannelOptions, ChannelTarget, TokenOptions, TokenTarget, UNKNOWN_CREDENTIAL,
+};
+
+use hyper::header::HeaderName;
 
 use environment::Environment;
 use target::Targets;
@@ -37,6 +41,12 @@ pub struct Settings {
     pub log: Log,
     /// `POLL_TIMEOUT`, `POLL_CONCURRENCY` and `EXTRA_CA_FILE`.
     pub polling: Polling,
+    /// Whapi's webhooks, if they are received.
+    pub webhooks: Option<Webhooks>,
+    /// The gateway, if there is one.
+    pub gateway: Option<Gateway>,
+    /// `STATE_FILE`: keeps statuses and counters over a restart.
+    pub state_file: Option<PathBuf>,
     /// `ENABLE_LIFECYCLE`: whether `POST /-/reload` is answered to others than loopback too.
     pub lifecycle_from_anywhere: bool,
     /// The channels to watch, of the environment and of the file.
@@ -61,6 +71,30 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// How Whapi's webhooks are received.
+#[derive(Debug, Clone)]
+pub struct Webhooks {
+    /// `WEBHOOK_SECRET`: what each must carry.
+    pub secret: SecretSource,
+    /// `WEBHOOK_SECRET_HEADER`: where.
+    pub header: HeaderName,
+    /// `WEBHOOK_URL`: the address at which Whapi reaches them, without a trailing slash.
+    pub url: Option<Arc<str>>,
+}
+
+/// The gateway between the application and the upstreams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// `GATEWAY_ADDRESS`: where it listens.
+    pub address: SocketAddr,
+    /// `GATEWAY_HOLD`: how long a request is held while its channel reconnects.
+    pub hold: Option<Duration>,
+    /// Where `/whapi` leads, but for channels with an address of their own.
+    pub whapi_url: Arc<str>,
+    /// Where `/meta` leads, but for tokens with an address of their own.
+    pub meta_url: Arc<str>,
 }
 
 /// How targets are asked, all of them alike.
@@ -102,6 +136,9 @@ impl Settings {
                 extra_ca_file: environment.extra_ca_file(),
                 use_proxy: true,
             },
+            webhooks: environment.webhooks(&mut problems),
+            gateway: None,
+            state_file: environment.state_file(),
             lifecycle_from_anywhere: environment.enable_lifecycle(&mut problems),
             channels: Vec::new(),
             tokens: Vec::new(),
@@ -117,8 +154,12 @@ impl Settings {
                  for a token, or CONFIG_FILE for several; to see the exporter without any of them, run `whatsapp-exporter demo`",
             );
         }
+        let gateway = environment.gateway(&defaults, &mut problems);
+        if gateway.is_some() {
+            targets.refuse_unknown_credentials_name(&mut problems);
+        }
         let (channels, tokens) = targets.finish(&mut problems);
-        problems.into_result(Self { channels, tokens, ..settings })
+        problems.into_result(Self { gateway, channels, tokens, ..settings })
     }
 }
 

@@ -16,6 +16,8 @@ use crate::domain::{Limits, Provider};
 pub struct ChannelTarget {
     /// The label `channel`.
     pub name: Name,
+    /// Whapi's id of it, if it is configured.
+    pub channel_id: Option<Box<str>>,
     /// Its token at the provider.
     pub credential: SecretSource,
     /// What it shares with others that are configured alike.
@@ -70,6 +72,9 @@ pub struct TokenOptions {
     pub limits: Limits,
 }
 
+/// What the metrics of the gateway call a credential that is not configured.
+pub const UNKNOWN_CREDENTIAL: &str = "other";
+
 /// Collects targets, and finds duplicate names and intervals that cannot work.
 pub(super) struct Targets {
     timeout: Duration,
@@ -109,6 +114,7 @@ impl Targets {
     pub(super) fn add_channel(
         &mut self,
         name: Name,
+        channel_id: Option<Box<str>>,
         credential: SecretSource,
         options: ChannelOptions,
     ) {
@@ -116,7 +122,7 @@ impl Targets {
         let shared = self.channels.last().filter(|last| *last.options == options);
         let options =
             shared.map_or_else(|| Arc::new(options), |channel| Arc::clone(&channel.options));
-        self.channels.push(ChannelTarget { name, credential, options });
+        self.channels.push(ChannelTarget { name, channel_id, credential, options });
     }
 
     pub(super) fn add_token(
@@ -129,6 +135,20 @@ impl Targets {
         self.tokens.push(TokenTarget { name, credential, app, options: Arc::new(options) });
     }
 
+    /// With the gateway on, this word stands for credentials that are not configured.
+    pub(super) fn refuse_unknown_credentials_name(&self, problems: &mut Problems) {
+        let names = self.channels.iter().map(|channel| &channel.name);
+        if names
+            .chain(self.tokens.iter().map(|token| &token.name))
+            .any(|name| name.as_str() == UNKNOWN_CREDENTIAL)
+        {
+            problems.add(format!(
+                "a channel or token is named `{UNKNOWN_CREDENTIAL}`, which is the gateway's word for credentials that are not configured; \
+                 give it another name, or leave GATEWAY_ADDRESS unset"
+            ));
+        }
+    }
+
     pub(super) fn finish(
         mut self,
         problems: &mut Problems,
@@ -137,8 +157,24 @@ impl Targets {
         check_names("channel", channels, problems);
         let tokens = self.tokens.iter().map(|target| (&target.name, &target.credential));
         check_names("token", tokens, problems);
+        check_ids(&self.channels, problems);
         self.channels.shrink_to_fit();
         (self.channels, self.tokens)
+    }
+}
+
+/// A webhook must find one channel.
+fn check_ids(channels: &[ChannelTarget], problems: &mut Problems) {
+    let mut seen = HashSet::new();
+    for channel in channels {
+        if let Some(id) = &channel.channel_id
+            && !seen.insert(id)
+        {
+            problems.add(format!(
+                "channel `{}` has the channel_id of another; the id is at Whapi, one for each channel",
+                channel.name
+            ));
+        }
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! Not here: which setting they belong to. Errors never repeat the value.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use hyper::header::HeaderName;
 
 /// Longer than anybody wants to wait, and short enough to be added to any time.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
@@ -20,6 +23,35 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         }
         Err(_) => Err("is not a duration; write for example `30s`, `10m` or `1h 30m`".to_owned()),
     }
+}
+
+/// An address to listen on.
+pub(super) fn address(text: &str, example: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    // `:10401`, as other exporters take it, means every address.
+    let whole = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
+    whole
+        .replace("localhost:", "127.0.0.1:")
+        .parse()
+        .map_err(|_| format!("is not an IP address and a port; write for example {example}"))
+}
+
+/// Whapi's id of a channel, such as `MANTIS-M72HC`. Its documented shape is not insisted on.
+pub(super) fn channel_id(text: &str) -> Result<Box<str>, String> {
+    let text = text.trim();
+    let good = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    good.then(|| text.into()).ok_or_else(|| {
+        "is not a channel's id, which looks like `MANTIS-M72HC` and stands in Whapi's dashboard"
+            .to_owned()
+    })
+}
+
+/// The name of an HTTP header.
+pub(super) fn header(text: &str) -> Result<HeaderName, String> {
+    text.trim().parse().map_err(|_| {
+        "is not the name of an HTTP header; write for example `X-Webhook-Secret`".to_owned()
+    })
 }
 
 /// The base address of an API: http or https, a host, and nothing that could hold a secret.
