@@ -4,6 +4,8 @@
 
 mod channel;
 mod closed_list;
+mod event;
+mod history;
 mod observation;
 mod polls;
 mod reason;
@@ -12,8 +14,10 @@ mod status;
 mod time;
 mod token;
 mod traffic;
+mod witness;
 
-pub use channel::{ChannelState, Transition};
+pub use channel::{ChannelState, Known, Transition};
+pub use event::{Happening, WebhookEvent, WebhookOutcome, WebhookRefusal};
 pub use observation::{
     ChannelObservation, Expiry, Failure, Reported, TokenInfo, TokenObservation, TokenReading,
 };
@@ -23,3 +27,4 @@ pub use status::Status;
 pub use time::{Moment, Timestamp};
 pub use token::TokenState;
 pub use traffic::{AnswerClass, HeldOutcome, Traffic};
+pub use witness::Witness;

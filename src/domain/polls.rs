@@ -66,6 +66,17 @@ impl PollRecord {
         self.failing_since = None;
     }
 
+    /// The same as of some time ago, as a webhook tells it.
+    pub(super) fn learnt_before(&mut self, now: Moment, ago_millis: i64) {
+        let learnt = now.minus_millis(ago_millis);
+        if self.last_learnt.is_none_or(|last| last.steady < learnt.steady) {
+            self.last_learnt = Some(learnt);
+        }
+        if self.failing_since.is_some_and(|failing| failing.steady <= learnt.steady) {
+            self.failing_since = None;
+        }
+    }
+
     /// Forgets what was learnt, as when the credential was replaced.
     pub(super) const fn forget(&mut self) {
         self.last_learnt = None;
@@ -114,6 +125,11 @@ impl PollRecord {
         };
         let stale = began.plus(limits.stale_after);
         (now.steady >= stale.steady).then_some(stale)
+    }
+
+    /// When something was last learnt.
+    pub const fn last_learnt(&self) -> Option<Moment> {
+        self.last_learnt
     }
 
     /// Milliseconds since something was last learnt.

@@ -53,6 +53,14 @@ impl Moment {
         Self { unix: self.unix.plus_millis(millis), steady: self.steady.saturating_add(millis) }
     }
 
+    /// The moment so many milliseconds before this one, on both clocks.
+    pub const fn minus_millis(self, millis: i64) -> Self {
+        Self {
+            unix: self.unix.plus_millis(millis.saturating_neg()),
+            steady: self.steady.saturating_sub(millis),
+        }
+    }
+
     /// Milliseconds from `earlier` to `self` on the steady clock.
     pub const fn millis_since(self, earlier: Self) -> i64 {
         self.steady.saturating_sub(earlier.steady)

@@ -1,0 +1,84 @@
+//! What a webhook tells of a channel, and the closed lists that it is counted by.
+//!
+//! Not here: how webhooks are received and read.
+
+use super::ChannelObservation;
+use super::closed_list::closed_list;
+
+closed_list! {
+    /// An event of Whapi's webhooks, as it is counted.
+    ///
+    /// Source: Whapi's help page on webhooks and its OpenAPI (`event.type`, `event.event`).
+    WebhookEvent {
+        /// The channel's status.
+        ChannelPost = "channel.post",
+        /// A new QR code to be scanned.
+        ChannelPatch = "channel.patch",
+        /// Somebody logged in.
+        UsersPost = "users.post",
+        /// Somebody logged out, or was logged out.
+        UsersDelete = "users.delete",
+        /// Any other: messages and the like.
+        Other = "other",
+    }
+}
+
+closed_list! {
+    /// What became of a webhook.
+    WebhookOutcome {
+        /// It told something new.
+        Applied = "applied",
+        /// It was delivered before.
+        Duplicate = "duplicate",
+        /// It is older than what is known: it took its place in the past and moved nothing that is newer.
+        Late = "late",
+        /// There is nothing in it for a status.
+        Ignored = "ignored",
+        /// It does not hold what its event should.
+        Malformed = "malformed",
+    }
+}
+
+closed_list! {
+    /// Why a webhook was not taken as any channel's.
+    WebhookRefusal {
+        /// The secret is missing or wrong: 401.
+        Secret = "secret",
+        /// It is larger than is read: 413.
+        TooLarge = "too_large",
+        /// It is not a JSON object: 400.
+        NotJson = "not_json",
+        /// It names no channel that is configured, or none at all.
+        UnknownChannel = "unknown_channel",
+    }
+}
+
+/// What happened to a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// It has this status.
+    Status(ChannelObservation),
+    /// It should tell a status, and does not.
+    NoStatus,
+    /// A QR code waits to be scanned.
+    Qr,
+    /// Somebody logged in.
+    Login,
+    /// Somebody logged out, or was logged out.
+    Logout,
+    /// Something that says nothing of its status.
+    Other,
+}
+
+impl Happening {
+    /// The event it is counted as.
+    pub const fn event(&self) -> WebhookEvent {
+        match self {
+            Self::Status(_) | Self::NoStatus => WebhookEvent::ChannelPost,
+            Self::Qr => WebhookEvent::ChannelPatch,
+            Self::Login => WebhookEvent::UsersPost,
+            Self::Logout => WebhookEvent::UsersDelete,
+            Self::Other => WebhookEvent::Other,
+        }
+    }
+}
