@@ -4,7 +4,8 @@
 
 use crate::domain::{
     AnswerClass, Expiry, FailureReason, HeldOutcome, Moment, Provider, Source, Status, Timestamp,
-    TokenErrorReason, Traffic, UnauthorizedReason,
+    TokenErrorReason, Traffic, UnauthorizedReason, WebhookEvent, WebhookOutcome, WebhookRefusal,
+    Witness,
 };
 use crate::fleet::{Channel, Stranger, Token};
 use crate::settings::UNKNOWN_CREDENTIAL;
@@ -316,6 +317,46 @@ pub const CHANNEL: &[Family<Channel>] = &[
     },
 ];
 
+/// The metrics of each channel that there are only with `WEBHOOK_SECRET`.
+pub const WEBHOOK: &[Family<Channel>] = &[
+    Family {
+        metric: metric!(Counter "whatsapp_channel_logins_total" []
+            "Logins that webhooks told of (users.post).",
+            "The event carries no time, so the same one delivered again is told from a new one by what came between: a logout or a QR status.",
+            "increase(whatsapp_channel_logins_total[1d])"),
+        rows: Rows::One(|c, _| Some(witnessed(c, Witness::logins).into())),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_channel_logouts_total" []
+            "Logouts that webhooks told of (users.delete), by a person or by WhatsApp.",
+            "",
+            "increase(whatsapp_channel_logouts_total[1d]) > 0"),
+        rows: Rows::One(|c, _| Some(witnessed(c, Witness::logouts).into())),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_channel_webhook_events_total" [closed("event", WebhookEvent::WORDS), closed("outcome", WebhookOutcome::WORDS)]
+            "Webhooks of the channel that were taken, by event and by what became of them.",
+            "`applied` told something new. `duplicate` was delivered before. `late` is older than what is known: the moves it reveals are counted, the status stays. `ignored` says nothing of a status. `malformed` does not hold what its event should.",
+            "sum by (channel, outcome) (increase(whatsapp_channel_webhook_events_total{event=\"channel.post\"}[1h]))"),
+        rows: Rows::Each(|c, _, row| {
+            let (event, outcome) = (row / WebhookOutcome::COUNT, row % WebhookOutcome::COUNT);
+            let (event, outcome) = (WebhookEvent::ALL[event], WebhookOutcome::ALL[outcome]);
+            witnessed(c, |webhooks| webhooks.events(event, outcome)).into()
+        }),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_last_webhook_timestamp_seconds" []
+            "When a webhook of the channel last came, in seconds since the epoch; absent until one did.",
+            "",
+            "time() - whatsapp_channel_last_webhook_timestamp_seconds"),
+        rows: Rows::One(|c, _| c.state.webhooks()?.last_event().map(Value::from)),
+    },
+];
+
+fn witnessed(channel: &Channel, count: impl Fn(&Witness) -> u32) -> u32 {
+    channel.state.webhooks().map_or(0, count)
+}
+
 /// The metrics of each token.
 pub const TOKEN: &[Family<Token>] = &[
     Family {
@@ -507,6 +548,17 @@ pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total" [
     "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not fail.",
     "sum by (outcome) (increase(whatsapp_gateway_held_total[1d]))");
 
+/// `whatsapp_exporter_webhooks_refused_total`.
+pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks_refused_total" [closed("reason", WebhookRefusal::WORDS)]
+    "Webhooks that were not taken as any channel's, by reason.",
+    "`unknown_channel` is answered 200 all the same, so that Whapi does not deliver it again; compare `channel_id` with the settings.",
+    "sum by (reason) (increase(whatsapp_exporter_webhooks_refused_total[1h])) > 0");
+/// `whatsapp_exporter_state_file_last_write_successful`.
+pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful" []
+    "Whether STATE_FILE was last written without an error: 1 or 0.",
+    "Only with `STATE_FILE`.",
+    "whatsapp_exporter_state_file_last_write_successful == 0");
+
 /// The values of `kind`.
 pub const KINDS: &[&str] = &["channel", "token"];
 
@@ -532,6 +584,9 @@ pub const EXPORTER: &[Metric] = &[
     PANICS,
 ];
 
+/// The exporter's own metrics that there are only with `WEBHOOK_SECRET`, and with `STATE_FILE`.
+pub const OPTIONAL: &[Metric] = &[WEBHOOKS_REFUSED, STATE_WRITTEN];
+
 /// The exporter's own metrics that there are only with `GATEWAY_ADDRESS`.
 pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];
 
@@ -539,7 +594,12 @@ pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];
 pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
     let channel = CHANNEL.iter().map(|family| (CHANNEL_LABELS, &family.metric));
     let token = TOKEN.iter().map(|family| (TOKEN_LABELS, &family.metric));
+    let webhook = WEBHOOK.iter().map(|family| (CHANNEL_LABELS, &family.metric));
     let gateway = std::iter::once((CHANNEL_LABELS, &GATEWAY_REQUESTS));
-    let own = EXPORTER.iter().chain(GATEWAY).chain(PROCESS);
-    channel.chain(token).chain(gateway).chain(own.map(|metric| (&[] as &[Label], metric)))
+    let own = EXPORTER.iter().chain(OPTIONAL).chain(GATEWAY).chain(PROCESS);
+    channel
+        .chain(webhook)
+        .chain(token)
+        .chain(gateway)
+        .chain(own.map(|metric| (&[] as &[Label], metric)))
 }

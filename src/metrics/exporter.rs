@@ -13,7 +13,7 @@ use prometheus::{
 use super::Features;
 use super::catalog::{self, Metric, Values};
 use super::process::Process;
-use crate::domain::{HeldOutcome, Provider, Timestamp};
+use crate::domain::{HeldOutcome, Provider, Timestamp, WebhookRefusal};
 
 /// The exporter's own metrics.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub struct ExporterMetrics {
     panics: IntCounter,
     gateway_duration: HistogramVec,
     gateway_held: IntCounterVec,
+    webhooks_refused: IntCounterVec,
+    state_written: IntGauge,
     features: Features,
 }
 
@@ -73,6 +75,11 @@ impl ExporterMetrics {
                 opts(&catalog::GATEWAY_HELD),
                 &names(&catalog::GATEWAY_HELD),
             )?,
+            webhooks_refused: IntCounterVec::new(
+                opts(&catalog::WEBHOOKS_REFUSED),
+                &names(&catalog::WEBHOOKS_REFUSED),
+            )?,
+            state_written: IntGauge::with_opts(opts(&catalog::STATE_WRITTEN))?,
             features,
         };
         let info = IntGaugeVec::new(opts(&catalog::BUILD_INFO), &names(&catalog::BUILD_INFO))?;
@@ -86,6 +93,9 @@ impl ExporterMetrics {
             metrics.poll_duration.with_label_values(&[provider]);
             metrics.unknown_status.with_label_values(&[provider]);
             metrics.gateway_duration.with_label_values(&[provider]);
+        }
+        for reason in WebhookRefusal::WORDS {
+            metrics.webhooks_refused.with_label_values(&[reason]);
         }
         for outcome in HeldOutcome::WORDS {
             metrics.gateway_held.with_label_values(&[outcome]);
@@ -102,6 +112,12 @@ impl ExporterMetrics {
         registry.register(Box::new(metrics.unknown_status.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(Process::new()?))?;
+        if features.webhooks {
+            registry.register(Box::new(metrics.webhooks_refused.clone()))?;
+        }
+        if features.state_file {
+            registry.register(Box::new(metrics.state_written.clone()))?;
+        }
         if features.gateway {
             registry.register(Box::new(metrics.gateway_duration.clone()))?;
             registry.register(Box::new(metrics.gateway_held.clone()))?;
@@ -146,6 +162,16 @@ impl ExporterMetrics {
     /// Takes note of what became of a request that was held.
     pub fn gateway_held(&self, outcome: HeldOutcome) {
         self.gateway_held.with_label_values(&[outcome.word()]).inc();
+    }
+
+    /// Takes note of a webhook that was not taken as any channel's.
+    pub fn webhook_refused(&self, why: WebhookRefusal) {
+        self.webhooks_refused.with_label_values(&[why.word()]).inc();
+    }
+
+    /// Takes note of whether the state file could be written.
+    pub fn state_written(&self, well: bool) {
+        self.state_written.set(i64::from(well));
     }
 
     /// What these are the metrics of.

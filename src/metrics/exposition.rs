@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{CHANNEL, GATEWAY_CHANNEL, GATEWAY_OTHER, GATEWAY_TOKEN, Labelled, TOKEN};
+use super::catalog::{
+    CHANNEL, GATEWAY_CHANNEL, GATEWAY_OTHER, GATEWAY_TOKEN, Labelled, TOKEN, WEBHOOK,
+};
 use super::exporter::ExporterMetrics;
 use super::plan::{FamilyPlan, write_header, write_label};
 use crate::domain::Moment;
@@ -62,6 +64,10 @@ static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         .iter()
         .map(|family| Part::Channels(FamilyPlan::new(family, Channel::LABEL)))
         .map(|part| Section { part, header: Header::WithRows, needs: |_| true });
+    let webhooks =
+        WEBHOOK.iter().map(|family| Part::Channels(FamilyPlan::new(family, Channel::LABEL))).map(
+            |part| Section { part, header: Header::WithRows, needs: |features| features.webhooks },
+        );
     let tokens = TOKEN
         .iter()
         .map(|family| Part::Tokens(FamilyPlan::new(family, Token::LABEL)))
@@ -72,7 +78,7 @@ static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         (Part::Strangers(FamilyPlan::new(&GATEWAY_OTHER, Channel::LABEL)), Header::Never),
     ]
     .map(|(part, header)| Section { part, header, needs: |features| features.gateway });
-    channels.chain(tokens).chain(gateway).collect()
+    channels.chain(webhooks).chain(tokens).chain(gateway).collect()
 });
 
 /// A page of metrics that is written as far as its reader takes it.

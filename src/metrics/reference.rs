@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::catalog::{
-    CHANNEL, CHANNEL_LABELS, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, PROCESS, TOKEN,
-    TOKEN_LABELS, Values,
+    CHANNEL, CHANNEL_LABELS, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS,
+    TOKEN, TOKEN_LABELS, Values, WEBHOOK,
 };
 
 const INTRODUCTION: &str = "\
@@ -24,10 +24,12 @@ pub fn markdown() -> String {
     let mut text = INTRODUCTION.to_owned();
     section(&mut text, "Channels", CHANNEL_LABELS, CHANNEL.iter().map(|family| &family.metric));
     section(&mut text, "Tokens", TOKEN_LABELS, TOKEN.iter().map(|family| &family.metric));
+    text.push_str("\n## Webhooks\n\nOnly with `WEBHOOK_SECRET`. Each has the labels `provider` and `channel`.\n");
+    metrics_of(&mut text, &[], WEBHOOK.iter().map(|family| &family.metric));
     text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");
     metrics_of(&mut text, CHANNEL_LABELS, std::iter::once(&GATEWAY_REQUESTS));
     metrics_of(&mut text, &[], GATEWAY.iter());
-    section(&mut text, "The exporter", &[], EXPORTER.iter());
+    section(&mut text, "The exporter", &[], EXPORTER.iter().chain(OPTIONAL));
     text.push_str("\n## The process\n\nThe standard ones, on Linux.\n\n| metric | kind | meaning |\n| --- | --- | --- |\n");
     for metric in PROCESS {
         line(
