@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AnswerClass, ChannelObservation, ChannelState, Failure, Limits, Moment, Provider, Source,
-    TokenErrorReason, TokenReading, TokenState, Traffic, Transition, UnauthorizedReason,
+    AnswerClass, ChannelObservation, ChannelState, Failure, Happening, Known, Limits, Moment,
+    Provider, Source, TokenErrorReason, TokenReading, TokenState, Traffic, Transition,
+    UnauthorizedReason,
 };
 use crate::settings::{ChannelTarget, Name, TokenTarget};
 
@@ -149,6 +150,26 @@ pub struct Fleet {
     /// Replaced as a whole by a reload.
     roster: Mutex<Arc<Mutex<Roster>>>,
     learnt: Notify,
+    /// Whether webhooks may tell of channels as well.
+    witnessed: bool,
+}
+
+/// What became of a webhook.
+#[derive(Debug)]
+pub enum Delivered {
+    /// It was this channel's.
+    To {
+        /// The channel's name.
+        name: Name,
+        /// The move of its status, if people should hear of one.
+        moved: Option<Transition>,
+        /// Whether its last word, too, was one we do not know.
+        said_unknown_word: bool,
+    },
+    /// No channel has this id.
+    Unknown,
+    /// No channel is known to have this id, but some were not asked for theirs yet.
+    TooEarly,
 }
 
 #[derive(Debug)]
@@ -156,9 +177,29 @@ struct Roster {
     channels: Vec<Channel>,
     tokens: Vec<Token>,
     strangers: Vec<Stranger>,
+    /// Where channels were found by the provider's id of them.
+    by_id: HashMap<Box<str>, u32>,
+}
+
+impl Channel {
+    /// The provider's id of it: as configured, else as learnt.
+    fn id(&self) -> Option<&str> {
+        self.target.channel_id.as_deref().or_else(|| self.state.channel_id())
+    }
 }
 
 impl Roster {
+    fn find_by_id(&mut self, id: &str) -> Option<usize> {
+        let is = |channel: &Channel| channel.id() == Some(id);
+        let hint = self.by_id.get(id).map(|at| *at as usize);
+        if let Some(at) = hint.filter(|at| self.channels.get(*at).is_some_and(is)) {
+            return Some(at);
+        }
+        let at = self.channels.iter().position(is)?;
+        self.by_id.insert(id.into(), u32::try_from(at).ok()?);
+        Some(at)
+    }
+
     fn find(&self, handle: &Handle) -> Option<TargetId> {
         let at = match handle.id {
             TargetId::Channel(_) => handle.find(&self.channels, |c| &c.target.name),
@@ -193,8 +234,20 @@ impl Fleet {
             .iter()
             .map(|provider| Stranger { provider: *provider, traffic: Traffic::default() })
             .collect();
-        let roster = Roster { channels, tokens, strangers };
-        Self { roster: Mutex::new(Arc::new(Mutex::new(roster))), learnt: Notify::new() }
+        let roster = Roster { channels, tokens, strangers, by_id: HashMap::new() };
+        Self {
+            roster: Mutex::new(Arc::new(Mutex::new(roster))),
+            learnt: Notify::new(),
+            witnessed: false,
+        }
+    }
+
+    /// The same fleet, of whose channels webhooks may tell as well.
+    pub fn witnessed(self) -> Self {
+        for channel in &mut lock(&self.roster()).channels {
+            channel.state = channel.state.clone().witnessed();
+        }
+        Self { witnessed: true, ..self }
     }
 
     fn roster(&self) -> Arc<Mutex<Roster>> {
@@ -234,19 +287,42 @@ impl Fleet {
         lock(&self.roster()).tokens.get(at as usize).map(see)
     }
 
-    /// Takes in what a poll of a channel brought.
+    /// Takes in what a poll of a channel brought that was sent when so much was known.
     pub fn channel_polled(
         &self,
         at: u32,
         now: Moment,
+        known: Known,
         outcome: Result<ChannelObservation, Failure>,
     ) -> Option<Transition> {
         let roster = self.roster();
         let mut roster = lock(&roster);
         let channel = roster.channels.get_mut(at as usize)?;
-        let moved = channel.state.apply(now, channel.target.options.limits, outcome);
+        let moved = channel.state.apply_since(now, channel.target.options.limits, known, outcome);
         self.learnt.notify_waiters();
         moved
+    }
+
+    /// Takes in what a webhook told of the channel with this id of the provider's.
+    pub fn channel_told(&self, id: &str, now: Moment, happening: Happening) -> Delivered {
+        let roster = self.roster();
+        let mut roster = lock(&roster);
+        let Some(at) = roster.find_by_id(id) else {
+            let unasked =
+                |channel: &Channel| channel.id().is_none() && channel.state.polls().polls() == 0;
+            return match roster.channels.iter().any(unasked) {
+                true => Delivered::TooEarly,
+                false => Delivered::Unknown,
+            };
+        };
+        let channel = &mut roster.channels[at];
+        let said_unknown_word = channel.state.says_unknown_word();
+        let limits = channel.target.options.limits;
+        let (_, moved) = channel.state.apply_event(now, limits, happening);
+        let name = channel.target.name.clone();
+        drop(roster);
+        self.learnt.notify_waiters();
+        Delivered::To { name, moved, said_unknown_word }
     }
 
     /// Ends when something was learnt of any channel. What was learnt before this is called is not waited for again once the
@@ -349,7 +425,10 @@ impl Fleet {
                     let kept = &before.channels[kept];
                     (kept.state.clone(), kept.traffic.clone())
                 }
-                None => (ChannelState::new(now), None),
+                None => {
+                    let state = ChannelState::new(now);
+                    (if self.witnessed { state.witnessed() } else { state }, None)
+                }
             };
             Channel { target: Arc::new(target), state, traffic }
         });
@@ -375,7 +454,8 @@ impl Fleet {
         });
         let tokens = tokens.collect();
         let strangers = before.strangers.clone();
-        *current = Arc::new(Mutex::new(Roster { channels, tokens, strangers }));
+        *current =
+            Arc::new(Mutex::new(Roster { channels, tokens, strangers, by_id: HashMap::new() }));
         places
     }
 

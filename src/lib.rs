@@ -10,6 +10,7 @@ pub mod domain;
 pub mod fleet;
 pub mod log;
 pub mod metrics;
+pub mod news;
 pub mod poller;
 pub mod providers;
 pub mod reload;

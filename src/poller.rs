@@ -16,15 +16,15 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::domain::{
-    ChannelObservation, Failure, FailureReason, Provider, Reported, Status, TokenReading, schedule,
+    ChannelObservation, Failure, FailureReason, Known, Provider, Reported, TokenReading, schedule,
 };
 use crate::fleet::{Fleet, Handle, TargetId};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::providers::meta::Inspector;
 use crate::providers::{Answer, Request, meta, whapi};
 use crate::reload::NewTargets;
-use crate::settings::{ChannelTarget, Fingerprint, Name, SecretSource, TokenTarget, fingerprint};
-use crate::words;
+use crate::settings::{ChannelTarget, Fingerprint, SecretSource, TokenTarget, fingerprint};
+use crate::{news, words};
 
 /// Sends a request; [`crate::client::Client`] in the program, something else in a test.
 pub type Ask = Arc<
@@ -62,8 +62,8 @@ pub struct Poller {
     agenda: BinaryHeap<Reverse<(Instant, TargetId)>>,
     course: HashMap<TargetId, Course>,
     under_way: JoinSet<Completed>,
-    /// Whose poll a task is and when it was due.
-    tasks: HashMap<Id, (TargetId, Instant)>,
+    /// Whose polls the tasks are.
+    tasks: HashMap<Id, UnderWay>,
     reloads: Option<mpsc::Receiver<NewTargets>>,
     watches_channels: bool,
     hurry: Hurry,
@@ -81,6 +81,14 @@ struct Course {
     failing: Option<FailureReason>,
     /// The secrets that were last sent.
     secrets: Option<Fingerprint>,
+}
+
+/// A poll that was sent and has not ended.
+struct UnderWay {
+    id: TargetId,
+    due: Instant,
+    /// What was known of the channel when it was sent.
+    known: Known,
 }
 
 struct Completed {
@@ -180,9 +188,9 @@ impl Poller {
             }
         }
         // A poll that is under way for a target that is gone ends without a trace.
-        self.tasks.retain(|_, (id, _)| match places.of(*id) {
+        self.tasks.retain(|_, poll| match places.of(poll.id) {
             Some(moved) => {
-                *id = moved;
+                poll.id = moved;
                 known.insert(moved);
                 true
             }
@@ -224,9 +232,14 @@ impl Poller {
 
     fn start(&mut self, due: Instant, id: TargetId) {
         let ask = Arc::clone(&self.ask);
+        let mut known = Known::default();
         let task = match id {
             TargetId::Channel(at) => {
-                let Some(channel) = self.fleet.channel(at, |c| Arc::clone(&c.target)) else {
+                let seen = self.fleet.channel(at, |c| (Arc::clone(&c.target), c.state.known()));
+                let Some(channel) = seen.map(|(target, seen)| {
+                    known = seen;
+                    target
+                }) else {
                     return;
                 };
                 self.under_way.spawn(async move { poll_channel(&channel, ask).await })
@@ -236,7 +249,7 @@ impl Poller {
                 self.under_way.spawn(async move { poll_token(&token, ask).await })
             }
         };
-        self.tasks.insert(task.id(), (id, due));
+        self.tasks.insert(task.id(), UnderWay { id, due, known });
     }
 
     fn ended(&mut self, ended: Result<(Id, Completed), JoinError>) {
@@ -244,10 +257,10 @@ impl Poller {
             Ok((task, _)) => *task,
             Err(error) => error.id(),
         };
-        let Some((id, due)) = self.tasks.remove(&task) else { return };
+        let Some(UnderWay { id, due, known }) = self.tasks.remove(&task) else { return };
         let mut course = self.course.remove(&id).unwrap_or_default();
         let retry_after = match ended {
-            Ok((_, completed)) => self.record(id, &mut course, completed),
+            Ok((_, completed)) => self.record(id, known, &mut course, completed),
             Err(error) => {
                 // The message of a panic may hold anything, so only that it happened is told.
                 if error.is_panic() {
@@ -298,6 +311,7 @@ impl Poller {
     fn record(
         &mut self,
         id: TargetId,
+        known: Known,
         course: &mut Course,
         completed: Completed,
     ) -> Option<Duration> {
@@ -322,11 +336,11 @@ impl Poller {
                 if let Ok(ChannelObservation { status: Reported::Word(word), .. }) = &outcome {
                     self.metrics.unknown_status(target.options.provider);
                     if !said_before {
-                        warn!(channel = %target.name, word, "the provider reports a status this version does not know; it is shown as UNKNOWN");
+                        news::unknown_word(&target.name, word);
                     }
                 }
-                if let Some(moved) = self.fleet.channel_polled(at, now, outcome) {
-                    log_transition(&target.name, moved.from, moved.to);
+                if let Some(moved) = self.fleet.channel_polled(at, now, known, outcome) {
+                    news::moved(&target.name, moved);
                 }
             }
             (TargetId::Token(at), Reading::Token(reading)) => {
@@ -337,7 +351,7 @@ impl Poller {
                     self.fleet.token_credential_changed(at);
                 }
                 if let Some(valid) = self.fleet.token_polled(at, now, reading) {
-                    log_validity(&target.name, valid);
+                    news::validity(&target.name, valid);
                 }
             }
             _ => {}
@@ -524,20 +538,4 @@ async fn poll_token(target: &TokenTarget, ask: Ask) -> Completed {
         Err(failure) => TokenReading::failed(failure),
     };
     Completed { took, secrets: Some(secrets), reading: Reading::Token(reading) }
-}
-
-fn log_transition(name: &Name, from: Status, to: Status) {
-    let (from, word) = (from.word(), to.word());
-    match words::status_todo(to) {
-        None => info!(channel = %name, from, to = word, "the channel is {word}"),
-        Some(todo) => warn!(channel = %name, from, to = word, todo, "the channel is {word}"),
-    }
-}
-
-fn log_validity(name: &Name, valid: bool) {
-    if valid {
-        info!(token = %name, "the token is valid");
-    } else {
-        warn!(token = %name, todo = words::DEAD_TOKEN_TODO, "the token is not valid");
-    }
 }

@@ -18,7 +18,7 @@ use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::{Ask, Poller};
 use crate::reload::Reloader;
 use crate::server::{self, Guard};
-use crate::settings::Settings;
+use crate::settings::{Settings, Webhooks};
 
 /// Everything that runs, set up and not yet started.
 pub struct Exporter {
@@ -30,6 +30,7 @@ pub struct Exporter {
     guard: Guard,
     reloader: Option<Arc<Reloader>>,
     lifecycle_from_anywhere: bool,
+    webhooks: Option<Webhooks>,
 }
 
 impl Exporter {
@@ -62,12 +63,22 @@ impl Exporter {
         let metrics = ExporterMetrics::new(features)
             .map_err(|error| format!("the metrics cannot be set up: {error}"))?;
         metrics.loaded(now.unix, settings.channels.len(), settings.tokens.len());
-        let fleet = Arc::new(Fleet::new(settings.channels, settings.tokens, now));
+        let fleet = Fleet::new(settings.channels, settings.tokens, now);
+        let fleet = Arc::new(if features.webhooks { fleet.witnessed() } else { fleet });
         let poller =
             Poller::new(Arc::clone(&fleet), metrics.clone(), ask, settings.polling.concurrency);
         let guard = Guard::new(settings.web_config_file)?;
         let lifecycle_from_anywhere = settings.lifecycle_from_anywhere;
-        Ok(Self { fleet, metrics, poller, guard, reloader: None, lifecycle_from_anywhere })
+        let webhooks = settings.webhooks;
+        Ok(Self {
+            fleet,
+            metrics,
+            poller,
+            guard,
+            reloader: None,
+            lifecycle_from_anywhere,
+            webhooks,
+        })
     }
 
     /// The same exporter, reloading the settings that these variables name when they change.
@@ -89,7 +100,8 @@ impl Exporter {
         }
         let watching = self.reloader.clone().map(|reloader| tokio::spawn(reloader.watch()));
         let state = server::State::new(self.fleet, self.metrics, self.guard)
-            .reloading(self.reloader, self.lifecycle_from_anywhere);
+            .reloading(self.reloader, self.lifecycle_from_anywhere)
+            .receiving(self.webhooks);
         let polling = tokio::spawn(self.poller.run());
         server::serve(listener, Arc::new(state), shutdown).await;
         polling.abort();

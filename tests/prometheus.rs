@@ -20,15 +20,16 @@ use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use whatsapp_exporter::domain::{
-    ChannelObservation, Expiry, Failure, FailureReason, Moment, Provider, Reported, Status,
-    Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
+    AnswerClass, ChannelObservation, Expiry, Failure, FailureReason, Happening, HeldOutcome,
+    Moment, Provider, Reported, Status, Timestamp, TokenErrorReason, TokenInfo, TokenObservation,
+    TokenReading, UnauthorizedReason, WebhookRefusal,
 };
-use whatsapp_exporter::fleet::{Fleet, Members};
+use whatsapp_exporter::fleet::{Fleet, Handle, Members, TargetId};
 use whatsapp_exporter::metrics::Features;
 use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
 use whatsapp_exporter::metrics::exposition::{Exposition, Format};
-use whatsapp_exporter::settings::Settings;
+use whatsapp_exporter::settings::{Name, Settings};
 use whatsapp_exporter::simulator::{self, Fault, MetaToken, Simulator, TokenState};
 
 // ---- reading a page ----
@@ -293,7 +294,12 @@ fn fleet() -> (Members, ExporterMetrics) {
     );
     let variables = [("CONFIG_FILE".into(), file.into_os_string())];
     let settings = Settings::load(variables).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let fleet = Fleet::new(settings.channels, settings.tokens, seconds_before_now(7200));
+    let fleet =
+        Fleet::new(settings.channels, settings.tokens, seconds_before_now(7200)).witnessed();
+    let polled = |at, when, outcome| {
+        let known = fleet.channel(at, |channel| channel.state.known()).expect("a channel");
+        fleet.channel_polled(at, when, known, outcome);
+    };
 
     let health = |status, started_before: u64| ChannelObservation {
         status: Reported::Known(status),
@@ -304,17 +310,31 @@ fn fleet() -> (Members, ExporterMetrics) {
     };
     let failed = |reason| Failure::new(reason, "");
     for (ago, status) in [(7000, Status::Auth), (6970, Status::Init), (6940, Status::Auth)] {
-        fleet.channel_polled(0, seconds_before_now(ago), Ok(health(status, 7100)));
+        polled(0, seconds_before_now(ago), Ok(health(status, 7100)));
     }
-    fleet.channel_polled(0, seconds_before_now(10), Ok(health(Status::Auth, 100)));
-    fleet.channel_polled(1, seconds_before_now(90), Ok(health(Status::Auth, 9000)));
-    fleet.channel_polled(1, seconds_before_now(60), Ok(health(Status::Qr, 9000)));
+    polled(0, seconds_before_now(10), Ok(health(Status::Auth, 100)));
+    polled(1, seconds_before_now(90), Ok(health(Status::Auth, 9000)));
+    polled(1, seconds_before_now(60), Ok(health(Status::Qr, 9000)));
     let unauthorized = Err(failed(FailureReason::SessionUnauthorized));
-    fleet.channel_polled(1, seconds_before_now(30), unauthorized);
-    fleet.channel_polled(2, seconds_before_now(3600), Ok(health(Status::Auth, 9000)));
+    polled(1, seconds_before_now(30), unauthorized);
+    polled(2, seconds_before_now(3600), Ok(health(Status::Auth, 9000)));
     for ago in [3570, 1800, 20] {
-        fleet.channel_polled(2, seconds_before_now(ago), Err(failed(FailureReason::Timeout)));
+        polled(2, seconds_before_now(ago), Err(failed(FailureReason::Timeout)));
     }
+
+    let qr = ChannelObservation { channel_id: None, ..health(Status::Qr, 80_000) };
+    for happening in [Happening::Status(qr), Happening::Login, Happening::Login, Happening::Other] {
+        fleet.channel_told("MANTIS-M72HC", seconds_before_now(8), happening);
+    }
+    let owner = |id, name| Handle::new(id, Name::new(name).expect("a name"));
+    let (sales, system) =
+        (owner(TargetId::Channel(0), "sales"), owner(TargetId::Token(0), "system"));
+    fleet.answered(Provider::Whapi, Some(&sales), AnswerClass::Success);
+    fleet.answered(Provider::Whapi, Some(&sales), AnswerClass::Unauthorized);
+    fleet.channel_unauthorized(&sales, UnauthorizedReason::Session);
+    fleet.answered(Provider::Meta, Some(&system), AnswerClass::Forbidden);
+    fleet.token_refused(&system, Some(TokenErrorReason::PermissionMissing), false);
+    fleet.answered(Provider::Meta, None, AnswerClass::Failed);
 
     let read =
         |observation| TokenReading { outcome: Ok(observation), error: None, unauthorized: false };
@@ -350,7 +370,12 @@ fn fleet() -> (Members, ExporterMetrics) {
     fleet.token_polled(2, seconds_before_now(300), dead);
     fleet.token_polled(3, seconds_before_now(5), TokenReading::failed(failed(FailureReason::Tls)));
 
-    let metrics = ExporterMetrics::new(Features::default()).expect("the metrics");
+    let features = Features { webhooks: true, gateway: true, state_file: true };
+    let metrics = ExporterMetrics::new(features).expect("the metrics");
+    metrics.gateway_answered(Provider::Whapi, Duration::from_millis(80));
+    metrics.gateway_held(HeldOutcome::Sent);
+    metrics.webhook_refused(WebhookRefusal::Secret);
+    metrics.state_written(true);
     metrics.loaded(seconds_before_now(7200).unix, 4, 4);
     for millis in [3, 12, 45, 45, 250, 9_999, 20_000] {
         metrics.poll_took(Provider::Whapi, Duration::from_millis(millis));

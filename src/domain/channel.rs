@@ -58,7 +58,7 @@ const BELIEVED: Duration = Duration::from_secs(86_400);
 const FUTURE: Duration = Duration::from_secs(60);
 
 /// What was known when a poll was sent: its answer is newer than all of that, and older or newer than what came in meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Known(Option<Timestamp>);
 
 impl ChannelState {

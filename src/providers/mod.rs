@@ -3,6 +3,7 @@
 //! Not here: connections (`client.rs`) and timers (`poller.rs`).
 
 pub mod meta;
+pub mod webhook;
 pub mod whapi;
 
 mod loose;

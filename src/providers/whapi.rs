@@ -16,8 +16,9 @@ pub fn request(api_url: &str, token: SecretString) -> Request {
     Request { url: format!("{api_url}/health?wakeup=false").into(), bearer: token }
 }
 
+/// A channel's health, as answers and webhooks carry it.
 #[derive(Deserialize)]
-struct Health {
+pub(super) struct Health {
     status: HealthStatus,
     #[serde(default)]
     start_at: Loose,
@@ -47,8 +48,13 @@ pub fn interpret(answer: &Answer) -> Result<ChannelObservation, Failure> {
     let not_health =
         || answer.failure(FailureReason::Decode, "the answer is not a channel's health");
     let health: Health = serde_json::from_slice(&answer.body).map_err(|_| not_health())?;
-    let text = health.status.text.raw_text().ok_or_else(not_health)?;
-    Ok(ChannelObservation {
+    observation(health).ok_or_else(not_health)
+}
+
+/// What a channel's health says; `None` when it has no status.
+pub(super) fn observation(health: Health) -> Option<ChannelObservation> {
+    let text = health.status.text.raw_text()?;
+    Some(ChannelObservation {
         status: Status::from_text(text)
             .map_or_else(|| Reported::Word(printable(text)), Reported::Known),
         // A channel that never started says 0.

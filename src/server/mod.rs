@@ -10,6 +10,7 @@ mod page;
 mod routes;
 mod status_json;
 mod web_config;
+mod webhook;
 
 use std::future::Future;
 use std::io;
@@ -32,9 +33,11 @@ use tracing::{debug, warn};
 use crate::fleet::Fleet;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::reload::Reloader;
+use crate::settings::Webhooks;
 use connections::{Activity, Connections, Slot};
 pub use guard::Guard;
 pub use web_config::WebConfig;
+use webhook::Receiver;
 
 /// Idle connections and slow headers are closed after this; longer than the usual scrape interval of a minute.
 const IDLE: Duration = Duration::from_secs(65);
@@ -59,13 +62,27 @@ pub struct State {
     guard: Guard,
     reloader: Option<Arc<Reloader>>,
     lifecycle_from_anywhere: bool,
+    webhooks: Option<Receiver>,
 }
 
 impl State {
     /// What requests are answered from.
     pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics, guard: Guard) -> Self {
         let scrapes = Arc::new(Semaphore::new(SCRAPES));
-        Self { fleet, metrics, scrapes, guard, reloader: None, lifecycle_from_anywhere: false }
+        Self {
+            fleet,
+            metrics,
+            scrapes,
+            guard,
+            reloader: None,
+            lifecycle_from_anywhere: false,
+            webhooks: None,
+        }
+    }
+
+    /// The same, receiving webhooks if there are settings for them.
+    pub fn receiving(self, webhooks: Option<Webhooks>) -> Self {
+        Self { webhooks: webhooks.map(Receiver::new), ..self }
     }
 
     /// The same, with what `POST /-/reload` does, and whether others than loopback may ask for it.

@@ -8,6 +8,7 @@
 //! | `GET /channels/{channel}/ready` | 200 while the channel is AUTH, else 503 |
 //! | `GET /healthz` | 200 while the process turns |
 //! | `POST /-/reload` | reloads the settings; to loopback alone, unless `ENABLE_LIFECYCLE` says otherwise |
+//! | `POST /webhook/whapi` | takes Whapi's webhooks, if `WEBHOOK_SECRET` is set; also behind `/{type}` and `/{type}/{method}` |
 //! | `GET /readyz` | 200: the settings are loaded and the listener is up. Never tied to Whapi or Meta |
 
 use std::net::IpAddr;
@@ -20,18 +21,23 @@ use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 
 use super::body::AnswerBody;
 use super::{Client, State};
-use super::{negotiate, page, status_json};
+use super::{negotiate, page, status_json, webhook};
 use crate::clock;
 use crate::domain::Status;
 use crate::metrics::exposition::Exposition;
 
-type Answer = Response<AnswerBody>;
+pub(super) type Answer = Response<AnswerBody>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers a request.
 pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Client) -> Answer {
     let answering = client.activity.answering();
+    // Webhooks have a secret of their own: Whapi has neither our password nor a certificate of ours.
+    if webhook::addressed(request.uri().path(), request.method()).is_some() {
+        let answer = webhook::receive(request, state).await;
+        return with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff").map(|body| body.keeping(answering));
+    }
     let path = request.uri().path();
     let known = matches!(path, "/" | "/metrics" | "/api/status" | "/healthz" | "/readyz")
         || ready_channel(path).is_some();
@@ -171,13 +177,13 @@ fn ok(content_type: &'static str, body: AnswerBody) -> Answer {
     answer
 }
 
-fn text(status: StatusCode, words: impl Into<bytes::Bytes>) -> Answer {
+pub(super) fn text(status: StatusCode, words: impl Into<bytes::Bytes>) -> Answer {
     let mut answer = ok(TEXT, AnswerBody::whole(words));
     *answer.status_mut() = status;
     answer
 }
 
-fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
+pub(super) fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().append(name, value);
     }

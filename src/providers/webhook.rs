@@ -1,0 +1,171 @@
+//! Whapi's webhooks: what one delivery says. Only what tells of the channel itself is read; messages and images are skipped unread.
+//!
+//! Not here: receiving them. Source: Whapi's help page on webhooks (delivery modes) and its OpenAPI (`WebhookPayload`).
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::loose::Loose;
+use super::whapi::{self, Health};
+use crate::domain::Happening;
+
+/// The parts of the address and the HTTP method, which name the event in the delivery modes `path` and `method`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Addressed<'a> {
+    /// The first part behind the receiver's own path.
+    pub kind: Option<&'a str>,
+    /// The second part.
+    pub method: Option<&'a str>,
+    /// The HTTP method.
+    pub http: &'a str,
+}
+
+/// One delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Whose it is.
+    pub channel_id: Option<Box<str>>,
+    /// What happened.
+    pub happening: Happening,
+}
+
+#[derive(Deserialize, Default)]
+struct Envelope {
+    #[serde(default)]
+    event: Option<Event>,
+    #[serde(default)]
+    channel_id: Loose,
+    #[serde(default)]
+    health: Option<IgnoredAny>,
+    /// A login secret: never read.
+    #[serde(default)]
+    qr: Option<IgnoredAny>,
+}
+
+/// The help pages say `event`, the OpenAPI says `method`.
+#[derive(Deserialize, Default)]
+struct Event {
+    #[serde(default, rename = "type")]
+    kind: Loose,
+    #[serde(default)]
+    event: Loose,
+    #[serde(default)]
+    method: Loose,
+}
+
+#[derive(Deserialize)]
+struct WithHealth {
+    health: Health,
+}
+
+/// Reads a delivery: what the body says first, then what the address says. `None` when the body is no JSON object.
+pub fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return None;
+    }
+    serde_json::from_slice::<IgnoredAny>(body).ok()?;
+    // JSON whose fields are of other kinds says nothing that we could read.
+    let Envelope { event, channel_id, health, qr } =
+        serde_json::from_slice(body).unwrap_or_default();
+    let event = event.unwrap_or_default();
+    let kind = event.kind.raw_text().or(addressed.kind).map(str::to_ascii_lowercase);
+    let method = event.event.raw_text().or(event.method.raw_text()).or(addressed.method);
+    let method = method.unwrap_or(addressed.http).to_ascii_lowercase();
+    // Prose sometimes has the plural of `channel`, and old samples the singular of others.
+    let happening = match (kind.as_deref(), &*method) {
+        (Some("channel" | "channels"), "post") => status(body),
+        (Some("channel" | "channels"), "patch") => Happening::Qr,
+        (Some("user" | "users"), "post") => Happening::Login,
+        (Some("user" | "users"), "delete") => Happening::Logout,
+        (None, _) if health.is_some() => status(body),
+        (None, _) if qr.is_some() => Happening::Qr,
+        _ => Happening::Other,
+    };
+    Some(Webhook { channel_id: channel_id.label(), happening })
+}
+
+fn status(body: &[u8]) -> Happening {
+    serde_json::from_slice::<WithHealth>(body)
+        .ok()
+        .and_then(|with| whapi::observation(with.health))
+        .map_or(Happening::NoStatus, Happening::Status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Reported, Status, Timestamp, WebhookEvent};
+
+    const STATUS: &str = r#"{"health":{"start_at":1713774883,"uptime":78,"status":{"code":3,"text":"QR"},"version":"1.8.3-74-gf7df472"},
+        "event":{"type":"channel","event":"post"},"channel_id":"MANTIS-M72HC"}"#;
+
+    fn read(body: &str, kind: Option<&str>, method: Option<&str>, http: &str) -> Option<Webhook> {
+        interpret(body.as_bytes(), Addressed { kind, method, http })
+    }
+
+    fn event(body: &str, kind: Option<&str>, method: Option<&str>, http: &str) -> WebhookEvent {
+        read(body, kind, method, http).unwrap().happening.event()
+    }
+
+    #[test]
+    fn a_status_comes_with_its_own_time() {
+        let webhook = read(STATUS, None, None, "POST").unwrap();
+        assert_eq!(webhook.channel_id.as_deref(), Some("MANTIS-M72HC"));
+        let Happening::Status(observation) = webhook.happening else { panic!("{webhook:?}") };
+        assert_eq!(observation.status, Reported::Known(Status::Qr));
+        assert_eq!(observation.started, Some(Timestamp::from_secs(1_713_774_883)));
+        assert_eq!(observation.uptime_millis, Some(78_000));
+    }
+
+    #[test]
+    fn the_three_delivery_modes_say_the_same() {
+        let bare = r#"{"user":{"id":"61371989950","name":"Jonathan"},"channel_id":"MANTIS-M72HC"}"#;
+        for (kind, method, http) in [
+            (Some("users"), Some("delete"), "POST"),
+            (Some("users"), None, "DELETE"),
+            (Some("user"), Some("DELETE"), "POST"),
+        ] {
+            assert_eq!(event(bare, kind, method, http), WebhookEvent::UsersDelete);
+        }
+        let said = r#"{"event":{"type":"users","event":"delete"},"channel_id":"X"}"#;
+        assert_eq!(event(said, None, None, "POST"), WebhookEvent::UsersDelete);
+        // The body first, the address second.
+        assert_eq!(event(said, Some("channel"), Some("post"), "PUT"), WebhookEvent::UsersDelete);
+        let by_method = r#"{"event":{"type":"users","method":"post"}}"#;
+        assert_eq!(event(by_method, None, None, "POST"), WebhookEvent::UsersPost);
+        let health = r#"{"health":{"start_at":1,"uptime":1,"status":{"text":"AUTH"}}}"#;
+        assert_eq!(event(health, Some("channels"), None, "POST"), WebhookEvent::ChannelPost);
+        assert_eq!(event(health, None, None, "POST"), WebhookEvent::ChannelPost);
+        assert_eq!(
+            event(r#"{"qr":{"base64":"x"}}"#, None, None, "POST"),
+            WebhookEvent::ChannelPatch
+        );
+    }
+
+    #[test]
+    fn everything_else_is_other() {
+        for body in [
+            r#"{"messages":[{"id":"x"}],"event":{"type":"messages","event":"post"},"channel_id":"X"}"#,
+            r#"{"event":{"type":"channel","event":"put"}}"#,
+            r#"{"event":"channel"}"#,
+            r#"{"event":{"type":7}}"#,
+            "{}",
+        ] {
+            assert_eq!(event(body, None, None, "POST"), WebhookEvent::Other, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_status_event_without_a_status_is_malformed_and_no_json_object_is_nothing() {
+        for body in [
+            r#"{"event":{"type":"channel","event":"post"},"channel_id":"X"}"#,
+            r#"{"event":{"type":"channel","event":"post"},"health":"AUTH"}"#,
+            r#"{"event":{"type":"channel","event":"post"},"health":{"status":{}}}"#,
+        ] {
+            assert_eq!(read(body, None, None, "POST").unwrap().happening, Happening::NoStatus);
+        }
+        for body in ["", "null", "[]", "7", "{", "\"x\"", "{\"a\":1} x", "<html>"] {
+            assert_eq!(read(body, None, None, "POST"), None, "{body}");
+        }
+    }
+}
