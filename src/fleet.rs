@@ -4,6 +4,7 @@
 //! neither waits for the other's I/O, and a reader that stalls holds nothing but a pointer.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -152,6 +153,8 @@ pub struct Fleet {
     learnt: Notify,
     /// Whether webhooks may tell of channels as well.
     witnessed: bool,
+    /// Grows whenever something was taken in.
+    changes: AtomicU64,
 }
 
 /// What became of a webhook.
@@ -239,6 +242,7 @@ impl Fleet {
             roster: Mutex::new(Arc::new(Mutex::new(roster))),
             learnt: Notify::new(),
             witnessed: false,
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -248,6 +252,27 @@ impl Fleet {
             channel.state = channel.state.clone().witnessed();
         }
         Self { witnessed: true, ..self }
+    }
+
+    /// A number that is another one whenever something was taken in.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    fn changed(&self) -> Arc<Mutex<Roster>> {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.roster()
+    }
+
+    /// Has all targets altered at once, as when what was known before is taken up.
+    pub fn alter<R>(
+        &self,
+        alter: impl FnOnce(&mut [Channel], &mut [Token], &mut [Stranger]) -> R,
+    ) -> R {
+        let roster = self.changed();
+        let mut roster = lock(&roster);
+        let Roster { channels, tokens, strangers, .. } = &mut *roster;
+        alter(channels, tokens, strangers)
     }
 
     fn roster(&self) -> Arc<Mutex<Roster>> {
@@ -295,7 +320,7 @@ impl Fleet {
         known: Known,
         outcome: Result<ChannelObservation, Failure>,
     ) -> Option<Transition> {
-        let roster = self.roster();
+        let roster = self.changed();
         let mut roster = lock(&roster);
         let channel = roster.channels.get_mut(at as usize)?;
         let moved = channel.state.apply_since(now, channel.target.options.limits, known, outcome);
@@ -305,7 +330,7 @@ impl Fleet {
 
     /// Takes in what a webhook told of the channel with this id of the provider's.
     pub fn channel_told(&self, id: &str, now: Moment, happening: Happening) -> Delivered {
-        let roster = self.roster();
+        let roster = self.changed();
         let mut roster = lock(&roster);
         let Some(at) = roster.find_by_id(id) else {
             let unasked =
@@ -338,7 +363,7 @@ impl Fleet {
 
     /// Takes note of how a request of the application with a target's credential ended, or with an unknown one.
     pub fn answered(&self, provider: Provider, owner: Option<&Handle>, class: AnswerClass) {
-        let roster = self.roster();
+        let roster = self.changed();
         let mut roster = lock(&roster);
         let traffic = match owner.and_then(|handle| roster.find(handle)) {
             Some(TargetId::Channel(at)) => roster
@@ -359,7 +384,7 @@ impl Fleet {
 
     /// Takes note of an HTTP 401 that the application met with a channel's credential.
     pub fn channel_unauthorized(&self, owner: &Handle, reason: UnauthorizedReason) {
-        let roster = self.roster();
+        let roster = self.changed();
         let mut roster = lock(&roster);
         if let Some(TargetId::Channel(at)) = roster.find(owner)
             && let Some(channel) = roster.channels.get_mut(at as usize)
@@ -375,7 +400,7 @@ impl Fleet {
         error: Option<TokenErrorReason>,
         unauthorized: bool,
     ) {
-        let roster = self.roster();
+        let roster = self.changed();
         let mut roster = lock(&roster);
         if let Some(TargetId::Token(at)) = roster.find(owner)
             && let Some(token) = roster.tokens.get_mut(at as usize)
@@ -386,7 +411,7 @@ impl Fleet {
 
     /// Takes in what an inspection of a token brought.
     pub fn token_polled(&self, at: u32, now: Moment, reading: TokenReading) -> Option<bool> {
-        let roster = self.roster();
+        let roster = self.changed();
         let mut roster = lock(&roster);
         let token = roster.tokens.get_mut(at as usize)?;
         token.state.apply(now, &token.target.options.required_scopes, reading)
@@ -461,7 +486,7 @@ impl Fleet {
 
     /// Forgets what was known of a token whose secret was replaced.
     pub fn token_credential_changed(&self, at: u32) {
-        if let Some(token) = lock(&self.roster()).tokens.get_mut(at as usize) {
+        if let Some(token) = lock(&self.changed()).tokens.get_mut(at as usize) {
             token.state.credential_changed();
         }
     }

@@ -18,5 +18,6 @@ pub mod run;
 pub mod server;
 pub mod settings;
 pub mod simulator;
+pub mod state_file;
 pub mod view;
 pub mod words;

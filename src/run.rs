@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -19,6 +20,7 @@ use crate::poller::{Ask, Poller};
 use crate::reload::Reloader;
 use crate::server::{self, Guard};
 use crate::settings::{Settings, Webhooks};
+use crate::state_file::StateFile;
 
 /// Everything that runs, set up and not yet started.
 pub struct Exporter {
@@ -31,6 +33,7 @@ pub struct Exporter {
     reloader: Option<Arc<Reloader>>,
     lifecycle_from_anywhere: bool,
     webhooks: Option<Webhooks>,
+    state_file: Option<Arc<StateFile>>,
 }
 
 impl Exporter {
@@ -78,6 +81,7 @@ impl Exporter {
             reloader: None,
             lifecycle_from_anywhere,
             webhooks,
+            state_file: None,
         })
     }
 
@@ -86,6 +90,17 @@ impl Exporter {
         let (sender, receiver) = mpsc::channel(1);
         let reloader = Reloader::new(variables, sender, self.metrics.clone());
         Self { poller: self.poller.reloading(receiver), reloader: Some(reloader), ..self }
+    }
+
+    /// The same exporter, keeping what it knows in this file and taking up what is there.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, when the file cannot be used.
+    pub fn keeping(self, path: Option<PathBuf>) -> Result<Self, String> {
+        let open = |path| StateFile::open(path, Arc::clone(&self.fleet), self.metrics.clone());
+        let state_file = path.map(open).transpose()?;
+        Ok(Self { state_file, ..self })
     }
 
     /// What reloads the settings, if anything does.
@@ -99,6 +114,7 @@ impl Exporter {
             info!(%address, "listening");
         }
         let watching = self.reloader.clone().map(|reloader| tokio::spawn(reloader.watch()));
+        let keeping = self.state_file.clone().map(|file| tokio::spawn(file.keep()));
         let state = server::State::new(self.fleet, self.metrics, self.guard)
             .reloading(self.reloader, self.lifecycle_from_anywhere)
             .receiving(self.webhooks);
@@ -106,6 +122,10 @@ impl Exporter {
         server::serve(listener, Arc::new(state), shutdown).await;
         polling.abort();
         watching.inspect(tokio::task::JoinHandle::abort);
+        keeping.inspect(tokio::task::JoinHandle::abort);
+        if let Some(file) = self.state_file {
+            file.write().await;
+        }
         info!("stopped");
     }
 

@@ -48,7 +48,8 @@ pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString
             return UNHEALTHY;
         }
     };
-    match Exporter::new(settings) {
+    let state_file = settings.state_file.clone();
+    match Exporter::new(settings).and_then(|exporter| exporter.keeping(state_file)) {
         Ok(exporter) => {
             let exporter = exporter.reloading(variables);
             if let Some(reloader) = exporter.reloader() {

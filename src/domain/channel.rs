@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::closed_list::closed_list;
 use super::history::{Moves, Place, Point, Teller};
 use super::time::as_millis;
 use super::{
@@ -11,17 +12,18 @@ use super::{
     Source, Status, Timestamp, UnauthorizedReason, WebhookOutcome, Witness,
 };
 
-/// What the current status rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Basis {
-    /// No poll has taught us anything yet.
-    Nothing,
-    /// Whapi said a word of the list.
-    Reported,
-    /// Whapi said a word we do not know.
-    UnknownWord,
-    /// Whapi answered 401 "need channel authorization".
-    SessionUnauthorized,
+closed_list! {
+    /// What the current status rests on.
+    Basis {
+        /// No answer and no webhook has taught us anything yet.
+        Nothing = "nothing",
+        /// Whapi said a word of the list.
+        Reported = "reported",
+        /// Whapi said a word we do not know.
+        UnknownWord = "unknown_word",
+        /// Whapi answered 401 "need channel authorization".
+        SessionUnauthorized = "session_unauthorized",
+    }
 }
 
 /// A move from one status to another, as it is told to people.
@@ -36,20 +38,20 @@ pub struct Transition {
 /// All that is known of one channel.
 #[derive(Debug, Clone)]
 pub struct ChannelState {
-    polls: PollRecord,
-    basis: Basis,
+    pub(super) polls: PollRecord,
+    pub(super) basis: Basis,
     /// The newest status that was told; `None` before the first, which is no transition.
-    last: Option<Point>,
-    since: Timestamp,
+    pub(super) last: Option<Point>,
+    pub(super) since: Timestamp,
     /// The status that people were last told of, so that each move is told once, going stale too.
-    announced: Status,
-    moves: Moves,
-    unauthorized: [[u32; UnauthorizedReason::COUNT]; Source::COUNT],
-    uptime_millis: Option<i64>,
-    channel_id: Option<Box<str>>,
-    version: Option<Box<str>>,
+    pub(super) announced: Status,
+    pub(super) moves: Moves,
+    pub(super) unauthorized: [[u32; UnauthorizedReason::COUNT]; Source::COUNT],
+    pub(super) uptime_millis: Option<i64>,
+    pub(super) channel_id: Option<Box<str>>,
+    pub(super) version: Option<Box<str>>,
     /// What webhooks told; `None` while none are received.
-    witness: Option<Box<Witness>>,
+    pub(super) witness: Option<Box<Witness>>,
 }
 
 /// The upstream's clock may be ahead of ours by so much and still be believed.
@@ -88,9 +90,7 @@ impl ChannelState {
     fn witness(&mut self) -> &mut Witness {
         self.witness.get_or_insert_with(|| {
             let mut witness = Witness::new();
-            if let Some(last) = self.last {
-                witness.history.begin(last);
-            }
+            witness.history.recall(self.last.into_iter().collect());
             Box::new(witness)
         })
     }

@@ -22,6 +22,11 @@ macro_rules! closed_list {
                 Self::WORDS[self as usize]
             }
 
+            /// The member with this word.
+            pub fn of_word(word: &str) -> Option<Self> {
+                Self::WORDS.iter().position(|known| *known == word).map(|at| Self::ALL[at])
+            }
+
             /// The member's place in [`Self::ALL`].
             pub const fn index(self) -> usize {
                 self as usize

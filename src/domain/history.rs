@@ -125,10 +125,13 @@ impl History {
         self.points.iter().rev().take_while(|point| point.status == newest.status).last()
     }
 
-    /// Begins with what is known from before; anything older is not counted.
-    pub(super) fn begin(&mut self, point: Point) {
-        self.points = vec![point];
-        self.truncated = true;
+    /// Takes up the points that were known before the exporter was away; whether there were older ones is not known.
+    pub(super) fn recall(&mut self, mut points: Vec<Point>) {
+        points.sort_by_key(Point::key);
+        let surplus = points.len().saturating_sub(MOST);
+        points.drain(..surplus);
+        self.truncated = !points.is_empty();
+        self.points = points;
     }
 
     /// Puts a point into its place and counts the moves that it reveals.

@@ -6,6 +6,7 @@ mod channel;
 mod closed_list;
 mod event;
 mod history;
+mod memory;
 mod observation;
 mod polls;
 mod reason;
@@ -16,8 +17,9 @@ mod token;
 mod traffic;
 mod witness;
 
-pub use channel::{ChannelState, Known, Transition};
+pub use channel::{Basis, ChannelState, Known, Transition};
 pub use event::{Happening, WebhookEvent, WebhookOutcome, WebhookRefusal};
+pub use memory::{ChannelMemory, Counter, Remembered, SeeCounter};
 pub use observation::{
     ChannelObservation, Expiry, Failure, Reported, TokenInfo, TokenObservation, TokenReading,
 };

@@ -19,8 +19,8 @@ pub struct Limits {
 /// Counts of polls and the times that freshness is judged by.
 #[derive(Debug, Clone)]
 pub struct PollRecord {
-    polls: u64,
-    failures: [u32; FailureReason::COUNT],
+    pub(super) polls: u64,
+    pub(super) failures: [u32; FailureReason::COUNT],
     /// The outcome of the last poll; `None` before the first.
     last: Option<Result<(), FailureReason>>,
     last_success: Option<Timestamp>,
@@ -75,6 +75,18 @@ impl PollRecord {
         if self.failing_since.is_some_and(|failing| failing.steady <= learnt.steady) {
             self.failing_since = None;
         }
+    }
+
+    /// Takes up what was known before the exporter was away.
+    pub(super) const fn recall(
+        &mut self,
+        learnt: Option<Moment>,
+        failing_since: Option<Moment>,
+        last_success: Option<Timestamp>,
+    ) {
+        self.last_learnt = learnt;
+        self.failing_since = failing_since;
+        self.last_success = last_success;
     }
 
     /// Forgets what was learnt, as when the credential was replaced.

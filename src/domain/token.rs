@@ -10,7 +10,7 @@ use super::{
 /// All that is known of one token.
 #[derive(Debug, Clone)]
 pub struct TokenState {
-    polls: PollRecord,
+    pub(super) polls: PollRecord,
     valid: Option<bool>,
     expiry: Option<Expiry>,
     data_access_expiry: Option<Expiry>,
@@ -18,8 +18,8 @@ pub struct TokenState {
     /// The granted ones of the required scopes, in the order they are required.
     granted: Box<[bool]>,
     info: Option<TokenInfo>,
-    errors: [[u32; TokenErrorReason::COUNT]; Source::COUNT],
-    unauthorized: [u32; Source::COUNT],
+    pub(super) errors: [[u32; TokenErrorReason::COUNT]; Source::COUNT],
+    pub(super) unauthorized: [u32; Source::COUNT],
 }
 
 impl TokenState {

@@ -66,7 +66,7 @@ closed_list! {
 /// How the requests with one credential ended.
 #[derive(Debug, Clone, Default)]
 pub struct Traffic {
-    answers: [u64; AnswerClass::COUNT],
+    pub(super) answers: [u64; AnswerClass::COUNT],
 }
 
 impl Traffic {
