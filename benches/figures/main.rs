@@ -1,7 +1,8 @@
 //! How good the exporter is, as numbers: its release binary beside what a user would take instead.
 //!
 //! `cargo bench --bench figures` measures everything; `-- quick` does so with fewer and shorter rounds; `-- scrape lateness` measures
-//! only these groups. The groups: start, single, cpu, lateness, fleets (which the scrapes, /healthz and stalled readers belong to).
+//! only these groups. The groups: start, single, cpu, lateness, fleets (which the scrapes, /healthz and stalled
+//! readers belong to), gateway.
 //! Needs Linux, and Debian's packages `nginx-light` and `prometheus-blackbox-exporter`: a missing peer is a failure, not a gap.
 //!
 //! It is a report: a bar that is not met does not fail it, what could not be measured does.
@@ -10,15 +11,18 @@
 //! | --- | --- |
 //! | `single.rs` | one channel: memory over HTTPS, CPU of a poll, start |
 //! | `fleets.rs` | many channels: memory, scrapes, `/healthz`, stalled readers, lateness |
+//! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and the application and the API at its ends |
 //! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, what it is compared with, what they ask |
 //! | `report.rs` | the table |
 //! | `../common/` | the program, /proc, a client that costs nothing, arithmetic |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a report")]
 
+mod application;
 #[path = "../common/mod.rs"]
 mod common;
 mod fleets;
+mod gateway;
 mod peers;
 mod report;
 mod settings;
@@ -69,12 +73,13 @@ fn main() -> ExitCode {
 
 type Group = fn(&Bench, &mut Report) -> Result<()>;
 
-const GROUPS: [(&str, Group); 5] = [
+const GROUPS: [(&str, Group); 6] = [
     ("start", single::start),
     ("single", single::memory),
     ("cpu", single::cpu),
     ("lateness", fleets::lateness),
     ("fleets", fleets::fleets),
+    ("gateway", gateway::gateway),
 ];
 
 /// Whether everything could be measured.

@@ -1,4 +1,4 @@
-//! What a user would take instead: nginx sending a saved page, and blackbox_exporter probing the same address.
+//! What a user would take instead: nginx sending a saved page or passing requests on, and blackbox_exporter probing the same address.
 //! Each is a process of its own with a configuration of its own on loopback; installed services are not touched.
 
 use std::fs;
@@ -73,6 +73,22 @@ pub fn nginx_tls(
             ssl_certificate {certificate};
             ssl_certificate_key {key};
             location / {{ proxy_pass http://simulator; proxy_http_version 1.1; proxy_set_header Connection ''; }}
+        }}"
+    );
+    start_nginx(&directory, address, &server)
+}
+
+/// nginx passing `/whapi/…` on to an API, with kept connections on both sides as anybody would set it up.
+pub fn nginx_passing(upstream: SocketAddr, directory: &Path) -> Result<Peer> {
+    let directory = directory.join("nginx-proxy");
+    fs::create_dir_all(&directory)?;
+    let address = free_address()?;
+    let server = format!(
+        "upstream api {{ server {upstream}; keepalive 64; keepalive_requests 1000000000; }}
+        server {{
+            listen {address};
+            client_max_body_size 0;
+            location /whapi/ {{ proxy_pass http://api/; proxy_http_version 1.1; proxy_set_header Connection ''; }}
         }}"
     );
     start_nginx(&directory, address, &server)

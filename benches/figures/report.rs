@@ -9,6 +9,10 @@ pub enum Bar {
     AtMost(f64),
     /// Ours divided by the peer's.
     Ratio(f64),
+    /// The same, where more is better.
+    AtLeastRatio(f64),
+    /// Nothing; it is shown to be known.
+    None,
 }
 
 /// One figure: a value for each round, and the peer's value of the same round.
@@ -30,6 +34,7 @@ pub enum Unit {
     Mebibytes,
     Kibibytes,
     Seconds,
+    PerSecond,
 }
 
 impl Unit {
@@ -40,6 +45,7 @@ impl Unit {
             Self::Mebibytes => format!("{value:.2} MiB"),
             Self::Kibibytes => format!("{value:.0} KiB"),
             Self::Seconds => format!("{value:.1} s"),
+            Self::PerSecond => format!("{value:.0}/s"),
         }
     }
 }
@@ -108,18 +114,24 @@ impl Figure {
         let ours = median(&self.ours);
         let ratios = self.ratios();
         let has_peer = !ratios.is_empty();
-        let (value, limit, bar, spread) = match self.bar {
-            Bar::AtMost(limit) => {
-                (ours, limit, format!("≤ {}", self.unit.show(limit)), self.spread(&self.ours))
-            }
+        let of_rounds = || match ratios.len() {
+            1 => "one round".to_owned(),
+            _ => format!("{:.3}–{:.3}", least(&ratios), most(&ratios)),
+        };
+        let (met, bar, spread) = match self.bar {
+            Bar::AtMost(limit) => (
+                Some(ours <= limit),
+                format!("≤ {}", self.unit.show(limit)),
+                self.spread(&self.ours),
+            ),
             Bar::Ratio(limit) => {
-                let rounds = if ratios.len() == 1 {
-                    "one round".to_owned()
-                } else {
-                    format!("{:.3}–{:.3}", least(&ratios), most(&ratios))
-                };
-                (median(&ratios), limit, format!("≤ {limit} ×"), rounds)
+                (Some(median(&ratios) <= limit), format!("≤ {limit} ×"), of_rounds())
             }
+            Bar::AtLeastRatio(limit) => {
+                (Some(median(&ratios) >= limit), format!("≥ {limit} ×"), of_rounds())
+            }
+            Bar::None if has_peer => (None, "–".to_owned(), of_rounds()),
+            Bar::None => (None, "–".to_owned(), self.spread(&self.ours)),
         };
         [
             self.name.clone(),
@@ -131,7 +143,11 @@ impl Figure {
             },
             if has_peer { format!("{:.3}", median(&ratios)) } else { "–".to_owned() },
             bar,
-            if value <= limit { "met".to_owned() } else { "NOT MET".to_owned() },
+            match met {
+                Some(true) => "met".to_owned(),
+                Some(false) => "NOT MET".to_owned(),
+                None => String::new(),
+            },
             spread,
         ]
     }
