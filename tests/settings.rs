@@ -140,3 +140,81 @@ fn variables_that_are_not_ours_are_never_looked_at() {
     let settings = Settings::load(variables).expect("good settings");
     assert!(!format!("{settings:?}").contains("s3cret"));
 }
+
+/// Neither does one overflow the stack, which would end the process.
+#[test]
+fn hostile_files_get_an_error_and_no_memory() {
+    let repeat = |line: &dyn Fn(usize) -> String, times| (1..=times).map(line).collect::<String>();
+    let nine = |of: usize| vec![format!("*a{of}"); 9].join(",");
+    let cases = [
+        ("brackets", "[".repeat(1_000_000), "nested too deep"),
+        ("indentations", "- ".repeat(1_000_000), "nested too deep"),
+        ("keys of keys", "? ".repeat(1_000_000), "nested too deep"),
+        // Nine to the power of nine values in 300 bytes.
+        (
+            "laughs",
+            format!("- &a0 x\n{}", repeat(&|n| format!("- &a{n} [{}]\n", nine(n - 1)), 9)),
+            "too much of this file",
+        ),
+        // A gigabyte in two.
+        (
+            "a long word",
+            format!("- &a {}\n{}", "x".repeat(1_000_000), "- *a\n".repeat(1000)),
+            "too much of this file",
+        ),
+        // A tree of ten thousand levels, none of them deeper in the text than 200.
+        (
+            "a chain",
+            format!(
+                "- &a0 x\n{}",
+                repeat(
+                    &|n| format!("- &a{n} {}*a{}{}\n", "[".repeat(200), n - 1, "]".repeat(200)),
+                    50
+                )
+            ),
+            "too much of this file",
+        ),
+        // Each of 250 lists holds the next, and half a million words.
+        (
+            "anchors in anchors",
+            format!(
+                "{}{}{}",
+                repeat(&|n| format!("&a{n} ["), 250),
+                "x,".repeat(500_000),
+                "]".repeat(250)
+            ),
+            "too much of this file",
+        ),
+        (
+            "merges",
+            format!(
+                "- &a {{{}}}\n- {{<<: [{}]}}",
+                repeat(&|n| format!("k{n}: x,"), 3000),
+                "*a,".repeat(3000)
+            ),
+            "too much of this file",
+        ),
+        // Comparing each with each would take minutes.
+        (
+            "many keys",
+            format!("{}k1: x", repeat(&|n| format!("k{n}: x\n"), 200_000)),
+            "line 200001: a key is given twice",
+        ),
+    ];
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("hostile.yaml");
+    for (name, text, said) in cases {
+        std::fs::write(&path, text).expect("a written file");
+        let problems = Settings::load([("CONFIG_FILE".into(), path.clone().into())]);
+        let problems = problems.expect_err(name).to_string();
+        assert!(problems.contains(said) && problems.len() < 1000, "{name}: {problems}");
+    }
+    assert!(peak_kib() < 512 * 1024, "{} KiB", peak_kib());
+}
+
+/// The most memory that this process ever had.
+fn peak_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+}

@@ -1,13 +1,16 @@
 //! YAML as a tree of values, and a reader that finds what is missing, unknown, or of the wrong kind.
 //!
 //! Not here: what any key means. Nothing here ever repeats a value: it may be a secret put in the wrong place.
-//! One small tree for every file keeps the parser's generic code in the program once.
+//! One small tree for every file, and not a type for each, keeps generic code out of the program.
 
-use std::fmt;
+mod tree;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use granit_parser::{ErrorKind, Parser, ScanError};
+
+use tree::{Mistake, Tree};
 
 /// A value of a YAML document.
+#[derive(Clone)]
 pub(crate) enum Node {
     /// One value, as text; empty for null.
     Scalar(Box<str>),
@@ -39,80 +42,30 @@ impl Node {
 ///
 /// The place and what is wrong, as `, line 3: …`.
 pub(crate) fn parse(text: &str) -> Result<Node, String> {
-    // The default budget stops at documents far smaller than a file of many thousand channels.
-    let options = serde_saphyr::options! { budget: None, with_snippet: false };
-    let node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let line = error.location().map_or_else(String::new, |at| format!(", line {}", at.line()));
-        let twice = error.without_snippet().to_string().contains("duplicate");
-        let what = match twice {
-            true => "a key is given twice",
-            false => "is not YAML that can be read; look at the quotes and the indentation, which is made of blanks and never of tabs",
-        };
-        format!("{line}: {what}")
-    })?;
-    match node {
-        Node::Scalar(text) if text.is_empty() => Ok(Node::Map(Vec::new())),
-        other => Ok(other),
+    let sentence = |Mistake { line, what }: Mistake| format!(", line {line}: {what}");
+    let mut tree = Tree::default();
+    for event in Parser::new_from_str(text) {
+        let (event, place) = event.map_err(|error| sentence(syntax(&error)))?;
+        tree.take(event, place.start.line()).map_err(sentence)?;
+    }
+    match tree.finish() {
+        None => Ok(Node::Map(Vec::new())),
+        Some(Node::Scalar(text)) if text.is_empty() => Ok(Node::Map(Vec::new())),
+        Some(other) => Ok(other),
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyKind)
-    }
-}
-
-struct AnyKind;
-
-impl<'de> Visitor<'de> for AnyKind {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Scalar(text.into()))
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
-        Ok(Node::Scalar(number.to_string().into()))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(Node::Scalar(number.to_string().into()))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
-        Ok(Node::Scalar(number.to_string().into()))
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string().into()))
-    }
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Scalar("".into()))
-    }
-    fn visit_none<E>(self) -> Result<Node, E> {
-        Ok(Node::Scalar("".into()))
-    }
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
+fn syntax(error: &ScanError) -> Mistake {
+    let what = match error.kind() {
+        ErrorKind::UnknownAnchor => {
+            "an alias (`*…`) names what is not above it; a value that begins with `*` needs quotes"
         }
-        Ok(Node::List(list))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
-        let mut map = Vec::new();
-        while let Some((key, value)) = entries.next_entry::<Node, Node>()? {
-            let key = match key {
-                Node::Scalar(key) => key,
-                _ => "".into(),
-            };
-            map.push((key, value));
+        ErrorKind::RecursionLimitExceeded => "is nested too deep",
+        _ => {
+            "is not YAML that can be read; look at the quotes and the indentation, which is made of blanks and never of tabs"
         }
-        map.shrink_to_fit();
-        Ok(Node::Map(map))
-    }
+    };
+    Mistake { line: error.marker().line(), what }
 }
 
 /// A map whose keys are taken out one by one; what is left over is unknown.
