@@ -1,0 +1,118 @@
+//! Bodies that pass through: frame by frame, as they come.
+//!
+//! Not here: what an error answer says; that is `witness.rs`.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use super::witness::Witness;
+
+/// The body of a request.
+pub(super) enum Sent {
+    /// As it comes from the application.
+    Streamed(Incoming),
+    /// Kept, so that it can be sent again.
+    Kept(Option<Bytes>),
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self::Kept(None)
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Streamed(body) => Pin::new(body).poll_frame(context),
+            Self::Kept(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Streamed(body) => body.is_end_stream(),
+            Self::Kept(bytes) => bytes.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Streamed(body) => body.size_hint(),
+            Self::Kept(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+        }
+    }
+}
+
+/// The body of an answer.
+pub(super) struct Answered {
+    /// What was read of it before it was passed on, or all of an answer of the gateway's own.
+    begun: Option<Bytes>,
+    rest: Option<Incoming>,
+    /// Who looks at an error answer as it passes.
+    witness: Option<Witness>,
+}
+
+impl Answered {
+    /// A text of the gateway's own.
+    pub(super) fn text(text: String) -> Self {
+        Self { begun: Some(text.into()), rest: None, witness: None }
+    }
+
+    /// An upstream's body.
+    pub(super) const fn passed(rest: Incoming, witness: Option<Witness>) -> Self {
+        Self { begun: None, rest: Some(rest), witness }
+    }
+}
+
+impl Body for Answered {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        if let Some(begun) = this.begun.take() {
+            return Poll::Ready(Some(Ok(Frame::data(begun))));
+        }
+        let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
+        let polled = Pin::new(&mut *rest).poll_frame(context);
+        if let Some(witness) = &mut this.witness
+            && let Poll::Ready(frame) = &polled
+        {
+            let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+            data.inspect(|data| witness.see(data));
+            // Before the last bytes are passed on, so that what they say is known when the application has them.
+            if data.is_none() || rest.is_end_stream() {
+                this.witness = None;
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.begun.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let begun = self.begun.as_ref().map_or(0, Bytes::len) as u64;
+        match self.rest.as_ref().map(Body::size_hint) {
+            None => SizeHint::with_exact(begun),
+            Some(rest) => match rest.exact() {
+                Some(rest) => SizeHint::with_exact(begun + rest),
+                None => SizeHint::default(),
+            },
+        }
+    }
+}
