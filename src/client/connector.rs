@@ -148,11 +148,29 @@ pub(super) struct Link {
     /// Whether at the other end is a proxy that wants to be told the whole address.
     to_proxy: bool,
     answered: Answered,
+    /// Whether the other end takes nothing any more.
+    deaf: bool,
 }
 
 impl Link {
     fn new(stream: Stream, to_proxy: bool) -> Self {
-        Self { stream, to_proxy, answered: Answered::default() }
+        Self { stream, to_proxy, answered: Answered::default(), deaf: false }
+    }
+
+    /// An upstream may answer early and close while much is still to be sent. hyper would give up at the failed write and never read
+    /// the answer; so what cannot be sent is dropped, and reading tells whether there is an answer or an end.
+    fn written(
+        &mut self,
+        wrote: Poll<io::Result<usize>>,
+        length: impl FnOnce() -> usize,
+    ) -> Poll<io::Result<usize>> {
+        match wrote {
+            Poll::Ready(Err(_)) => {
+                self.deaf = true;
+                Poll::Ready(Ok(length()))
+            }
+            wrote => wrote,
+        }
     }
 }
 
@@ -178,11 +196,19 @@ impl Write for Link {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        if self.deaf {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(wrote, || bytes.len())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        if self.deaf {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = Pin::new(&mut self.stream).poll_flush(context).map_ok(|()| 0);
+        self.written(flushed, || 0).map_ok(drop)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -198,6 +224,11 @@ impl Write for Link {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let length = || slices.iter().map(|slice| slice.len()).sum();
+        if self.deaf {
+            return Poll::Ready(Ok(length()));
+        }
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.written(wrote, length)
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn answer(
     head.uri = address;
     head.version = Version::HTTP_11;
     let method = head.method.clone();
-    let request = Request::from_parts(head, Sent::Streamed(body));
+    let request = Request::from_parts(head, Sent::from(body));
     match gateway.passage.send(request).await {
         Ok(answer) => {
             passed(&gateway, provider, owner.map(|owner| owner.handle), tally, &method, answer)

@@ -41,6 +41,7 @@ pub struct Wire {
     ahead: Vec<u8>,
     /// Every byte that came, at this place among those of all connections.
     seen: Option<(usize, Connections)>,
+    sent: bool,
 }
 
 impl Wire {
@@ -50,11 +51,18 @@ impl Wire {
             stream: super::http::connect(address).expect("a connection"),
             ahead: Vec::new(),
             seen: None,
+            sent: false,
         }
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.sent = true;
         self.stream.write_all(bytes.as_ref())
+    }
+
+    /// Whether anything was sent on it yet.
+    pub fn answered(&self) -> bool {
+        self.sent
     }
 
     /// Reads some bytes; false at the end of the connection, be it orderly or not.
@@ -170,7 +178,9 @@ impl ByHand {
                 connections.push(Vec::new());
                 let seen = Some((connections.len() - 1, Arc::clone(&all)));
                 let serve = Arc::clone(&serve);
-                std::thread::spawn(move || serve(Wire { stream, ahead: Vec::new(), seen }));
+                std::thread::spawn(move || {
+                    serve(Wire { stream, ahead: Vec::new(), seen, sent: false })
+                });
             }
         });
         Self { address, connections }
