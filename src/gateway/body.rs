@@ -30,6 +30,16 @@ impl Default for Sent {
     }
 }
 
+impl Sent {
+    /// The same body once more, if it was kept.
+    pub(super) fn copy(&self) -> Option<Self> {
+        match self {
+            Self::Streamed(_) => None,
+            Self::Kept(bytes) => Some(Self::Kept(bytes.clone())),
+        }
+    }
+}
+
 impl Body for Sent {
     type Data = Bytes;
     type Error = hyper::Error;
@@ -89,6 +99,8 @@ impl Drop for Upload {
 pub(super) struct Answered {
     /// What was read of it before it was passed on, or all of an answer of the gateway's own.
     begun: Option<Bytes>,
+    /// How the upstream broke off, which the application must see too.
+    broken: Option<hyper::Error>,
     rest: Option<Incoming>,
     /// Who looks at an error answer as it passes.
     witness: Option<Witness>,
@@ -96,13 +108,24 @@ pub(super) struct Answered {
 
 impl Answered {
     /// A text of the gateway's own.
-    pub(super) fn text(text: String) -> Self {
-        Self { begun: Some(text.into()), rest: None, witness: None }
+    pub(super) const fn text(text: Bytes) -> Self {
+        Self { begun: Some(text), broken: None, rest: None, witness: None }
     }
 
     /// An upstream's body.
     pub(super) const fn passed(rest: Incoming, witness: Option<Witness>) -> Self {
-        Self { begun: None, rest: Some(rest), witness }
+        Self { begun: None, broken: None, rest: Some(rest), witness }
+    }
+
+    /// An upstream's body of which some was read, to its end, until it broke off, or as far as was wanted.
+    pub(super) fn begun(
+        begun: Bytes,
+        broken: Option<hyper::Error>,
+        rest: Incoming,
+        witness: Option<Witness>,
+    ) -> Self {
+        let begun = Some(begun).filter(|begun| !begun.is_empty());
+        Self { begun, broken, rest: Some(rest), witness }
     }
 }
 
@@ -117,6 +140,9 @@ impl Body for Answered {
         let this = self.get_mut();
         if let Some(begun) = this.begun.take() {
             return Poll::Ready(Some(Ok(Frame::data(begun))));
+        }
+        if let Some(broken) = this.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
         }
         let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *rest).poll_frame(context);
@@ -134,7 +160,9 @@ impl Body for Answered {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.begun.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+        self.begun.is_none()
+            && self.broken.is_none()
+            && self.rest.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -5,6 +5,7 @@
 mod body;
 mod forward;
 mod headers;
+mod hold;
 mod keyring;
 mod route;
 mod tally;
@@ -29,6 +30,7 @@ use crate::fleet::Fleet;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::Hurry;
 use crate::settings::{self, Polling};
+use hold::Hold;
 use keyring::Keyring;
 use route::Base;
 
@@ -51,6 +53,9 @@ pub struct Gateway {
     keyring: Keyring,
     whapi: Arc<Base>,
     meta: Arc<Base>,
+    hold: Option<Hold>,
+    /// Turns true when nothing is to be waited for any more.
+    stopping: watch::Sender<bool>,
 }
 
 impl Gateway {
@@ -74,6 +79,8 @@ impl Gateway {
             keyring: Keyring::new(Arc::clone(&fleet)),
             whapi: base("WHAPI_API_URL", &settings.whapi_url)?,
             meta: base("META_API_URL", &settings.meta_url)?,
+            hold: settings.hold.map(Hold::new),
+            stopping: watch::Sender::new(false),
             fleet,
             metrics,
             hurry,
@@ -118,6 +125,7 @@ impl Gateway {
             }
         }
         drop(listener);
+        self.stopping.send_replace(true);
         leave.send_replace(());
         if tokio::time::timeout(DRAIN, leave.closed()).await.is_err() {
             debug!("some requests through the gateway were cut off at the end");

@@ -19,11 +19,12 @@ use crate::providers::{meta, whapi};
 /// The most that is looked at, compressed or not: real error answers have a few hundred bytes.
 pub(super) const MOST: usize = 64 * 1024;
 
-/// Looks at one answer, and tells what it said when it is dropped.
+/// Looks at one answer, and tells what it said, at the latest when it is dropped.
 pub(super) struct Witness {
     gateway: Arc<Gateway>,
     provider: Provider,
-    owner: Handle,
+    /// `None` once it was told.
+    owner: Option<Handle>,
     status: StatusCode,
     coding: Coding,
     seen: BytesMut,
@@ -82,7 +83,7 @@ impl Witness {
             Provider::Meta => answer.status().as_u16() >= 400,
         };
         Some(Self {
-            owner: owner.filter(|_| counted)?.clone(),
+            owner: Some(owner.filter(|_| counted)?.clone()),
             gateway: Arc::clone(gateway),
             provider,
             status: answer.status(),
@@ -97,19 +98,25 @@ impl Witness {
         self.seen.extend_from_slice(data.get(..room).unwrap_or(data));
     }
 
-    fn tell(&self) {
+    /// Tells what was seen, now and not once more. The reason of a 401 of Whapi's.
+    pub(super) fn tell(&mut self) -> Option<UnauthorizedReason> {
+        let owner = self.owner.take()?;
         let text = self.coding.decode(&self.seen);
         let fleet = &self.gateway.fleet;
-        let unauthorized = self.status == StatusCode::UNAUTHORIZED;
         match self.provider {
             Provider::Whapi => {
                 let reason = whapi::unauthorized(&text);
-                fleet.channel_unauthorized(&self.owner, reason);
+                fleet.channel_unauthorized(&owner, reason);
                 if reason == UnauthorizedReason::Session {
-                    self.gateway.hurry.poll(&self.owner);
+                    self.gateway.hurry.poll(&owner);
                 }
+                Some(reason)
             }
-            Provider::Meta => fleet.token_refused(&self.owner, meta::error(&text), unauthorized),
+            Provider::Meta => {
+                let unauthorized = self.status == StatusCode::UNAUTHORIZED;
+                fleet.token_refused(&owner, meta::error(&text), unauthorized);
+                None
+            }
         }
     }
 }
