@@ -155,6 +155,8 @@ pub struct Fleet {
     witnessed: bool,
     /// Grows whenever something was taken in.
     changes: AtomicU64,
+    /// Grows with each reload.
+    generation: AtomicU64,
 }
 
 /// What became of a webhook.
@@ -243,6 +245,7 @@ impl Fleet {
             learnt: Notify::new(),
             witnessed: false,
             changes: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
         }
     }
 
@@ -277,6 +280,11 @@ impl Fleet {
 
     fn roster(&self) -> Arc<Mutex<Roster>> {
         Arc::clone(&lock(&self.roster))
+    }
+
+    /// Another number after each reload.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The targets there are, to be looked at as of `now`.
@@ -481,6 +489,7 @@ impl Fleet {
         let strangers = before.strangers.clone();
         *current =
             Arc::new(Mutex::new(Roster { channels, tokens, strangers, by_id: HashMap::new() }));
+        self.generation.fetch_add(1, Ordering::Release);
         places
     }
 

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod command;
 pub mod domain;
 pub mod fleet;
+pub mod gateway;
 pub mod log;
 pub mod metrics;
 pub mod news;

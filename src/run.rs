@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::info;
 
 use crate::client::Client;
 use crate::clock;
 use crate::fleet::Fleet;
+use crate::gateway::Gateway;
 use crate::metrics::Features;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::{Ask, Poller};
@@ -30,6 +31,8 @@ pub struct Exporter {
     pub metrics: ExporterMetrics,
     poller: Poller,
     guard: Guard,
+    gateway: Option<Arc<Gateway>>,
+    gateway_listener: Option<TcpListener>,
     reloader: Option<Arc<Reloader>>,
     lifecycle_from_anywhere: bool,
     webhooks: Option<Webhooks>,
@@ -70,19 +73,31 @@ impl Exporter {
         let fleet = Arc::new(if features.webhooks { fleet.witnessed() } else { fleet });
         let poller =
             Poller::new(Arc::clone(&fleet), metrics.clone(), ask, settings.polling.concurrency);
-        let guard = Guard::new(settings.web_config_file)?;
-        let lifecycle_from_anywhere = settings.lifecycle_from_anywhere;
-        let webhooks = settings.webhooks;
+        let gateway = match &settings.gateway {
+            Some(gateway) => {
+                let (fleet, metrics) = (Arc::clone(&fleet), metrics.clone());
+                let polling = &settings.polling;
+                Some(Gateway::new(gateway, polling, fleet, metrics, poller.hurry()).map(Arc::new)?)
+            }
+            None => None,
+        };
         Ok(Self {
+            guard: Guard::new(settings.web_config_file)?,
+            lifecycle_from_anywhere: settings.lifecycle_from_anywhere,
             fleet,
             metrics,
             poller,
-            guard,
+            gateway,
+            gateway_listener: None,
             reloader: None,
-            lifecycle_from_anywhere,
-            webhooks,
+            webhooks: settings.webhooks,
             state_file: None,
         })
+    }
+
+    /// The same exporter, with its gateway on this listener. Without settings for one, nothing answers there.
+    pub fn gateway_on(self, listener: TcpListener) -> Self {
+        Self { gateway_listener: Some(listener), ..self }
     }
 
     /// The same exporter, reloading the settings that these variables name when they change.
@@ -115,11 +130,24 @@ impl Exporter {
         }
         let watching = self.reloader.clone().map(|reloader| tokio::spawn(reloader.watch()));
         let keeping = self.state_file.clone().map(|file| tokio::spawn(file.keep()));
+        let (stop, stopped) = watch::channel(());
+        let gateway = self.gateway.zip(self.gateway_listener).map(|(gateway, listener)| {
+            let mut stopped = stopped;
+            // Its only change is its end.
+            tokio::spawn(gateway.serve(listener, async move { drop(stopped.changed().await) }))
+        });
         let state = server::State::new(self.fleet, self.metrics, self.guard)
             .reloading(self.reloader, self.lifecycle_from_anywhere)
             .receiving(self.webhooks);
         let polling = tokio::spawn(self.poller.run());
+        let shutdown = async {
+            shutdown.await;
+            drop(stop);
+        };
         server::serve(listener, Arc::new(state), shutdown).await;
+        if let Some(gateway) = gateway {
+            let _ = gateway.await;
+        }
         polling.abort();
         watching.inspect(tokio::task::JoinHandle::abort);
         keeping.inspect(tokio::task::JoinHandle::abort);

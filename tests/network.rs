@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::{Files, Setup, Upstream, closed_port, eventually};
+use common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use whatsapp_exporter::simulator::Channel;
@@ -39,6 +39,12 @@ fn tls(upstream: &Upstream) -> (u16, String) {
         }
     });
     (port, key.cert.pem())
+}
+
+/// What the gateway of this program answers to a request with the watched channel's credential.
+fn through_the_gateway(program: &Program) -> http::Reply {
+    let bearer = [("Authorization", "Bearer s")];
+    http::get(program.gateway(), "/whapi/health?wakeup=false", &bearer).expect("an answer")
 }
 
 /// A proxy that sends everything to one place, whatever it is asked for, and remembers what it was asked.
@@ -111,16 +117,20 @@ fn a_certificate_of_nobody_known_is_refused_and_with_its_ca_accepted() {
     let (port, certificate) = tls(&upstream);
     let setup = Setup::new()
         .set("WHAPI_TOKEN", "s")
+        .set("GATEWAY_ADDRESS", "127.0.0.1:0")
         .set("WHAPI_API_URL", format!("https://localhost:{port}"));
     let program = setup.start();
     program.until_at_least(TLS_FAILURES, 1.0);
     assert!(program.log().contains("EXTRA_CA_FILE"), "{}", program.log());
+    let reply = through_the_gateway(&program);
+    assert!(reply.status == 502 && reply.text().contains("EXTRA_CA_FILE"), "{reply:?}");
     assert_eq!(upstream.asked(None), 0, "no token goes to a stranger");
 
     let setup = setup.set("EXTRA_CA_FILE", files.write("ca.pem", certificate));
     let program = setup.start();
     program.until_is("whatsapp_channel_authorized", 1.0);
     assert_eq!(program.metrics().sum("whatsapp_channel_poll_failures_total"), 0.0);
+    assert!(through_the_gateway(&program).text().contains("AUTH"));
 
     // The same certificate under a name it does not have.
     let asked = upstream.asked(None);
@@ -128,6 +138,8 @@ fn a_certificate_of_nobody_known_is_refused_and_with_its_ca_accepted() {
     let program = setup.set("WHAPI_API_URL", format!("https://127.0.0.1:{port}")).start();
     program.until_at_least(TLS_FAILURES, 1.0);
     assert!(program.log().contains("another host"), "{}", program.log());
+    let reply = through_the_gateway(&program);
+    assert!(reply.status == 502 && reply.text().contains("another host"), "{reply:?}");
     assert!(upstream.asked(None) <= asked + 1);
 }
 
@@ -175,11 +187,18 @@ fn an_extra_ca_that_cannot_be_used_is_a_mistake_in_the_settings() {
 fn a_proxy_is_used_where_one_is_set_and_left_out_where_it_should_be() {
     let upstream = upstream();
     let proxy = Proxy::start(&upstream, upstream.address().to_string());
-    let setup = Setup::new().set("WHAPI_TOKEN", "s").set("HTTP_PROXY", proxy.url());
+    let setup = Setup::new()
+        .set("WHAPI_TOKEN", "s")
+        .set("GATEWAY_ADDRESS", "127.0.0.1:0")
+        .set("HTTP_PROXY", proxy.url().replace("//", "//user:pass@"));
     // A name that only the proxy can reach.
     let program = setup.clone().set("WHAPI_API_URL", "http://whapi.invalid").start();
     program.until_is("whatsapp_channel_authorized", 1.0);
+    assert!(through_the_gateway(&program).text().contains("AUTH"));
     let heads = proxy.heads();
+    let ours = heads.iter().find(|head| !head.contains("user-agent")).expect("the gateway's");
+    assert!(ours.starts_with("GET http://whapi.invalid/health?wakeup=false HTTP/1.1"), "{ours}");
+    assert!(ours.contains("proxy-authorization: Basic dXNlcjpwYXNz\r\n"), "{ours}");
     assert!(
         heads[0].starts_with("GET http://whapi.invalid/health?wakeup=false HTTP/1.1"),
         "{heads:?}"
@@ -190,6 +209,7 @@ fn a_proxy_is_used_where_one_is_set_and_left_out_where_it_should_be() {
     let program =
         setup.set("WHAPI_API_URL", upstream.url()).set("NO_PROXY", "example.com,127.0.0.1").start();
     program.until_is("whatsapp_channel_authorized", 1.0);
+    assert!(through_the_gateway(&program).text().contains("AUTH"));
     assert_eq!(proxy.connections.load(Ordering::SeqCst), before);
 }
 
@@ -200,16 +220,21 @@ fn tls_goes_through_a_proxy_as_a_tunnel() {
     let proxy = Proxy::start(&upstream, format!("127.0.0.1:{port}"));
     let program = Setup::new()
         .set("WHAPI_TOKEN", "s")
+        .set("GATEWAY_ADDRESS", "127.0.0.1:0")
         .set("WHAPI_API_URL", "https://localhost:44443")
         .set("HTTPS_PROXY", format!("http://user:pass@127.0.0.1:{}", proxy.port))
         .set("EXTRA_CA_FILE", files.write("ca.pem", certificate))
         .start();
     program.until_is("whatsapp_channel_authorized", 1.0);
+    assert!(through_the_gateway(&program).text().contains("AUTH"));
     let heads = proxy.heads();
-    assert!(heads[0].starts_with("CONNECT localhost:44443 HTTP/1.1"), "{heads:?}");
-    let authorization = heads[0].to_ascii_lowercase().contains("proxy-authorization: basic");
-    assert!(authorization, "{heads:?}");
-    assert!(!heads[0].to_ascii_lowercase().contains("bearer"), "the token is inside the tunnel");
+    assert!(heads.len() >= 2, "polls and the gateway have a tunnel each: {heads:?}");
+    for head in heads {
+        assert!(head.starts_with("CONNECT localhost:44443 HTTP/1.1"), "{head}");
+        let head = head.to_ascii_lowercase();
+        assert!(head.contains("proxy-authorization: basic"), "{head}");
+        assert!(!head.contains("bearer"), "the token is inside the tunnel");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! `whatsapp-exporter`: runs until it is told to stop.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::sync::Arc;
+
+use tokio::net::TcpListener;
 
 use super::{OK, UNHEALTHY, USAGE, complain, runtime};
 use crate::reload::Reloader;
@@ -38,20 +41,17 @@ pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString
             return UNHEALTHY;
         }
     };
-    let listener = match server::bind(settings.listen) {
-        Ok(listener) => listener,
-        Err(error) => {
-            let address = settings.listen;
-            complain(
-                [format!("LISTEN_ADDRESS: {address} cannot be listened on: {error}").as_str()],
-            );
-            return UNHEALTHY;
-        }
-    };
+    let Ok(listener) = bind("LISTEN_ADDRESS", settings.listen) else { return UNHEALTHY };
+    let gateway = settings.gateway.as_ref().map(|gateway| bind("GATEWAY_ADDRESS", gateway.address));
+    let Ok(gateway) = gateway.transpose() else { return UNHEALTHY };
     let state_file = settings.state_file.clone();
     match Exporter::new(settings).and_then(|exporter| exporter.keeping(state_file)) {
         Ok(exporter) => {
             let exporter = exporter.reloading(variables);
+            let exporter = match gateway {
+                Some(listener) => exporter.gateway_on(listener),
+                None => exporter,
+            };
             if let Some(reloader) = exporter.reloader() {
                 tokio::spawn(reload_on_hangup(reloader));
             }
@@ -63,6 +63,13 @@ pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString
             USAGE
         }
     }
+}
+
+/// Opens the listener that a setting names, or says why it cannot be had.
+fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, ()> {
+    server::bind(address).map_err(|error| {
+        complain([format!("{setting}: {address} cannot be listened on: {error}").as_str()]);
+    })
 }
 
 async fn reload_on_hangup(reloader: Arc<Reloader>) {

@@ -125,6 +125,12 @@ pub const fn classify(code: i64, subcode: Option<i64>) -> TokenErrorReason {
     }
 }
 
+/// The class of the error that this answer tells, if it is one of Meta's.
+pub fn error(body: &[u8]) -> Option<TokenErrorReason> {
+    let envelope: Envelope = serde_json::from_slice(body).ok()?;
+    envelope.error?.class()
+}
+
 /// 101: "Error validating application", the answer to an app id that does not exist.
 const APP_NOT_VALID: i64 = 101;
 

@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::loose::{Loose, printable};
 use super::{Answer, Request};
-use crate::domain::{ChannelObservation, Failure, FailureReason, Reported, Status};
+use crate::domain::{
+    ChannelObservation, Failure, FailureReason, Reported, Status, UnauthorizedReason,
+};
 
 /// The health of a channel.
 ///
@@ -65,15 +67,28 @@ pub(super) fn observation(health: Health) -> Option<ChannelObservation> {
     })
 }
 
+/// What an HTTP 401 of this text is for: its words decide.
+pub fn unauthorized(body: &[u8]) -> UnauthorizedReason {
+    if beginning(body).contains("need channel authorization") {
+        UnauthorizedReason::Session
+    } else {
+        UnauthorizedReason::Credential
+    }
+}
+
+/// The beginning of an error's text in lower case: the real ones are short.
+fn beginning(body: &[u8]) -> String {
+    let start = body.get(..body.len().min(4096)).unwrap_or_default();
+    String::from_utf8_lossy(start).to_ascii_lowercase()
+}
+
 /// What an answer other than 2xx means. The text decides where Whapi's status codes have two meanings.
 fn refusal(answer: &Answer) -> Failure {
-    // Only the beginning is looked at: error bodies are short.
-    let start = answer.body.get(..answer.body.len().min(4096)).unwrap_or_default();
-    let text = String::from_utf8_lossy(start).to_ascii_lowercase();
+    let text = beginning(&answer.body);
     let speaks_of = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let json = text.trim_start().starts_with('{');
     match answer.status {
-        401 if speaks_of(&["need channel authorization"]) => answer
+        401 if unauthorized(&answer.body) == UnauthorizedReason::Session => answer
             .failure(FailureReason::SessionUnauthorized, "HTTP 401: need channel authorization"),
         // Unpaid channels were seen as 403 and 404 too (not confirmed by Whapi), so their words decide.
         402..=404

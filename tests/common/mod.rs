@@ -4,6 +4,7 @@
 
 pub mod http;
 pub mod metrics;
+pub mod wire;
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -144,6 +145,13 @@ impl Setup {
             .set("META_POLL_INTERVAL", interval)
     }
 
+    /// With a gateway that leads to this upstream.
+    pub fn gateway(self, upstream: &wire::ByHand) -> Self {
+        self.set("GATEWAY_ADDRESS", "127.0.0.1:0")
+            .set("WHAPI_API_URL", upstream.url())
+            .set("META_API_URL", upstream.url())
+    }
+
     /// With a settings file of this text.
     pub fn file(self, files: &Files, yaml: &str) -> Self {
         let path = files.write("settings.yaml", yaml);
@@ -244,10 +252,20 @@ pub struct Program {
 }
 
 impl Program {
-    /// The address in the line that says that it listens, in either format of the log.
+    /// The address in the line that says that it listens.
     fn listening(&self) -> Option<SocketAddr> {
+        self.address_after("listening")
+    }
+
+    /// Where its gateway listens.
+    pub fn gateway(&self) -> SocketAddr {
+        eventually("the gateway's address", || self.address_after("the gateway is open"))
+    }
+
+    /// The address in the line of the log with these words, in either format.
+    fn address_after(&self, words: &str) -> Option<SocketAddr> {
         let log = self.stderr.text();
-        let line = log.lines().find(|line| line.contains("listening"))?;
+        let line = log.lines().find(|line| line.contains(words))?;
         let (_, rest) = line.split_once("address")?;
         let address: String = rest
             .trim_start_matches(['"', ':', '='])

@@ -1,21 +1,23 @@
-//! The HTTP client: the only file that opens a connection to an upstream.
+//! The HTTP client: the only place that opens connections to upstreams.
 //!
 //! Not here: what to ask, or what an answer means. Nothing of a URL, a header or a body ever gets into an error.
 
-use std::error::Error as _;
-use std::path::Path;
-use std::sync::Arc;
+mod connector;
+mod failure;
+mod passage;
+mod tls;
+
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use secrecy::ExposeSecret;
 
 use crate::domain::{Failure, FailureReason};
 use crate::providers::{Answer, Request};
 use crate::settings::Polling;
+use failure::Cause;
+pub use passage::Passage;
 
 /// The largest answer that is read: the real ones are about 1 KB.
 pub const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -41,7 +43,7 @@ impl Client {
         let builder = reqwest::Client::builder();
         let builder = if polling.use_proxy { builder } else { builder.no_proxy() };
         let http = builder
-            .tls_backend_preconfigured(tls(polling.extra_ca_file.as_deref())?)
+            .tls_backend_preconfigured(tls::configuration(polling.extra_ca_file.as_deref())?)
             .user_agent(concat!("whatsapp-exporter/", env!("CARGO_PKG_VERSION")))
             // A redirect would carry a token to wherever it points.
             .redirect(reqwest::redirect::Policy::none())
@@ -123,98 +125,13 @@ fn retry_after(value: &HeaderValue) -> Option<Duration> {
 
 /// The class of an error of reqwest's. Its own text holds the URL, so only its kind is used.
 fn failure(error: &reqwest::Error) -> Failure {
-    let mut source = error.source();
-    let mut io = None;
-    while let Some(cause) = source {
-        let cause = innermost(cause);
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return Failure::new(FailureReason::Tls, tls_words(tls));
+    match Cause::of(error) {
+        None | Some(Cause::Io(_)) if error.is_timeout() => {
+            Failure::new(FailureReason::Timeout, "no connection in time")
         }
-        if let Some(http) = cause.downcast_ref::<hyper::Error>() {
-            if http.is_parse() {
-                return Failure::new(FailureReason::Decode, "the answer is not HTTP");
-            }
-            if http.is_incomplete_message() {
-                return Failure::new(
-                    FailureReason::Connect,
-                    "the connection was closed before the answer was whole",
-                );
-            }
-        }
-        if let Some(cause) = cause.downcast_ref::<std::io::Error>() {
-            io = Some(cause.kind());
-        }
-        source = cause.source();
-    }
-    if error.is_timeout() {
-        return Failure::new(FailureReason::Timeout, "no connection in time");
-    }
-    match io {
-        Some(kind) => Failure::new(FailureReason::Connect, format!("no connection: {kind}")),
-        None if error.is_connect() => {
-            Failure::new(FailureReason::Connect, "no connection: the host name may be wrong")
-        }
-        None if error.is_decode() || error.is_body() => Failure::new(
-            FailureReason::Connect,
-            "the connection was closed before the answer was whole",
-        ),
+        Some(cause) => cause.into(),
+        None if error.is_connect() => Cause::HostName.into(),
+        None if error.is_decode() || error.is_body() => Cause::CutOff.into(),
         None => Failure::new(FailureReason::Connect, "the request could not be sent"),
     }
-}
-
-/// What an I/O error is wrapped around, be it in several layers: `source` leads past it, so rustls' errors would never be met.
-fn innermost<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> &'a (dyn std::error::Error + 'static) {
-    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-        Some(inner) if inner.is::<std::io::Error>() || inner.is::<rustls::Error>() => {
-            innermost(inner)
-        }
-        _ => error,
-    }
-}
-
-fn tls_words(error: &rustls::Error) -> String {
-    use rustls::{CertificateError, Error};
-    match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the certificate is signed by nobody that is trusted; a proxy's own CA goes into EXTRA_CA_FILE".to_owned()
-        }
-        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
-            "the certificate has expired".to_owned()
-        }
-        Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
-            "the certificate is for another host".to_owned()
-        }
-        Error::InvalidCertificate(_) => "the certificate is not valid".to_owned(),
-        _ => "the TLS handshake failed".to_owned(),
-    }
-}
-
-fn tls(extra_ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(path) = extra_ca_file {
-        let place = format!("EXTRA_CA_FILE {}", path.display());
-        let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect)
-            .map_err(|error| format!("{place}: cannot be read as PEM certificates: {error}"))?;
-        if certificates.is_empty() {
-            return Err(format!("{place}: holds no certificate"));
-        }
-        for certificate in certificates {
-            roots
-                .add(certificate)
-                .map_err(|error| format!("{place}: a certificate is not valid: {error}"))?;
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    // reqwest leaves ALPN to whoever brings a configuration.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }

@@ -1,0 +1,234 @@
+//! Connections for passing requests on: TCP, TLS, and the proxy that the usual variables name.
+//!
+//! Not here: which connection a request takes; that is hyper-util's pool, see `passage.rs`.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tower_service::Service;
+
+/// Look-up, TCP, proxy and TLS together may take this long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// There is no limit on how long an answer may take, so a peer that is gone without a word has to be found out.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+type Opening<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A connection of either kind, through a proxy or not.
+type Stream = TokioIo<Box<dyn Io>>;
+
+/// Connects to the host that an address names, with TLS if it says so.
+#[derive(Clone)]
+struct Direct {
+    tcp: HttpConnector,
+    tls: TlsConnector,
+}
+
+impl Service<Uri> for Direct {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = Opening<Stream>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.tcp.call(uri.clone());
+        let tls = self.tls.clone();
+        Box::pin(async move {
+            let stream: Stream = TokioIo::new(Box::new(connecting.await?.into_inner()));
+            secure(stream, &uri, &tls).await
+        })
+    }
+}
+
+/// Puts TLS on a connection whose address asks for it.
+async fn secure(stream: Stream, uri: &Uri, tls: &TlsConnector) -> Result<Stream, BoxError> {
+    if uri.scheme_str() != Some("https") {
+        return Ok(stream);
+    }
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let name = ServerName::try_from(host.to_owned())?;
+    Ok(TokioIo::new(Box::new(tls.connect(name, stream.into_inner()).await?)))
+}
+
+/// Connects directly, or through a proxy.
+#[derive(Clone)]
+pub(super) struct Connector {
+    direct: Direct,
+    proxies: Option<Arc<Matcher>>,
+}
+
+impl Connector {
+    pub(super) fn new(tls: rustls::ClientConfig, proxies: Option<Arc<Matcher>>) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        let direct = Direct { tcp, tls: TlsConnector::from(Arc::new(tls)) };
+        Self { direct, proxies }
+    }
+
+    /// Opens a connection that requests to `uri` can be sent on.
+    async fn open(mut self, uri: Uri) -> Result<Link, BoxError> {
+        let proxy = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
+        let Some(proxy) = proxy else {
+            return Ok(Link::new(self.direct.call(uri).await?, false));
+        };
+        if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {
+            return Err("the proxy is not an HTTP proxy".into());
+        }
+        if uri.scheme_str() != Some("https") {
+            return Ok(Link::new(self.direct.call(proxy.uri().clone()).await?, true));
+        }
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.direct.clone());
+        if let Some(credentials) = proxy.basic_auth() {
+            tunnel = tunnel.with_auth(credentials.clone());
+        }
+        let stream = tunnel.call(uri.clone()).await?;
+        Ok(Link::new(secure(stream, &uri, &self.direct.tls).await?, false))
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Link;
+    type Error = BoxError;
+    type Future = Opening<Link>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let opening = self.clone().open(uri);
+        Box::pin(async move {
+            let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+            tokio::time::timeout(CONNECT_TIMEOUT, opening).await.map_err(late)?
+        })
+    }
+}
+
+/// Whether a connection has brought an answer before.
+#[derive(Clone, Default)]
+pub(super) struct Answered(Arc<AtomicBool>);
+
+impl Answered {
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn seen(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// An open connection.
+pub(super) struct Link {
+    stream: Stream,
+    /// Whether at the other end is a proxy that wants to be told the whole address.
+    to_proxy: bool,
+    answered: Answered,
+    /// Whether the other end takes nothing any more.
+    deaf: bool,
+}
+
+impl Link {
+    fn new(stream: Stream, to_proxy: bool) -> Self {
+        Self { stream, to_proxy, answered: Answered::default(), deaf: false }
+    }
+
+    /// An upstream may answer early and close while much is still to be sent. hyper would give up at the failed write and never read
+    /// the answer; so what cannot be sent is dropped, and reading tells whether there is an answer or an end.
+    fn written(
+        &mut self,
+        wrote: Poll<io::Result<usize>>,
+        length: impl FnOnce() -> usize,
+    ) -> Poll<io::Result<usize>> {
+        match wrote {
+            Poll::Ready(Err(_)) => {
+                self.deaf = true;
+                Poll::Ready(Ok(length()))
+            }
+            wrote => wrote,
+        }
+    }
+}
+
+impl Connection for Link {
+    fn connected(&self) -> Connected {
+        Connected::new().proxy(self.to_proxy).extra(self.answered.clone())
+    }
+}
+
+impl Read for Link {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, into)
+    }
+}
+
+impl Write for Link {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.deaf {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(wrote, || bytes.len())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.deaf {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = Pin::new(&mut self.stream).poll_flush(context).map_ok(|()| 0);
+        self.written(flushed, || 0).map_ok(drop)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = || slices.iter().map(|slice| slice.len()).sum();
+        if self.deaf {
+            return Poll::Ready(Ok(length()));
+        }
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.written(wrote, length)
+    }
+}

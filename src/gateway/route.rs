@@ -1,0 +1,89 @@
+//! Which upstream a request is for: `/whapi/…` or `/meta/…`, and what is left of the address there.
+//!
+//! Not here: judging the rest of a path. It is the upstream's, `..`, `%2e` and double slashes too.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::Uri;
+use hyper::header::HeaderValue;
+use hyper::http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
+
+use crate::domain::Provider;
+
+/// Where requests to an upstream go.
+#[derive(Debug, Clone)]
+pub(super) struct Base {
+    scheme: Scheme,
+    authority: Authority,
+    /// Without a slash at its end.
+    path: Box<str>,
+    /// What `Host` says there.
+    pub(super) host: HeaderValue,
+}
+
+impl Base {
+    /// The upstream at this address, which the settings have checked.
+    pub(super) fn new(url: &str) -> Option<Arc<Self>> {
+        let Parts { scheme, authority, path_and_query, .. } = url.parse::<Uri>().ok()?.into_parts();
+        let authority = authority?;
+        let path = path_and_query.map(|path| path.path().trim_end_matches('/').into());
+        Some(Arc::new(Self {
+            scheme: scheme?,
+            host: HeaderValue::from_str(authority.as_str()).ok()?,
+            authority,
+            path: path.unwrap_or_default(),
+        }))
+    }
+
+    /// The address of this path and query there.
+    pub(super) fn address(&self, rest: &str) -> Result<Uri, InvalidUri> {
+        let slash = if rest.starts_with('/') { "" } else { "/" };
+        let whole = Bytes::from([&self.path, slash, rest].concat());
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(whole)?);
+        // With all three there is nothing left that could be missing.
+        Ok(Uri::from_parts(parts).unwrap_or_default())
+    }
+}
+
+/// The upstream that a path and query name first, and what follows.
+pub(super) fn split(target: &str) -> Option<(Provider, &str)> {
+    Provider::ALL.iter().find_map(|provider| {
+        let rest = target.strip_prefix('/')?.strip_prefix(provider.word())?;
+        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((*provider, rest))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_segment_names_the_upstream_and_the_rest_stays_as_it_is() {
+        let whapi = |rest| Some((Provider::Whapi, rest));
+        assert_eq!(split("/whapi/messages/text?a=b"), whapi("/messages/text?a=b"));
+        assert_eq!(split("/whapi//%2e%2e/../x"), whapi("//%2e%2e/../x"));
+        assert_eq!(split("/whapi/../meta"), whapi("/../meta"));
+        assert_eq!(split("/whapi?x"), whapi("?x"));
+        assert_eq!(split("/whapi"), whapi(""));
+        assert_eq!(split("/meta/v25.0/me"), Some((Provider::Meta, "/v25.0/me")));
+        for other in ["/", "", "*", "/whapix", "/whapi%2f", "//whapi/x", "/Whapi/x", "/../whapi/x"]
+        {
+            assert_eq!(split(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_the_base_and_the_rest() {
+        let address = |base: &str, rest: &str| {
+            Base::new(base).expect("a base").address(rest).expect("an address").to_string()
+        };
+        assert_eq!(address("https://gate.whapi.cloud", "/a?b"), "https://gate.whapi.cloud/a?b");
+        assert_eq!(address("http://h:81/base", "//x/../%2e"), "http://h:81/base//x/../%2e");
+        assert_eq!(address("http://h:81/base/", "?q=1"), "http://h:81/base/?q=1");
+        assert_eq!(address("http://[::1]:81", ""), "http://[::1]:81/");
+    }
+}
