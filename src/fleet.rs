@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AnswerClass, ChannelObservation, ChannelState, Failure, Happening, Known, Limits, Moment,
-    Provider, Source, TokenErrorReason, TokenReading, TokenState, Traffic, Transition,
-    UnauthorizedReason,
+    AnswerClass, ChannelObservation, ChannelState, Failure, FailureReason, Happening, Known,
+    Limits, Moment, Provider, Source, TokenErrorReason, TokenReading, TokenState, Traffic,
+    Transition, UnauthorizedReason, WebhookOutcome,
 };
 use crate::settings::{ChannelTarget, Name, TokenTarget};
 
@@ -168,12 +168,14 @@ pub enum Delivered {
         name: Name,
         /// The move of its status, if people should hear of one.
         moved: Option<Transition>,
+        /// What it was: something new, or nothing.
+        outcome: WebhookOutcome,
         /// Whether its last word, too, was one we do not know.
         said_unknown_word: bool,
     },
     /// No channel has this id.
     Unknown,
-    /// No channel is known to have this id, but some were not asked for theirs yet.
+    /// No channel is known to have this id, but some have not answered yet and may have it.
     TooEarly,
 }
 
@@ -190,6 +192,17 @@ impl Channel {
     /// The provider's id of it: as configured, else as learnt.
     fn id(&self) -> Option<&str> {
         self.target.channel_id.as_deref().or_else(|| self.state.channel_id())
+    }
+
+    /// Whether its id is not known because it could not be asked yet. Of one that has answered without an id, or whose credential
+    /// is refused, none is to be expected soon.
+    fn may_yet_tell_its_id(&self) -> bool {
+        let polls = self.state.polls();
+        let refused = matches!(
+            polls.last_failure(),
+            Some(FailureReason::ChannelNotFound | FailureReason::CredentialUnauthorized)
+        );
+        self.id().is_none() && polls.last_success().is_none() && !refused
     }
 }
 
@@ -341,9 +354,7 @@ impl Fleet {
         let roster = self.changed();
         let mut roster = lock(&roster);
         let Some(at) = roster.find_by_id(id) else {
-            let unasked =
-                |channel: &Channel| channel.id().is_none() && channel.state.polls().polls() == 0;
-            return match roster.channels.iter().any(unasked) {
+            return match roster.channels.iter().any(Channel::may_yet_tell_its_id) {
                 true => Delivered::TooEarly,
                 false => Delivered::Unknown,
             };
@@ -351,11 +362,11 @@ impl Fleet {
         let channel = &mut roster.channels[at];
         let said_unknown_word = channel.state.says_unknown_word();
         let limits = channel.target.options.limits;
-        let (_, moved) = channel.state.apply_event(now, limits, happening);
+        let (outcome, moved) = channel.state.apply_event(now, limits, happening);
         let name = channel.target.name.clone();
         drop(roster);
         self.learnt.notify_waiters();
-        Delivered::To { name, moved, said_unknown_word }
+        Delivered::To { name, moved, outcome, said_unknown_word }
     }
 
     /// Ends when something was learnt of any channel. What was learnt before this is called is not waited for again once the

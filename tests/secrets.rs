@@ -424,6 +424,77 @@ fn no_secret_leaves_whatever_goes_wrong() {
 }
 
 #[test]
+fn the_secret_of_webhooks_leaves_no_more_than_others() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let [ours, second, wrong, image] =
+        ["ours", "second", "wrong", "image"].map(|kind| secret(kind, 9));
+    let mut hunt = Hunt::new(&[ours.clone(), second.clone(), wrong.clone(), image.clone()]);
+    upstream.set_channel("t", Channel::new("sales"));
+    let path = files.write("secret", format!("{ours}\n"));
+    let setup = Setup::of(&upstream)
+        .set("WHAPI_TOKEN", "t")
+        .set("LOG_LEVEL", "trace")
+        .set("WEBHOOK_URL", "https://exporter.example.com/webhook/whapi");
+    let event = format!(
+        r#"{{"qr":{{"base64":"{image}","rowdata":"{image}"}},"event":{{"type":"channel","event":"patch"}},"channel_id":"MANTIS-M72HC"}}"#
+    );
+    for format in ["text", "json"] {
+        for setup in [
+            setup.clone().set("WEBHOOK_SECRET", &ours),
+            setup.clone().set("WEBHOOK_SECRET_FILE", &path),
+        ] {
+            let setup = setup.set("LOG_FORMAT", format);
+            let mut program = setup.start();
+            program.until_is("whatsapp_channel_authorized", 1.0);
+            for (secret, body) in [
+                (&ours, &*event),
+                (&ours, "<html>"),
+                (&ours, &*image),
+                (&wrong, &*event),
+                (&second, ""),
+            ] {
+                let headers = [("X-Webhook-Secret", &**secret), ("X-Other", &**secret)];
+                for path in
+                    ["/webhook/whapi", "/webhook/whapi/channel/patch", "/webhook/whapi/a/b/c"]
+                {
+                    let reply = http::send(program.address, "POST", path, &headers, body);
+                    hunt.search(path, &reply.expect("an answer").whole());
+                }
+            }
+            for path in ["/", "/metrics", "/api/status"] {
+                hunt.search(path, &program.get(path).whole());
+            }
+            program.signal("TERM");
+            program.wait(Duration::from_secs(30));
+            hunt.search("the log", &program.printed());
+            hunt.search("check", &format!("{:?}", setup.argument("check").run()));
+        }
+    }
+    // In a wrong place: in place of the header's name, of its file's name, in the address.
+    for (name, value) in [
+        ("WEBHOOK_SECRET_HEADER", ours.clone()),
+        ("WEBHOOK_SECRET_HEADER", format!("{ours} and more")),
+        ("WEBHOOK_URL", ours.clone()),
+        ("WEBHOOK_URL", format!("https://exporter.example.com/?secret={ours}")),
+        ("WEBHOOK_URL", format!("https://u:{ours}@exporter.example.com/")),
+        ("WEBHOOK_SECRET", format!("{ours} {second}")),
+        ("WEBHOOK_SECRET_FILE", ours.clone()),
+    ] {
+        let setup = setup.clone().set("WEBHOOK_SECRET", &ours).set(name, value);
+        let ended = setup.run();
+        assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
+        assert!(ended.stderr.contains(name), "{ended:?}");
+        hunt.search(name, &format!("{ended:?}"));
+    }
+    let program = setup.clone().set("WEBHOOK_SECRET_FILE", &second).start();
+    let headers = [("X-Webhook-Secret", &*second)];
+    let reply = http::send(program.address, "POST", "/webhook/whapi", &headers, &event);
+    hunt.search("the answer", &reply.expect("an answer").whole());
+    eventually("it is told", || program.log().contains("cannot be read").then_some(()));
+    hunt.search("the log", &program.printed());
+}
+
+#[test]
 fn no_secret_leaves_from_a_wrong_place_in_the_settings() {
     let (whapi, meta) = (secret("whapi", 1), secret("meta", 2));
     let mut hunt = Hunt::new(&[whapi.clone(), meta.clone()]);

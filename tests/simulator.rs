@@ -1,14 +1,17 @@
 //! The simulator over real HTTP, asked by a client that shares no code with it. Not the exporter: see the other tests.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use whatsapp_exporter::simulator::{
-    Answer, Authorised, Channel, Class, DemoPlan, Fault, GraphError, MetaToken, Recorded,
-    Simulator, Status, TokenState,
+    Answer, Authorised, Channel, Class, DemoPlan, Fault, GraphError, MetaToken, Mode, Recorded,
+    Simulator, Status, TokenState, Webhook,
 };
 
 const SALES: &str = "salesSecret";
@@ -173,10 +176,174 @@ async fn sending_works_only_with_a_session() {
 #[tokio::test]
 async fn settings_and_limits_are_served() {
     let sim = simulator().await;
-    assert_eq!(ask(&sim, "/settings", SALES).await.1["webhooks"][0]["mode"], "body");
+    assert_eq!(ask(&sim, "/settings", SALES).await.1["webhooks"], json!([]));
     assert_eq!(ask(&sim, "/limits", SALES).await, (204, Value::Null));
     sim.update_channel(SALES, |channel| channel.trial = true);
     assert_eq!(ask(&sim, "/limits", SALES).await.1["requests"], 1000);
+}
+
+/// What receives webhooks: keeps each, and answers with these statuses in turn, then with 200.
+struct Receiver {
+    url: String,
+    received: Arc<Mutex<Vec<(String, String, Value)>>>,
+}
+
+impl Receiver {
+    async fn start(answers: &'static [u16]) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&received);
+        tokio::spawn(async move {
+            let mut answers = answers.iter();
+            while let Ok((mut io, _)) = listener.accept().await {
+                let mut bytes = Vec::new();
+                let body = loop {
+                    assert_ne!(io.read_buf(&mut bytes).await.expect("a read"), 0);
+                    let text = String::from_utf8_lossy(&bytes);
+                    let Some((_, body)) = text.split_once("\r\n\r\n") else { continue };
+                    if let Ok(body) = serde_json::from_str(body) {
+                        break body;
+                    }
+                };
+                let head = String::from_utf8_lossy(&bytes);
+                let head = head.split("\r\n\r\n").next().unwrap_or_default();
+                let (line, headers) = head.split_once("\r\n").expect("headers");
+                let line = line.strip_suffix(" HTTP/1.1").expect("HTTP/1.1").to_owned();
+                kept.lock().expect("the list").push((line, headers.to_owned(), body));
+                let status = answers.next().unwrap_or(&200);
+                let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+                let _ = io.write_all(answer.as_bytes()).await;
+            }
+        });
+        Self { url, received }
+    }
+
+    /// The first so many.
+    async fn wait(&self, count: usize) -> Vec<(String, String, Value)> {
+        let begun = Instant::now();
+        loop {
+            let received = self.received.lock().expect("the list").clone();
+            if received.len() >= count {
+                return received;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "only {received:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// A channel that starts in no time and tells this receiver of it.
+fn telling(receiver: &Receiver, mode: Mode) -> Channel {
+    let mut channel = Channel::new("sales");
+    channel.init_lasts = Duration::from_millis(20);
+    channel.launch_lasts = Duration::from_millis(20);
+    channel.webhooks = vec![Webhook::new(&receiver.url, mode).header("X-Secret", "s3cret")];
+    channel.delivering.backoff = Duration::from_millis(10);
+    channel
+}
+
+#[tokio::test]
+async fn webhooks_tell_each_move_in_the_mode_of_the_settings() {
+    for (mode, status, login) in [
+        (Mode::Body, "POST /hook", "POST /hook"),
+        (Mode::Path, "POST /hook/channel/post", "POST /hook/users/post"),
+        (Mode::Method, "POST /hook/channel", "POST /hook/users"),
+    ] {
+        let (sim, receiver) = (simulator().await, Receiver::start(&[]).await);
+        sim.set_channel(SALES, telling(&receiver, mode));
+        sim.update_channel(SALES, Channel::reconnect);
+        let told = receiver.wait(3).await;
+        let words: BTreeSet<_> =
+            told.iter().map(|(.., body)| body["health"]["status"]["text"].as_str()).collect();
+        assert_eq!(words, [Some("AUTH"), Some("INIT"), Some("LAUNCH")].into());
+        for (line, headers, body) in told {
+            assert_eq!(line, status);
+            assert!(headers.contains("X-Secret: s3cret"), "{headers}");
+            assert_eq!(body["event"], json!({ "type": "channel", "event": "post" }));
+            assert_eq!(body["channel_id"], "MANTIS-M72HC");
+            assert!(body["health"]["start_at"].as_u64() > Some(1_700_000_000), "{body}");
+            assert!(body["health"].get("user").is_none());
+        }
+        // A logout: the user, the status, and the code to be scanned.
+        sim.update_channel(SALES, |channel| channel.show(Status::QR));
+        let told = receiver.wait(6).await;
+        let events: BTreeSet<_> =
+            told[3..].iter().map(|(.., body)| body["event"].to_string()).collect();
+        assert_eq!(events.len(), 3, "{events:?}");
+        let qr = told.iter().find(|(.., body)| body.get("qr").is_some()).expect("a QR code");
+        assert_eq!(qr.2["qr"]["expire"], 20);
+        sim.update_channel(SALES, |channel| channel.show(Status::AUTH));
+        let told = receiver.wait(8).await;
+        assert!(told[6..].iter().any(|(line, _, body)| line == login
+            && body["event"] == json!({ "type": "users", "event": "post" })));
+        // What does not move tells nothing.
+        sim.update_channel(SALES, |channel| channel.show(Status::AUTH));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(receiver.wait(8).await.len(), 8);
+        let delivered = sim.deliveries();
+        assert_eq!(delivered.len(), 8);
+        assert!(delivered.iter().all(|delivery| delivery.answer == Some(200)));
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_not_answered_200_comes_again() {
+    let (sim, receiver) = (simulator().await, Receiver::start(&[500, 401, 204, 503]).await);
+    sim.set_channel(SALES, telling(&receiver, Mode::Body));
+    sim.update_channel(SALES, |channel| channel.show(Status::ERROR));
+    let told = receiver.wait(5).await;
+    assert!(told.iter().all(|(.., body)| *body == told[0].2));
+    let answers: Vec<_> = sim.deliveries().iter().map(|delivery| delivery.answer).collect();
+    assert_eq!(answers[..4], [Some(500), Some(401), Some(204), Some(503)]);
+}
+
+#[tokio::test]
+async fn webhooks_can_be_repeated_and_overtake_each_other() {
+    let (sim, receiver) = (simulator().await, Receiver::start(&[]).await);
+    let mut channel = telling(&receiver, Mode::Body);
+    channel.delivering.repeats = 2;
+    channel.delivering.scatter = Duration::from_millis(300);
+    sim.set_channel(SALES, channel);
+    let words = ["ERROR", "INIT", "SYNC_ERROR", "LAUNCH", "NOT_INIT", "INIT", "ERROR", "STOP"];
+    for word in words {
+        sim.update_channel(SALES, |channel| channel.show(Status::new(word, None)));
+    }
+    let told = receiver.wait(words.len() * 3).await;
+    let heard: Vec<_> =
+        told.iter().filter_map(|(.., body)| body["health"]["status"]["text"].as_str()).collect();
+    let in_order: Vec<_> = words.iter().flat_map(|word| [*word; 3]).collect();
+    assert_ne!(heard, in_order);
+    let count = |word: &str, list: &[&str]| list.iter().filter(|other| **other == word).count();
+    for word in words {
+        assert_eq!(count(word, &heard), count(word, &in_order), "{word}");
+    }
+}
+
+#[tokio::test]
+async fn settings_show_the_webhooks_and_are_changed_as_a_whole() {
+    let (sim, receiver) = (simulator().await, Receiver::start(&[]).await);
+    sim.set_channel(SALES, telling(&receiver, Mode::Path));
+    let (_, settings) = ask(&sim, "/settings", SALES).await;
+    let webhook = &settings["webhooks"][0];
+    assert_eq!((&webhook["url"], &webhook["mode"]), (&json!(receiver.url), &json!("path")));
+    assert_eq!(webhook["headers"], json!({ "X-Secret": "s3cret" }));
+    assert_eq!(webhook["events"][3], json!({ "type": "users", "method": "delete" }));
+    let url = format!("{}/other", receiver.url);
+    let body = json!({ "webhooks": [ { "url": url, "mode": "method", "events": [ { "type": "channel", "method": "post" } ] } ] });
+    let patch = async |body| {
+        read(try_ask(&sim, Method::PATCH, "/settings", SALES, body).await.expect("an answer")).await
+    };
+    assert_eq!(patch(json!({ "webhooks": [ { "mode": "body" } ] })).await.0, 400);
+    assert_eq!(
+        patch(json!({ "webhooks": [ { "url": url, "mode": "pigeon", "events": [] } ] })).await.0,
+        400
+    );
+    let (status, changed) = patch(body).await;
+    assert_eq!((status, changed["webhooks"].as_array().map(Vec::len)), (200, Some(1)));
+    assert_eq!(ask(&sim, "/settings", SALES).await.1, changed);
+    sim.update_channel(SALES, |channel| channel.show(Status::QR));
+    assert_eq!(receiver.wait(1).await[0].0, "POST /hook/other/channel");
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ async fn start(web_config: &Path) -> Program {
             ("LISTEN_ADDRESS", "127.0.0.1:0"),
             ("WHAPI_TOKEN", "a-made-up-token"),
             ("WHAPI_API_URL", "http://127.0.0.1:9"),
+            ("WHAPI_CHANNEL_ID", "MANTIS-M72HC"),
+            ("WEBHOOK_SECRET", "theWebhooksSecret"),
         ])
         .env("WEB_CONFIG_FILE", web_config)
         .stderr(Stdio::piped())
@@ -131,6 +133,30 @@ async fn a_client_certificate_of_the_ca_is_let_in_and_no_other() {
     // Probes have no certificate.
     assert_eq!(curl(&program, &keys, "/healthz", &[]).await, "200");
     assert_eq!(curl(&program, &keys, "/readyz", &[]).await, "200");
+}
+
+#[tokio::test]
+async fn a_webhook_needs_its_own_secret_and_neither_certificate_nor_password() {
+    let keys = Keys::make();
+    let hash = bcrypt::hash("first", 4).unwrap();
+    let web = keys.configure(&format!(
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\nbasic_auth_users:\n  prometheus: {hash}\n",
+    ));
+    let program = start(&web).await;
+    let event =
+        ["--data", r#"{"event":{"type":"users","event":"post"},"channel_id":"MANTIS-M72HC"}"#];
+    let with = |options: &[&'static str]| [&event[..], options].concat();
+    let secret = with(&["--header", "X-Webhook-Secret: theWebhooksSecret"]);
+    assert_eq!(curl(&program, &keys, "/webhook/whapi", &secret).await, "200");
+    assert_eq!(curl(&program, &keys, "/webhook/whapi/users/post", &secret).await, "200");
+    assert_eq!(curl(&program, &keys, "/webhook/whapi", &event).await, "401");
+    // A certificate and a password are no secret.
+    let both = with(&[CLIENT, &["--user", "prometheus:first"]].concat());
+    assert_eq!(curl(&program, &keys, "/webhook/whapi", &both).await, "401");
+    // And the secret opens nothing else.
+    let secret = ["--path-as-is", "--header", "X-Webhook-Secret: theWebhooksSecret"];
+    assert_eq!(curl(&program, &keys, "/metrics", &secret).await, "403");
+    assert_eq!(curl(&program, &keys, "/webhook/whapi/../../metrics", &secret).await, "403");
 }
 
 #[tokio::test]

@@ -44,10 +44,13 @@ fn life() -> impl Strategy<Value = Vec<Step>> {
         let mut life: Vec<Step> = Vec::new();
         for (later, status, restart) in steps {
             let status = Status::ALL[status];
-            let same_second =
-                later == 0 && life.last().is_some_and(|last| last.status.code() < status.code());
+            // An instance that stands still did not start in this second.
+            let stands_still = matches!(status, Status::NotInit | Status::Stop);
+            let same_second = later == 0
+                && !stands_still
+                && life.last().is_some_and(|last| last.status.code() < status.code());
             second += if same_second { 0 } else { later.max(1) };
-            if restart && !same_second {
+            if restart && !same_second && !stands_still {
                 started = second;
             }
             life.push(Step { second, status, started });
@@ -239,6 +242,30 @@ fn an_event_from_the_future_does_not_hold_up_those_that_come() {
     assert_eq!(state.status(at(10), LIMITS), Status::Error);
     state.apply_event(at(20), LIMITS, event(Status::Auth, 20, 0));
     assert_eq!(state.status(at(20), LIMITS), Status::Auth);
+}
+
+#[test]
+fn an_instance_that_stands_still_has_no_clock() {
+    let mut state = ChannelState::new(at(0)).witnessed();
+    state.apply(at(100), LIMITS, Ok(says(Status::Auth, 100, 20, 0)));
+    // It says when it started, and an uptime of 0.
+    let stopped = || event(Status::Stop, 20, 20);
+    let (outcome, moved) = state.apply_event(at(110), LIMITS, stopped());
+    assert_eq!(outcome, WebhookOutcome::Applied);
+    assert_eq!(moved.map(|moved| moved.to), Some(Status::Stop));
+    assert_eq!(state.since(at(110), LIMITS), at(110).unix);
+    let (outcome, _) = state.apply_event(at(111), LIMITS, stopped());
+    assert_eq!(outcome, WebhookOutcome::Duplicate);
+    state.apply(at(130), LIMITS, Ok(says(Status::Stop, 20, 20, 0)));
+    assert_eq!((state.transitions(Status::Stop), state.transitions(Status::Auth)), (1, 0));
+
+    // The clock of the instance after it is as good as before, and the stop of the one before is over.
+    state.apply_event(at(140), LIMITS, event(Status::Init, 140, 140));
+    let (outcome, _) = state.apply_event(at(141), LIMITS, stopped());
+    assert_eq!(outcome, WebhookOutcome::Late);
+    assert_eq!(state.status(at(141), LIMITS), Status::Init);
+    assert_eq!(state.since(at(141), LIMITS), at(140).unix);
+    assert_eq!((state.transitions(Status::Stop), state.restarts()), (1, 1));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::closed_list::closed_list;
-use super::history::{Moves, Place, Point, Teller};
+use super::history::{Moves, Place, Point, RESTART_MOVES_BY_MILLIS, Teller};
 use super::time::as_millis;
 use super::{
     ChannelObservation, Failure, FailureReason, Happening, Limits, Moment, PollRecord, Reported,
@@ -231,11 +231,19 @@ impl ChannelState {
         let ahead = self.witness().ahead_millis;
         let here = self.upstream_time(now);
         let latest = here.max(now.unix).plus_millis(as_millis(FUTURE));
-        // Without a time of its own, or with one that cannot be, it is judged by when it came.
-        let at = time_of(&observation)
-            .filter(|at| *at <= latest)
-            .unwrap_or_else(|| self.after(self.known(), here));
         let (status, basis) = read(&observation.status);
+        let own = time_of(&observation).filter(|at| *at <= latest);
+        if own.is_none() {
+            // Of an instance before the last, so whatever it was is over.
+            if earlier_instance(observation.started, self.last) {
+                return WebhookOutcome::Late;
+            }
+            if shown == status && self.basis == basis {
+                return WebhookOutcome::Duplicate;
+            }
+        }
+        // Without a time of its own, or with one that cannot be, it is judged by when it came.
+        let at = own.unwrap_or_else(|| self.after(self.known(), here));
         let point = Point {
             at,
             teller: Teller::Webhook,
@@ -420,8 +428,24 @@ impl ChannelState {
 }
 
 /// When an instance said this, by its own clock: `start_at + uptime` (Whapi's OpenAPI: seconds both).
+///
+/// An instance that does not run has no clock: its uptime of 0 would put its end at its beginning.
 fn time_of(observation: &ChannelObservation) -> Option<Timestamp> {
-    Some(observation.started?.plus_millis(observation.uptime_millis?))
+    let uptime = observation.uptime_millis?;
+    let stands_still =
+        matches!(observation.status, Reported::Known(Status::Stop | Status::NotInit));
+    if stands_still && uptime == 0 {
+        return None;
+    }
+    Some(observation.started?.plus_millis(uptime))
+}
+
+/// Whether something is told of an instance that was started before the one last known.
+fn earlier_instance(started: Option<Timestamp>, last: Option<Point>) -> bool {
+    let (Some(started), Some(last)) = (started, last.and_then(|last| last.started)) else {
+        return false;
+    };
+    last.millis_since(started) >= RESTART_MOVES_BY_MILLIS
 }
 
 const fn read(reported: &Reported) -> (Status, Basis) {

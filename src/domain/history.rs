@@ -8,7 +8,7 @@ use super::{Status, Timestamp};
 const MOST: usize = 64;
 
 /// `start_at` is whole seconds (Whapi's OpenAPI); less than that is rounding, not a restart.
-const RESTART_MOVES_BY_MILLIS: u64 = 1000;
+pub(super) const RESTART_MOVES_BY_MILLIS: i64 = 1000;
 
 /// Who told of a point; between two of the same time the later in this list is the newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ impl Point {
     fn restarted_since(&self, before: &Self) -> bool {
         match (before.started, self.started) {
             (Some(before), Some(after)) => {
-                after.millis_since(before).unsigned_abs() >= RESTART_MOVES_BY_MILLIS
+                after.millis_since(before).saturating_abs() >= RESTART_MOVES_BY_MILLIS
             }
             _ => false,
         }

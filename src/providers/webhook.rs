@@ -32,7 +32,7 @@ pub struct Webhook {
 #[derive(Deserialize, Default)]
 struct Envelope {
     #[serde(default)]
-    event: Option<Event>,
+    event: Named,
     #[serde(default)]
     channel_id: Loose,
     #[serde(default)]
@@ -40,6 +40,20 @@ struct Envelope {
     /// A login secret: never read.
     #[serde(default)]
     qr: Option<IgnoredAny>,
+}
+
+/// An event of another shape does not hide whose delivery it is.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Named {
+    As(Event),
+    Otherwise(IgnoredAny),
+}
+
+impl Default for Named {
+    fn default() -> Self {
+        Self::Otherwise(IgnoredAny)
+    }
 }
 
 /// The help pages say `event`, the OpenAPI says `method`.
@@ -67,7 +81,10 @@ pub fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
     // JSON whose fields are of other kinds says nothing that we could read.
     let Envelope { event, channel_id, health, qr } =
         serde_json::from_slice(body).unwrap_or_default();
-    let event = event.unwrap_or_default();
+    let event = match event {
+        Named::As(event) => event,
+        Named::Otherwise(IgnoredAny) => Event::default(),
+    };
     let kind = event.kind.raw_text().or(addressed.kind).map(str::to_ascii_lowercase);
     let method = event.event.raw_text().or(event.method.raw_text()).or(addressed.method);
     let method = method.unwrap_or(addressed.http).to_ascii_lowercase();
@@ -81,7 +98,12 @@ pub fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
         (None, _) if qr.is_some() => Happening::Qr,
         _ => Happening::Other,
     };
-    Some(Webhook { channel_id: channel_id.label(), happening })
+    // Newer versions repeat the id in the health.
+    let within = match &happening {
+        Happening::Status(observation) => observation.channel_id.clone(),
+        _ => None,
+    };
+    Some(Webhook { channel_id: channel_id.label().or(within), happening })
 }
 
 fn status(body: &[u8]) -> Happening {
@@ -140,6 +162,19 @@ mod tests {
             event(r#"{"qr":{"base64":"x"}}"#, None, None, "POST"),
             WebhookEvent::ChannelPatch
         );
+    }
+
+    #[test]
+    fn whose_it_is_stands_above_or_in_the_health() {
+        for body in [
+            r#"{"event":"channel.post","channel_id":"MANTIS-M72HC"}"#,
+            r#"{"event":["x"],"channel_id":"MANTIS-M72HC"}"#,
+            r#"{"event":null,"channel_id":"MANTIS-M72HC"}"#,
+            r#"{"health":{"status":{"text":"QR"},"channel_id":"MANTIS-M72HC"}}"#,
+        ] {
+            let webhook = read(body, None, None, "POST").unwrap();
+            assert_eq!(webhook.channel_id.as_deref(), Some("MANTIS-M72HC"), "{body}");
+        }
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //!
 //! Not here: what a delivery says (`providers/webhook.rs`) and what becomes of it (`domain/`).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -10,11 +13,11 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
-use tracing::{debug, warn};
+use tracing::{debug, error, info};
 
 use super::State;
 use super::routes::{Answer, text, with};
-use crate::domain::{Happening, Provider, Reported, WebhookRefusal};
+use crate::domain::{Happening, Provider, Reported, WebhookOutcome, WebhookRefusal};
 use crate::fleet::Delivered;
 use crate::providers::webhook::{self, Addressed};
 use crate::settings::Webhooks;
@@ -24,25 +27,41 @@ use crate::{clock, news};
 const LARGEST: usize = 1024 * 1024;
 /// Bodies that are read at a time; a further one waits its turn.
 const READ_AT_A_TIME: usize = 16;
+/// A body that takes longer is given up, so that stalled senders do not hold up the others. Whapi wants an answer within 5 s.
+const BODY: Duration = Duration::from_secs(10);
 
 /// Receives webhooks, if the settings give it a secret.
 pub(super) struct Receiver {
     settings: Webhooks,
     reading: Semaphore,
+    /// Whether the secret could not be read when it was last needed, so that it is logged once.
+    unreadable: AtomicBool,
 }
 
 impl Receiver {
     pub(super) fn new(settings: Webhooks) -> Self {
-        Self { settings, reading: Semaphore::new(READ_AT_A_TIME) }
+        let reading = Semaphore::new(READ_AT_A_TIME);
+        Self { settings, reading, unreadable: AtomicBool::new(false) }
     }
 
-    /// Whether the secret is right; an error when ours cannot be read.
-    fn lets_in(&self, headers: &HeaderMap) -> Result<bool, String> {
-        let ours = self.settings.secret.read().map_err(|error| error.to_string())?;
+    /// Whether the secret is right; `None` when ours cannot be read.
+    fn lets_in(&self, headers: &HeaderMap) -> Option<bool> {
+        let ours = match self.settings.secret.read() {
+            Ok(ours) => ours,
+            Err(error) => {
+                if !self.unreadable.swap(true, Ordering::Relaxed) {
+                    error!(%error, "WEBHOOK_SECRET_FILE cannot be read, so no webhook can be taken");
+                }
+                return None;
+            }
+        };
+        if self.unreadable.swap(false, Ordering::Relaxed) {
+            info!("WEBHOOK_SECRET_FILE can be read again");
+        }
         let ours = ours.expose_secret().as_bytes();
         let mut given = headers.get_all(&self.settings.header).iter();
         // How long it takes tells at most the length.
-        Ok(given.any(|theirs| bool::from(theirs.as_bytes().ct_eq(ours))))
+        Some(given.any(|theirs| bool::from(theirs.as_bytes().ct_eq(ours))))
     }
 }
 
@@ -75,21 +94,18 @@ pub(super) async fn receive(request: Request<Incoming>, state: &State) -> Answer
         }
     };
     match receiver.lets_in(&parts.headers) {
-        Ok(true) => {}
-        Ok(false) => {
+        Some(true) => {}
+        Some(false) => {
             state.metrics.webhook_refused(WebhookRefusal::Secret);
-            let name = &receiver.settings.header;
-            let sentence = format!("the header {name} does not hold the webhooks' secret\n");
+            // The header is not named: a careless hand may have put the secret there.
+            let sentence = "the header that WEBHOOK_SECRET_HEADER names must hold the secret\n";
             return text(StatusCode::UNAUTHORIZED, sentence);
         }
-        Err(what) => {
-            warn!(what, "WEBHOOK_SECRET_FILE cannot be read, so no webhook can be taken");
-            return later("the webhooks' secret cannot be read; the exporter's log says why\n");
-        }
+        None => return later("the webhooks' secret cannot be read; the exporter's log says why\n"),
     }
     let body = {
         let Ok(_permit) = receiver.reading.acquire().await else { return later("stopping\n") };
-        read(body).await
+        tokio::time::timeout(BODY, read(body)).await.unwrap_or(Err(Unread::TooSlow))
     };
     let body = match body {
         Ok(body) => body,
@@ -97,6 +113,10 @@ pub(super) async fn receive(request: Request<Incoming>, state: &State) -> Answer
             state.metrics.webhook_refused(WebhookRefusal::TooLarge);
             let sentence = format!("a webhook of more than {LARGEST} bytes is not read\n");
             return text(StatusCode::PAYLOAD_TOO_LARGE, sentence);
+        }
+        Err(Unread::TooSlow) => {
+            debug!("a webhook's body did not come in time");
+            return text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n");
         }
         Err(Unread::Broken) => return text(StatusCode::BAD_REQUEST, "the body is not whole\n"),
     };
@@ -120,10 +140,11 @@ fn take(webhook: webhook::Webhook, state: &State) -> Answer {
         None => Delivered::Unknown,
     };
     match delivered {
-        Delivered::To { name, moved, said_unknown_word } => {
-            if let Some(word) = word {
+        Delivered::To { name, moved, outcome, said_unknown_word } => {
+            let told = matches!(outcome, WebhookOutcome::Applied | WebhookOutcome::Late);
+            if let Some(word) = word.filter(|_| told) {
                 state.metrics.unknown_status(Provider::Whapi);
-                if !said_unknown_word {
+                if outcome == WebhookOutcome::Applied && !said_unknown_word {
                     news::unknown_word(&name, &word);
                 }
             }
@@ -141,7 +162,7 @@ fn take(webhook: webhook::Webhook, state: &State) -> Answer {
             );
             text(StatusCode::OK, "ok, but of no channel that is configured\n")
         }
-        Delivered::TooEarly => later("the channels were not asked for their ids yet\n"),
+        Delivered::TooEarly => later("not all channels have answered and told their ids yet\n"),
     }
 }
 
@@ -151,6 +172,7 @@ fn later(words: &'static str) -> Answer {
 
 enum Unread {
     TooLarge,
+    TooSlow,
     Broken,
 }
 

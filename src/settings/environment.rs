@@ -7,6 +7,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::target::{App, ChannelOptions, Targets, TokenOptions};
@@ -189,7 +190,16 @@ impl Environment {
             problems,
             value::header,
         );
-        let url = self.value("WEBHOOK_URL", self.webhook_url.as_ref(), problems, value::api_url);
+        let url =
+            self.value("WEBHOOK_URL", self.webhook_url.as_ref(), problems, value::webhook_url);
+        if url.is_some() && self.webhook_secret.is_none() && self.webhook_secret_file.is_none() {
+            problems.add("WEBHOOK_URL is set, but neither WEBHOOK_SECRET nor WEBHOOK_SECRET_FILE, without which no webhook is received");
+        }
+        if let (Some(SecretSource::Value(secret)), Some(header)) = (&secret, &header)
+            && secret.expose_secret().eq_ignore_ascii_case(header.as_str())
+        {
+            problems.add("WEBHOOK_SECRET_HEADER: is the secret itself; write the name of the header that carries it, such as `X-Webhook-Secret`");
+        }
         Some(Webhooks { secret: secret?, header: header?, url })
     }
 

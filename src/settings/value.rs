@@ -54,9 +54,18 @@ pub(super) fn header(text: &str) -> Result<HeaderName, String> {
     })
 }
 
-/// The base address of an API: http or https, a host, and nothing that could hold a secret.
+/// The base address of an API.
 pub(super) fn api_url(text: &str) -> Result<Arc<str>, String> {
-    let hint = "write for example `https://gate.whapi.cloud` or `https://graph.facebook.com`";
+    http_url(text, "write for example `https://gate.whapi.cloud` or `https://graph.facebook.com`")
+}
+
+/// The address at which Whapi reaches the receiver of webhooks.
+pub(super) fn webhook_url(text: &str) -> Result<Arc<str>, String> {
+    http_url(text, "write for example `https://exporter.example.com/webhook/whapi`")
+}
+
+/// http or https, a host, and nothing that could hold a secret; without a trailing slash.
+fn http_url(text: &str, hint: &str) -> Result<Arc<str>, String> {
     let url = reqwest::Url::parse(text.trim()).map_err(|_| format!("is not an address; {hint}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(format!("must begin with `https://` (or `http://`); {hint}"));

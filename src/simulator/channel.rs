@@ -7,6 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use super::shape::Shape;
+use super::webhook::{Delivering, Event, Outbox, Webhook};
+
+/// A new QR code is shown after so long (Whapi's sample: `expire` 20), so many times.
+const QR_LASTS: Duration = Duration::from_secs(20);
+const QR_CODES: u32 = 6;
+/// Stands for the image of a QR code, which is a login secret.
+const QR_IMAGE: &str = "iVBORw0KGgoQrCodeNotARealOne";
 
 /// A status as Whapi writes it: a word and, mostly, a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +65,10 @@ impl Status {
     pub fn text(&self) -> &str {
         &self.text
     }
+
+    fn has_session(&self) -> bool {
+        matches!(self.text(), "AUTH" | "SYNC_ERROR")
+    }
 }
 
 /// A simulated channel. Its status follows a course: the moves that are due at the moment of a question have happened.
@@ -83,6 +94,12 @@ pub struct Channel {
     pub launch_lasts: Duration,
     /// How `/health` looks.
     pub shape: Shape,
+    /// Its webhooks.
+    pub webhooks: Vec<Webhook>,
+    /// How they are delivered.
+    pub delivering: Delivering,
+    /// What they have to tell; empty while there are none.
+    pub(super) outbox: Outbox,
     /// `/health` requests without `wakeup=false`; kept by the Whapi routes.
     pub(super) woken: u64,
     status: Status,
@@ -107,6 +124,9 @@ impl Channel {
             init_lasts: Duration::from_millis(1000),
             launch_lasts: Duration::from_millis(1500),
             shape: Shape::default(),
+            webhooks: Vec::new(),
+            delivering: Delivering::default(),
+            outbox: Outbox::default(),
             woken: 0,
             status: Status::AUTH,
             started: SystemTime::now().checked_sub(Duration::from_secs(86_412)),
@@ -154,7 +174,9 @@ impl Channel {
     }
 
     pub(super) fn show_at(&mut self, status: Status, now: SystemTime) {
+        let (before, was_linked) = (self.status_at(now).clone(), self.linked);
         self.course.clear();
+        self.outbox.call_off(now);
         match status.text() {
             "NOT_INIT" => self.started = None,
             "AUTH" => self.linked = true,
@@ -164,7 +186,15 @@ impl Channel {
         if self.started.is_none() && status != Status::NOT_INIT {
             self.started = Some(now);
         }
-        self.status = status;
+        self.status = status.clone();
+        match (was_linked, self.linked) {
+            (true, false) => self.tell_user(now, "delete"),
+            (false, true) => self.tell_user(now, "post"),
+            _ => {}
+        }
+        if before != status {
+            self.tell_status(now, &status);
+        }
     }
 
     pub(super) fn launch_at(&mut self, now: SystemTime) {
@@ -172,7 +202,40 @@ impl Channel {
         let end = if self.linked { Status::AUTH } else { Status::QR };
         self.status = Status::INIT;
         self.started = Some(now);
-        self.course = VecDeque::from([(launch, Status::LAUNCH), (launch + self.launch_lasts, end)]);
+        let ready = launch + self.launch_lasts;
+        self.course = VecDeque::from([(launch, Status::LAUNCH), (ready, end.clone())]);
+        self.outbox.call_off(now);
+        self.tell_status(now, &Status::INIT);
+        self.tell_status(launch, &Status::LAUNCH);
+        self.tell_status(ready, &end);
+    }
+
+    fn tell(&mut self, at: SystemTime, kind: &'static str, method: &'static str, content: Value) {
+        if !self.webhooks.is_empty() {
+            self.outbox.add(Event { at, kind, method, content });
+        }
+    }
+
+    /// `channel.post`, and with a QR code to be scanned `channel.patch` for as long as somebody may look at it.
+    fn tell_status(&mut self, at: SystemTime, status: &Status) {
+        let mut health = self.health_of(status, at);
+        if let Some(health) = health.as_object_mut() {
+            health.retain(|key, _| matches!(&**key, "start_at" | "uptime" | "status" | "version"));
+        }
+        self.tell(at, "channel", "post", json!({ "health": health }));
+        if *status == Status::QR {
+            for number in 0..QR_CODES {
+                let image = format!("{QR_IMAGE}{number}");
+                let qr = json!({ "status": "OK", "base64": image, "rowdata": image, "expire": QR_LASTS.as_secs() });
+                self.tell(at + QR_LASTS * number, "channel", "patch", json!({ "qr": qr }));
+            }
+        }
+    }
+
+    /// `users.post` or `users.delete`.
+    fn tell_user(&mut self, at: SystemTime, method: &'static str) {
+        let user = json!({ "id": self.phone, "name": self.name });
+        self.tell(at, "users", method, json!({ "user": user }));
     }
 
     /// A `/health` request lacked `wakeup=false`. The real API then launches a channel that is asleep; one that is stopped stays
@@ -186,13 +249,16 @@ impl Channel {
 
     /// Whether session-bound calls work: a channel in SYNC_ERROR still sends.
     pub(super) fn may_send_at(&self, now: SystemTime) -> bool {
-        matches!(self.status_at(now).text(), "AUTH" | "SYNC_ERROR")
+        self.status_at(now).has_session()
     }
 
     /// The body of `GET /health`.
     pub(super) fn health_at(&self, now: SystemTime) -> Value {
+        self.health_of(self.status_at(now), now)
+    }
+
+    fn health_of(&self, status: &Status, now: SystemTime) -> Value {
         let shape = &self.shape;
-        let status = self.status_at(now);
         let running = !matches!(status.text(), "NOT_INIT" | "STOP");
         let start_at = self.started.map_or(0, seconds);
         let uptime = if running { seconds(now).saturating_sub(start_at) } else { 0 };
@@ -218,7 +284,7 @@ impl Channel {
         shape.optional(&mut body, "api_version", json!("1.8.7"));
         shape.optional(&mut body, "device_id", shape.number(12));
         shape.optional(&mut body, "ip", json!("203.0.113.10"));
-        if self.may_send_at(now) {
+        if status.has_session() {
             let user = json!({ "id": self.phone, "name": self.name, "pushname": self.name, "is_business": true, "saved": true });
             shape.optional(&mut body, "user", user);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::Class;
+use super::courier::Delivery;
 
 /// How a request proved who it was from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +62,7 @@ pub struct Tally {
 pub(super) struct Ledger {
     pub(super) connections: u64,
     requests: VecDeque<Recorded>,
+    deliveries: VecDeque<Delivery>,
     counts: HashMap<Arc<str>, BTreeMap<Class, Tally>>,
     asked: HashMap<Arc<str>, u64>,
     in_flight: HashMap<Arc<str>, usize>,
@@ -111,6 +113,18 @@ impl Ledger {
         self.requests.iter().cloned().collect()
     }
 
+    /// An attempt to deliver a webhook is over.
+    pub(super) fn delivered(&mut self, delivery: Delivery) {
+        if self.deliveries.len() == Recorded::KEPT {
+            self.deliveries.pop_front();
+        }
+        self.deliveries.push_back(delivery);
+    }
+
+    pub(super) fn deliveries(&self) -> Vec<Delivery> {
+        self.deliveries.iter().cloned().collect()
+    }
+
     pub(super) fn counts(&self) -> BTreeMap<(Arc<str>, Class), Tally> {
         let of_target = |(target, counts): (&Arc<str>, &BTreeMap<Class, Tally>)| {
             let target = Arc::clone(target);
@@ -139,6 +153,7 @@ impl Ledger {
 
     pub(super) fn forget(&mut self) {
         self.requests.clear();
+        self.deliveries.clear();
         self.counts.clear();
         self.asked.clear();
         self.connections = 0;

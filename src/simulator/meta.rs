@@ -46,7 +46,7 @@ pub(super) fn route<'a>(state: &State, request: &'a Request, now: SystemTime) ->
     };
     let answer =
         answer.header("facebook-api-version", format!("v{}.0", version.min(NEWEST_VERSION)));
-    Routed { answer, target, credential, authorised, wakes: false }
+    Routed { answer, target, credential, authorised, wakes: false, may_move: false }
 }
 
 fn inspect(

@@ -12,6 +12,7 @@
 //! | `shape.rs` | how an answer's fields look: [`Shape`] |
 //! | `fault.rs`, `graph_error.rs` | wrong answers: [`Fault`], [`GraphError`] |
 //! | `whapi.rs`, `meta.rs` | the routes of either API: a request in, an [`Answer`] out |
+//! | `webhook.rs`, `courier.rs` | what a channel tells by [`Webhook`]s, and how they travel |
 //! | `world.rs` | all of it behind one lock |
 //! | `ledger.rs` | what was asked and answered: [`Recorded`], [`Tally`] |
 //! | `request.rs`, `http.rs` | bytes to requests, answers to bytes |
@@ -19,6 +20,7 @@
 
 mod answer;
 mod channel;
+mod courier;
 mod demo;
 mod fault;
 mod graph_error;
@@ -29,6 +31,7 @@ mod request;
 pub mod scenario;
 mod shape;
 mod token;
+mod webhook;
 mod whapi;
 mod world;
 
@@ -43,12 +46,14 @@ use tokio::task::{AbortHandle, JoinSet};
 
 pub use answer::{Answer, Class};
 pub use channel::{Channel, Status};
+pub use courier::Delivery;
 pub use demo::DemoPlan;
 pub use fault::Fault;
 pub use graph_error::GraphError;
 pub use ledger::{Authorised, Recorded, Tally};
 pub use shape::{Fields, Numbers, Shape};
 pub use token::{MetaToken, TokenState};
+pub use webhook::{Delivering, Mode, Wanted, Webhook};
 use world::World;
 
 /// A running simulator. Clones share it; when the last clone is dropped, it stops listening and closes its connections.
@@ -62,11 +67,13 @@ pub struct Simulator {
 struct Server {
     address: SocketAddr,
     accepting: AbortHandle,
+    delivering: AbortHandle,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
+        self.delivering.abort();
     }
 }
 
@@ -81,7 +88,8 @@ impl Simulator {
         let address = listener.local_addr()?;
         let world = Arc::new(World::default());
         let accepting = tokio::spawn(accept(listener, Arc::clone(&world))).abort_handle();
-        Ok(Simulator { world, server: Arc::new(Server { address, accepting }) })
+        let delivering = tokio::spawn(courier::run(Arc::clone(&world))).abort_handle();
+        Ok(Simulator { world, server: Arc::new(Server { address, accepting, delivering }) })
     }
 
     /// Serves one connection that somebody else has accepted, for example a TLS stream. Returns when it is closed.
@@ -111,7 +119,20 @@ impl Simulator {
 
     /// Changes a channel in place; does nothing (and says so with `false`) when there is none with this bearer token.
     pub fn update_channel(&self, secret: &str, change: impl FnOnce(&mut Channel)) -> bool {
-        self.world.lock().channels.get_mut(secret).map(change).is_some()
+        let mut world = self.world.lock();
+        let Some(channel) = world.channels.get_mut(secret) else { return false };
+        change(channel);
+        let tells = !channel.webhooks.is_empty();
+        drop(world);
+        if tells {
+            self.world.moved.notify_waiters();
+        }
+        true
+    }
+
+    /// The last attempts to deliver webhooks, oldest first; at most [`Recorded::KEPT`].
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.world.lock().ledger.deliveries()
     }
 
     /// The status a channel has now.

@@ -1,6 +1,6 @@
 //! The routes of Whapi.Cloud's gate: a request in, its answer out. Not the channel's own life: see `channel.rs`.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -8,6 +8,7 @@ use super::answer::{Answer, Class};
 use super::channel::{Channel, seconds};
 use super::ledger::Authorised;
 use super::request::Request;
+use super::webhook::Webhook;
 use super::world::{Routed, State};
 
 /// Answers a request to the gate.
@@ -23,7 +24,8 @@ pub(super) fn route<'a>(state: &mut State, request: &'a Request, now: SystemTime
         },
     };
     let authorised = if secret.is_some() { Authorised::Header } else { Authorised::No };
-    Routed { answer, target: secret, credential: secret, authorised, wakes }
+    let may_move = wakes || request.path == "/settings";
+    Routed { answer, target: secret, credential: secret, authorised, wakes, may_move }
 }
 
 fn answer(channel: &mut Channel, request: &Request, wakes: bool, now: SystemTime) -> Answer {
@@ -34,7 +36,8 @@ fn answer(channel: &mut Channel, request: &Request, wakes: bool, now: SystemTime
             }
             Answer::json(200, &channel.health_at(now))
         }
-        ("GET", "/settings") => Answer::json(200, &settings()),
+        ("GET", "/settings") => Answer::json(200, &settings(channel)),
+        ("PATCH", "/settings") => change_settings(channel, &request.body),
         ("GET", "/limits") if channel.trial => {
             let chats = ["61371989950@s.whatsapp.net"];
             Answer::json(
@@ -67,15 +70,31 @@ fn send(channel: &Channel, body: &[u8], now: SystemTime) -> Answer {
     Answer::json(200, &json!({ "sent": true, "message": message }))
 }
 
-fn settings() -> Value {
+fn settings(channel: &Channel) -> Value {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let webhooks: Vec<_> = channel.webhooks.iter().map(Webhook::shown).collect();
     json!({
-        "callback_backoff_delay_ms": 3000, "max_callback_backoff_delay_ms": 900_000, "callback_persist": true,
-        "offline_mode": false, "full_history": false,
-        "webhooks": [ {
-            "url": "https://example.invalid/webhook/whapi", "mode": "body",
-            "events": [ { "type": "channel", "method": "post" }, { "type": "users", "method": "post" } ],
-        } ],
+        "callback_backoff_delay_ms": millis(channel.delivering.backoff),
+        "max_callback_backoff_delay_ms": millis(channel.delivering.longest_backoff),
+        "callback_persist": true, "offline_mode": false, "full_history": false,
+        // A credential, which nobody who asks for webhooks has a use for.
+        "proxy": "socks5://proxyUser:proxyPasswordNotARealOne@203.0.113.9:1080",
+        "webhooks": webhooks,
     })
+}
+
+/// What is in the body replaces what there was: the whole list of webhooks, if there is one.
+fn change_settings(channel: &mut Channel, body: &[u8]) -> Answer {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+        return error(400, "Wrong request parameters");
+    };
+    if let Some(list) = body["webhooks"].as_array() {
+        match list.iter().map(Webhook::read).collect() {
+            Some(webhooks) => channel.webhooks = webhooks,
+            None => return error(400, "Wrong request parameters"),
+        }
+    }
+    Answer::json(200, &settings(channel))
 }
 
 /// Whapi's error body.

@@ -4,17 +4,24 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use tokio::sync::Notify;
+
 use super::answer::{Answer, Class};
 use super::channel::Channel;
+use super::courier::Parcel;
 use super::fault::{Fault, Plan};
 use super::ledger::{Authorised, Ledger, Recorded};
 use super::request::Request;
 use super::token::MetaToken;
 use super::{meta, whapi};
 
-/// The lock.
+/// The lock, and who waits for moves.
 #[derive(Default)]
-pub(super) struct World(Mutex<State>);
+pub(super) struct World {
+    state: Mutex<State>,
+    /// A channel with webhooks may have moved.
+    pub(super) moved: Notify,
+}
 
 /// What is behind it; all maps but `apps` are keyed by secret.
 #[derive(Default)]
@@ -50,12 +57,14 @@ pub(super) struct Routed<'a> {
     pub(super) credential: Option<&'a str>,
     pub(super) authorised: Authorised,
     pub(super) wakes: bool,
+    /// Whether the channel may have something to tell by webhooks now.
+    pub(super) may_move: bool,
 }
 
 impl World {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A test that panicked within a closure of `update_channel` leaves whole values behind.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Routes a request, records it, and says what the connection is to do.
@@ -74,6 +83,9 @@ impl World {
             Some(fault) => fault.meet(routed.answer),
             None => Plan::usual(routed.answer),
         };
+        if routed.may_move {
+            world.moved.notify_waiters();
+        }
         let target = state.name_of(routed.target);
         let by = state.name_of(routed.credential);
         state.ledger.arrived(Recorded {
@@ -112,6 +124,26 @@ impl State {
         let standing =
             |secret| self.faults.get(secret).and_then(|faults: &Faults| faults.standing.clone());
         secrets.into_iter().flatten().find_map(standing).or_else(|| self.everybody.standing.clone())
+    }
+
+    /// What channels have to tell until now, and when there is more.
+    pub(super) fn due(&mut self, now: SystemTime) -> (Vec<Arc<Parcel>>, Option<SystemTime>) {
+        let (mut due, mut next) = (Vec::new(), None::<SystemTime>);
+        for channel in self.channels.values_mut().filter(|channel| !channel.webhooks.is_empty()) {
+            while let Some(event) = channel.outbox.take(now) {
+                for webhook in channel.webhooks.iter().filter(|webhook| webhook.wants(&event)) {
+                    due.push(Arc::new(Parcel {
+                        channel: channel.name.as_str().into(),
+                        channel_id: channel.channel_id.clone(),
+                        webhook: webhook.clone(),
+                        delivering: channel.delivering.clone(),
+                        event: event.clone(),
+                    }));
+                }
+            }
+            next = next.into_iter().chain(channel.outbox.next()).min();
+        }
+        (due, next)
     }
 
     fn name_of(&self, secret: Option<&str>) -> Arc<str> {

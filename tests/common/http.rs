@@ -87,6 +87,85 @@ pub fn send(
         .ok_or_else(|| io::Error::other(format!("not HTTP: {}", String::from_utf8_lossy(&bytes))))
 }
 
+/// Sends a request with a body on a connection of its own.
+pub fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl AsRef<[u8]>,
+) -> io::Result<Reply> {
+    Line::open(address)?.send(method, path, headers, body.as_ref())
+}
+
+/// A connection that is kept for one request after the other.
+pub struct Line(TcpStream);
+
+impl Line {
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self(stream))
+    }
+
+    /// Sends a request and reads its answer, which must have a length.
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Reply> {
+        let mut bytes = head(method, path, headers, Some(body.len())).into_bytes();
+        bytes.extend_from_slice(body);
+        self.0.write_all(&bytes)?;
+        self.reply(method == "HEAD")
+    }
+
+    /// Sends bytes as they are.
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.0.write_all(bytes.as_ref())
+    }
+
+    /// Sends nothing more.
+    pub fn end(&self) -> io::Result<()> {
+        self.0.shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Reads one answer.
+    pub fn reply(&mut self, head_only: bool) -> io::Result<Reply> {
+        let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
+        loop {
+            if let Some(reply) = read(&bytes, head_only) {
+                return Ok(reply);
+            }
+            let size = self.0.read(&mut chunk)?;
+            if size == 0 {
+                return Err(io::Error::other(format!(
+                    "closed after {}",
+                    String::from_utf8_lossy(&bytes)
+                )));
+            }
+            bytes.extend_from_slice(&chunk[..size]);
+        }
+    }
+}
+
+/// A request's head; without a length the body is chunked.
+pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: Option<usize>) -> String {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
+    for (name, value) in headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    match length {
+        Some(length) => {
+            let _ = write!(head, "Content-Length: {length}\r\n\r\n");
+        }
+        None => head.push_str("Transfer-Encoding: chunked\r\n\r\n"),
+    }
+    head
+}
+
 /// A connection whose every step has a deadline.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(30))?;
