@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::exporter::{Exporter, Fleet};
-use crate::http::Connection;
+use crate::Bench;
+use crate::common::Result;
+use crate::common::exporter::Exporter;
+use crate::common::http::Connection;
+use crate::common::process::{Noise, is_open};
+use crate::common::statistics::{median, millis, most, quantile};
 use crate::peers::nginx_sending;
-use crate::process::{Noise, is_open};
-use crate::report::{Bar, Figure, Report, Unit, median, millis, most, quantile};
+use crate::report::{Bar, Figure, Report, Unit};
+use crate::settings::Fleet;
 use crate::upstream::Responder;
-use crate::{Bench, Result};
 
 const SMALL: usize = 10_000;
 const LARGE: usize = 100_000;

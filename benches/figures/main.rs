@@ -10,17 +10,18 @@
 //! | --- | --- |
 //! | `single.rs` | one channel: memory over HTTPS, CPU of a poll, start |
 //! | `fleets.rs` | many channels: memory, scrapes, `/healthz`, stalled readers, lateness |
-//! | `exporter.rs`, `peers.rs`, `upstream.rs` | what is measured, what it is compared with, what they ask |
-//! | `process.rs`, `http.rs`, `report.rs` | /proc, a client that costs nothing, the table |
+//! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, what it is compared with, what they ask |
+//! | `report.rs` | the table |
+//! | `../common/` | the program, /proc, a client that costs nothing, arithmetic |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a report")]
 
-mod exporter;
+#[path = "../common/mod.rs"]
+mod common;
 mod fleets;
-mod http;
 mod peers;
-mod process;
 mod report;
+mod settings;
 mod single;
 mod upstream;
 
@@ -29,10 +30,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use common::{Result, exporter, process};
 use report::{Bar, Figure, Report, Unit};
 use tokio::runtime::Handle;
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What every group of figures needs.
 struct Bench<'a> {
@@ -88,19 +88,7 @@ fn measure(words: &[&str]) -> Result<bool> {
     let directory = tempfile::tempdir()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let path = directory.path().to_owned();
-    runtime.spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut one), Ok(mut other)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
-        tokio::select! { _ = one.recv() => {}, _ = other.recv() => {} }
-        process::end_all();
-        let _ = fs::remove_dir_all(path);
-        std::process::exit(130);
-    });
+    runtime.spawn(process::end_all_when_interrupted(directory.path().to_owned()));
     let binary = exporter::build(directory.path())?;
     let bench =
         Bench { binary, directory: directory.path(), runtime: runtime.handle().clone(), quick };

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-use crate::Result;
-use crate::http::Connection;
-use crate::process::{Process, free_address};
+use crate::common::Result;
+use crate::common::http::Connection;
+use crate::common::process::{Process, free_address};
 use crate::upstream::CHANNEL_SECRET;
 
 /// The program and its version, or which package is missing.

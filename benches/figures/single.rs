@@ -3,12 +3,15 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::exporter::{Exporter, Fleet};
-use crate::http::Connection;
+use crate::Bench;
+use crate::common::Result;
+use crate::common::exporter::Exporter;
+use crate::common::http::Connection;
+use crate::common::statistics::{median, millis};
 use crate::peers::{Certificates, blackbox_probing, nginx_tls, probe};
-use crate::report::{Bar, Figure, Report, Unit, median, millis};
+use crate::report::{Bar, Figure, Report, Unit};
+use crate::settings::Fleet;
 use crate::upstream::{CHANNEL_SECRET, HEALTH, Responder, TOKEN_SECRET, simulator};
-use crate::{Bench, Result};
 
 /// Memory after 10,000 scrapes, while a channel and a token are polled over HTTPS every second.
 pub fn memory(bench: &Bench, report: &mut Report) -> Result<()> {

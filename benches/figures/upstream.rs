@@ -13,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use whatsapp_exporter::simulator::{Channel, MetaToken, Simulator};
 
-use crate::Result;
-use crate::http::Connection;
+use crate::common::Result;
+use crate::common::http::Connection;
 
 pub const CHANNEL_SECRET: &str = "benchChannelSecret";
 pub const TOKEN_SECRET: &str = "EAAbenchTokenSecret";

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::Result;
-use crate::report::{millis, quantile};
+use super::Result;
+use super::statistics::{millis, quantile};
 
 static RUNNING: Mutex<BTreeMap<u32, Child>> = Mutex::new(BTreeMap::new());
 
@@ -21,12 +21,26 @@ fn running() -> MutexGuard<'static, BTreeMap<u32, Child>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends everything that was started, for the case that the benchmark itself is told to end.
-pub fn end_all() {
+/// Ends everything that was started.
+fn end_all() {
     for child in running().values_mut() {
         let _ = child.kill();
         let _ = child.wait();
     }
+}
+
+/// Waits for somebody to interrupt the benchmark, and then leaves nothing behind.
+pub async fn end_all_when_interrupted(directory: PathBuf) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut one), Ok(mut other)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    tokio::select! { _ = one.recv() => {}, _ = other.recv() => {} }
+    end_all();
+    let _ = fs::remove_dir_all(directory);
+    std::process::exit(130);
 }
 
 /// A process that ends when this is dropped.
@@ -82,6 +96,22 @@ impl Process {
             Ok(number.ok_or_else(|| format!("/proc has no {name}"))?.parse()?)
         };
         Ok(Memory { now: kib("VmRSS")?, peak: kib("VmHWM")?, own: kib("RssAnon")? })
+    }
+
+    /// Open file descriptors.
+    pub fn descriptors(&self) -> Result<u64> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.pid))?.count() as u64)
+    }
+
+    /// Threads.
+    pub fn threads(&self) -> Result<u64> {
+        Ok(fs::read_dir(format!("/proc/{}/task", self.pid))?.count() as u64)
+    }
+
+    /// Sends it a signal by its name, such as `HUP`.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill").args(["-s", name, &self.pid.to_string()]).status()?;
+        if status.success() { Ok(()) } else { Err(format!("{name} cannot be sent").into()) }
     }
 
     /// CPU time spent by all its threads: nanoseconds where the kernel counts them, else clock ticks.

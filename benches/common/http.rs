@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::Result;
+use super::Result;
 
 const BUFFER: usize = 256 * 1024;
 /// Nothing on loopback is silent for this long, unless it is broken.
@@ -26,6 +26,7 @@ pub struct Answer {
     /// Bytes of the body as sent, compressed or not.
     pub bytes: u64,
     pub gzip: bool,
+    pub content_type: String,
     /// The body, where it was asked for.
     pub body: Vec<u8>,
 }
@@ -57,6 +58,15 @@ impl Connection {
         self.exchange(path, headers, false, true)
     }
 
+    /// Sends a POST without a body, and keeps the answer's.
+    pub fn post(&mut self, path: &str) -> Result<Answer> {
+        self.stream.write_all(
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+                .as_bytes(),
+        )?;
+        self.answer(true)
+    }
+
     /// Asks, takes about so many bytes of the answer, and then takes no more.
     pub fn stall(mut self, path: &str, after: usize) -> Result<TcpStream> {
         self.ask(path, "", false)?;
@@ -77,9 +87,14 @@ impl Connection {
 
     fn exchange(&mut self, path: &str, headers: &str, gzip: bool, keep: bool) -> Result<Answer> {
         self.ask(path, headers, gzip)?;
+        self.answer(keep)
+    }
+
+    fn answer(&mut self, keep: bool) -> Result<Answer> {
         let status = self.line()?.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or("not an HTTP answer")?;
-        let mut answer = Answer { status, bytes: 0, gzip: false, body: Vec::new() };
+        let mut answer =
+            Answer { status, bytes: 0, gzip: false, content_type: String::new(), body: Vec::new() };
         let (mut length, mut chunked) = (None, false);
         loop {
             let line = self.line()?;
@@ -87,6 +102,7 @@ impl Connection {
             match (name.to_ascii_lowercase().as_str(), value.trim()) {
                 ("content-length", value) => length = Some(value.parse::<u64>()?),
                 ("transfer-encoding", "chunked") => chunked = true,
+                ("content-type", value) => value.clone_into(&mut answer.content_type),
                 ("content-encoding", "gzip") => answer.gzip = true,
                 _ => {}
             }
