@@ -1,11 +1,12 @@
 # What a person types is what CI runs. `make demo` and `make test` do all their set-up themselves.
 
-.PHONY: demo test check bench docs packages help
+.PHONY: demo test check bench soak docs packages help
 
 help:
 	@echo 'make demo   run the exporter against the embedded simulator'
 	@echo 'make test   install what is missing from Debian packages, then run everything CI runs'
 	@echo 'make bench  print the figures of speed and memory, side by side with nginx and blackbox_exporter'
+	@echo 'make soak   ten minutes of everything that goes wrong (SOAK=60s: one): no scrape fails, no count is lost, nothing grows'
 	@echo 'make docs   write docs/metrics.md and the golden pages anew'
 
 # Unoptimised builds in half the time, and it serves the demo as well.
@@ -21,6 +22,10 @@ test: packages
 
 bench: packages
 	cargo bench --locked --bench figures
+
+# The storm takes ten minutes, or as long as SOAK says, such as 60s; the calm after it about one more.
+soak:
+	cargo bench --locked --bench soak
 
 docs:
 	BLESS=1 cargo test --locked --quiet --test documents --test prometheus -- the_reference the_pages

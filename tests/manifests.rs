@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use whatsapp_exporter::metrics::catalog;
+use whatsapp_exporter::server::WebConfig;
 use whatsapp_exporter::settings::{DEFAULT_LISTEN, Settings, VARIABLES};
 
 const IMAGE: &str = "ghcr.io/whatsapp-exporter/whatsapp-exporter:";
@@ -394,6 +395,7 @@ fn secrets_are_mounted_where_the_settings_look_for_them() {
     inside(&read("deploy/kubernetes/standalone/settings.yaml"), kubernetes);
     inside(&read("deploy/kubernetes/examples/application/whatsapp-exporter.env"), kubernetes);
     inside(&read("deploy/kubernetes/examples/application-classic/kustomization.yaml"), kubernetes);
+    inside(&read("deploy/kubernetes/examples/application-tls/kustomization.yaml"), kubernetes);
     // A folder given to LoadCredential becomes files that begin with its name.
     let unit = read("deploy/systemd/whatsapp-exporter.service");
     assert!(unit.contains("\nLoadCredential=token:/etc/whatsapp-exporter/tokens\n"));
@@ -408,6 +410,128 @@ fn secrets_are_mounted_where_the_settings_look_for_them() {
     let kustomization = yaml("deploy/kubernetes/standalone/kustomization.yaml");
     let generated = text(&kustomization, "/configMapGenerator/0/files/0");
     assert_eq!(Path::new(file).file_name(), Some(generated.as_ref()));
+}
+
+/// Our container in a Deployment or in a patch of one, and the list it is in.
+fn our_container(manifest: &Value) -> (&'static str, Value) {
+    let lists = ["containers", "initContainers"].into_iter().flat_map(|name| {
+        let containers = list(manifest, &format!("/spec/template/spec/{name}"));
+        containers.iter().map(move |container| (name, container.clone()))
+    });
+    let mut ours = lists.filter(|(_, container)| container["name"] == "whatsapp-exporter");
+    ours.next().expect("a container of ours")
+}
+
+/// What TLS is merged into, and the patch that brings it.
+const WITH_TLS: [(&str, &str); 3] = [
+    ("components/sidecar", "components/sidecar-tls"),
+    ("components/sidecar-classic", "components/standalone-tls"),
+    ("standalone", "components/standalone-tls"),
+];
+
+#[test]
+fn tls_is_merged_into_the_right_container_and_every_probe_speaks_it() {
+    let known: BTreeSet<_> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+    let web_config = "WEB_CONFIG_FILE";
+    assert!(known.contains(web_config));
+    for (target, patch) in WITH_TLS {
+        let [target, patch] = [target, patch]
+            .map(|folder| yaml(Path::new(KUBERNETES).join(folder).join("deployment.yaml")));
+        let ((list_of_target, container), (list_of_patch, added)) =
+            (our_container(&target), our_container(&patch));
+        assert_eq!(list_of_target, list_of_patch);
+        for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+            let scheme = serde_json::json!({ "httpGet": { "scheme": "HTTPS" } });
+            // A probe that the target lacks would come without a path.
+            assert_eq!(added.get(probe), container.get(probe).map(|_| &scheme), "{probe}");
+        }
+        let names = |value: &Value, path: &str| -> BTreeSet<String> {
+            list(value, path).iter().map(|item| text(item, "/name").to_owned()).collect()
+        };
+        // What has the name of something that is there would replace it.
+        for path in ["/volumeMounts", "/env"] {
+            assert!(names(&container, path).is_disjoint(&names(&added, path)), "{path}");
+        }
+        let volumes = "/spec/template/spec/volumes";
+        assert!(names(&target, volumes).is_disjoint(&names(&patch, volumes)));
+        assert_eq!(names(&added, "/volumeMounts"), names(&patch, volumes));
+
+        assert_eq!(names(&added, "/env"), BTreeSet::from([web_config.to_owned()]));
+        let file = Path::new(text(&added, "/env/0/value"));
+        let folder = |secret: &str| {
+            let volume = list(&patch, volumes)
+                .iter()
+                .find(|volume| text(volume, "/secret/secretName") == secret)
+                .unwrap_or_else(|| panic!("no volume of the Secret {secret}"));
+            let mounts = list(&added, "/volumeMounts");
+            let mount = mounts.iter().find(|mount| mount["name"] == volume["name"]).unwrap();
+            assert_eq!(mount["readOnly"], true);
+            assert!(mount.get("subPath").is_none());
+            text(mount, "/mountPath").to_owned()
+        };
+        assert_eq!(file, Path::new(&folder("whatsapp-exporter-web")).join("web.yaml"));
+        let web = yaml("deploy/kubernetes/examples/web.yaml");
+        let tls = folder("whatsapp-exporter-tls");
+        for (key, name) in [("cert_file", "tls.crt"), ("key_file", "tls.key")] {
+            assert_eq!(web["tls_server_config"][key], format!("{tls}/{name}"));
+        }
+    }
+}
+
+#[test]
+fn the_examples_web_configuration_is_refused_until_it_has_a_hash_and_is_taken_then() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let signed = rcgen::generate_simple_self_signed(["whatsapp-exporter".to_owned()]).unwrap();
+    fs::write(path("tls.crt"), signed.cert.pem()).unwrap();
+    fs::write(path("tls.key"), signed.signing_key.serialize_pem()).unwrap();
+    let example = read("deploy/kubernetes/examples/web.yaml")
+        .replace("/etc/whatsapp-exporter-tls", &directory.path().display().to_string());
+    let load = |text: &str| {
+        fs::write(path("web.yaml"), text).unwrap();
+        WebConfig::read(&path("web.yaml")).map(|config| config.speaks_tls())
+    };
+    let refused = load(&example).unwrap_err();
+    assert!(refused.contains("the password of `prometheus` is not a bcrypt hash"), "{refused}");
+    let hash = bcrypt::hash("from a vault", 4).unwrap();
+    assert_eq!(load(&example.replace(": HASH\n", &format!(": {hash}\n"))), Ok(true));
+}
+
+#[test]
+fn monitors_with_tls_ask_as_the_listener_answers() {
+    let certificate = yaml("deploy/kubernetes/examples/certificate/certificate.yaml");
+    assert_eq!(certificate["spec"]["secretName"], "whatsapp-exporter-tls");
+    for (name, endpoints) in
+        [("podmonitor", "podMetricsEndpoints"), ("servicemonitor", "endpoints")]
+    {
+        let mut monitor = yaml(format!("deploy/kubernetes/base/{name}.yaml"));
+        let folder = Path::new(KUBERNETES).join("components/monitors-tls");
+        let kustomization = yaml(folder.join("kustomization.yaml"));
+        let file = format!("{name}.yaml");
+        let patch = list(&kustomization, "/patches").iter().find(|patch| patch["path"] == *file);
+        let target = &patch.unwrap_or_else(|| panic!("{file} is no patch"))["target"];
+        assert_eq!(target["kind"], monitor["kind"]);
+        assert_eq!(target["name"], monitor["metadata"]["name"]);
+        let endpoint = format!("/spec/{endpoints}/0");
+        for operation in yaml(folder.join(&file)).as_array().expect("a list of operations") {
+            assert_eq!(operation["op"], "add");
+            let (place, key) = text(operation, "/path").rsplit_once('/').unwrap();
+            assert_eq!(place, endpoint);
+            let endpoint = monitor.pointer_mut(place).and_then(Value::as_object_mut).unwrap();
+            let before = endpoint.insert(key.to_owned(), operation["value"].clone());
+            assert_eq!(before, None, "{key} was there");
+        }
+        let asks = monitor.pointer(&endpoint).unwrap();
+        assert_eq!(asks["scheme"], "https");
+        let names = list(&certificate, "/spec/dnsNames");
+        assert!(names.contains(&asks["tlsConfig"]["serverName"]), "no certificate has this name");
+        assert_eq!(asks["tlsConfig"]["ca"]["configMap"]["key"], "ca.crt");
+        assert!(asks["tlsConfig"].get("insecureSkipVerify").is_none());
+        for key in ["username", "password"] {
+            assert_eq!(asks["basicAuth"][key]["name"], "whatsapp-exporter-scrape");
+            assert_eq!(asks["basicAuth"][key]["key"], key);
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod common;
 mod peers;
 
 use std::fs;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use peers::program::wait_for;
 use peers::prometheus::Prometheus;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -194,6 +196,43 @@ async fn a_password_is_asked_for_and_users_are_read_again() {
     keys.configure("basic_auth_users:\n  prometheus: not-a-hash\n");
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(curl(&program, &keys, "/metrics", &["--user", "prometheus:second"]).await, "200");
+}
+
+/// The CPU time that a process has spent, in ticks of 1/100 s: other than time on the clock it hardly knows of a busy machine.
+fn ticks(process: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields = stat.rsplit(") ").next().unwrap();
+    // `utime` and `stime`, of threads that have ended too.
+    fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+/// Otherwise the time that a refusal takes would tell which users there are.
+#[tokio::test]
+async fn a_refusal_costs_as_much_whether_the_user_exists_or_not() {
+    let keys = Keys::make();
+    // Low costs, for a build that is not optimised; a check is still nearly all that a refusal costs.
+    let [cheap, dear] = [5, 8].map(|cost| bcrypt::hash("right", cost).unwrap());
+    let web = keys.configure(&format!("basic_auth_users:\n  cheap: {cheap}\n  dear: {dear}\n"));
+    let program = start(&web).await;
+    let (process, address) = (program.child.id().unwrap(), ([127, 0, 0, 1], program.port).into());
+    let users = ["cheap", "dear", "nobody"];
+    let mut spent = [0; 3];
+    // In turns, so that whatever else the machine does meets all alike.
+    for _ in 0..10 {
+        for (user, spent) in users.iter().zip(&mut spent) {
+            let word = base64::engine::general_purpose::STANDARD.encode(format!("{user}:wrong"));
+            let header = ("Authorization", &*format!("Basic {word}"));
+            let before = ticks(process);
+            for _ in 0..4 {
+                let reply = common::http::get(address, "/api/status", &[header]).unwrap();
+                assert_eq!(reply.status, 401);
+            }
+            *spent += ticks(process) - before;
+        }
+    }
+    let (least, most) = (spent.iter().min().unwrap(), spent.iter().max().unwrap());
+    assert!(*most >= 50, "too little to tell anything: {spent:?} ticks");
+    assert!(*most < 2 * least, "{users:?} took {spent:?} ticks");
 }
 
 #[tokio::test]
