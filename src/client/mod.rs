@@ -84,7 +84,7 @@ impl Client {
             .http
             .get(request.url.expose_secret())
             .header(AUTHORIZATION, bearer)
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
             .send();
         let mut response = sent.await.map_err(|error| failure(&error))?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
