@@ -59,28 +59,13 @@ pub fn ask(
     path: &str,
     headers: &[(&str, &str)],
 ) -> io::Result<Reply> {
-    send(address, method, path, headers, b"")
-}
-
-/// The same with a body.
-pub fn send(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> io::Result<Reply> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
     for (name, value) in headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
-    if !body.is_empty() {
-        let _ = write!(head, "Content-Length: {}\r\n", body.len());
-    }
     let mut stream = connect(address)?;
     stream.write_all(head.as_bytes())?;
     stream.write_all(b"\r\n")?;
-    stream.write_all(body)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     read(&bytes, method == "HEAD")
