@@ -335,23 +335,54 @@ fn every_alert_says_how_bad_it_is_what_it_is_and_where_to_look() {
         if !runbook.ends_with(&format!("/{RUNBOOKS}/{alert}.md")) {
             say(format!("its runbook_url is {runbook}"));
         }
-        // /d/<uid>?var-<name>=…
         let address = rule.annotations.get("dashboard_url").map_or("", String::as_str);
-        let (path, query) = address.split_once('?').unwrap_or((address, ""));
-        let uid = path.rsplit_once("/d/").map_or("", |(_, uid)| uid);
-        match dashboards.iter().find(|dashboard| dashboard.uid() == uid) {
-            None => say(format!("its dashboard_url names no dashboard of ours: {address}")),
-            Some(dashboard) => {
-                for part in query.split('&').filter(|part| !part.is_empty()) {
-                    let name = part.split('=').next().and_then(|name| name.strip_prefix("var-"));
-                    if !name.is_some_and(|name| dashboard.variable_names().contains(&name)) {
-                        say(format!("{} has no variable for `{part}`", dashboard.file));
-                    }
-                }
+        mistakes_in_address(&dashboards, address).into_iter().for_each(say);
+    }
+    assert_none(&mistakes);
+}
+
+/// The mistakes of `/d/<uid>?var-<name>=…`, of which a template may hold several for different labels.
+fn mistakes_in_address(dashboards: &[Dashboard], address: &str) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let mut found = 0;
+    for place in address.split("/d/").skip(1) {
+        found += 1;
+        let place = place.split("{{ else").next().unwrap_or(place);
+        let (uid, query) = place.split_once('?').unwrap_or((place, ""));
+        let Some(dashboard) = dashboards.iter().find(|dashboard| dashboard.uid() == uid) else {
+            mistakes.push(format!("its dashboard_url names no dashboard of ours: {uid}"));
+            continue;
+        };
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            let name = part.split('=').next().and_then(|name| name.strip_prefix("var-"));
+            if !name.is_some_and(|name| dashboard.variable_names().contains(&name)) {
+                mistakes.push(format!("{} has no variable for `{part}`", dashboard.file));
             }
         }
     }
-    assert_none(&mistakes);
+    if found == 0 {
+        mistakes.push(format!("its dashboard_url names no dashboard: {address}"));
+    }
+    mistakes
+}
+
+#[test]
+fn wrong_addresses_are_refused() {
+    let dashboards = dashboards::all();
+    let good = "{{ if $labels.token }}/d/whatsapp-tokens?var-token=a{{ else }}/d/whatsapp-channels?var-channel=b{{ end }}";
+    assert_eq!(mistakes_in_address(&dashboards, good), Vec::<String>::new());
+    for (address, mistake) in [
+        ("https://grafana.example.com", "names no dashboard: https"),
+        ("/d/whatsapp-chanels", "names no dashboard of ours: whatsapp-chanels"),
+        (&good.replace("var-channel", "var-chanel"), "grafana/channels.json has no variable for"),
+        (&good.replace("var-token", "var-channel"), "grafana/tokens.json has no variable for"),
+    ] {
+        let mistakes = mistakes_in_address(&dashboards, address);
+        assert!(
+            mistakes.len() == 1 && mistakes[0].contains(mistake),
+            "{address} should be refused with: {mistake}\n  was told: {mistakes:?}"
+        );
+    }
 }
 
 // ---- runbooks ----
@@ -608,6 +639,14 @@ fn wrong_expressions_are_refused() {
             "whatsapp_channel_status{channel=\"GRAFANA_CHOICE\"}",
             "`channel` is compared with a variable of several values, which needs `=~`",
         ),
+        (
+            "label_replace(whatsapp_channel_authorized, \"token\", \"$1\", \"chanel\", \"(.*)\")",
+            "`label_replace`: there is no label `chanel` to take",
+        ),
+        (
+            "sum by (channel) (label_replace(whatsapp_channel_authorized, \"channel\", \"\", \"channel\", \".*\"))",
+            "there is no label `channel` to group by",
+        ),
         ("sum(whatsapp_channel_status", "is not PromQL"),
         ("{channel=\"sales\"}", "names no metric"),
     ] {
@@ -632,6 +671,7 @@ fn good_expressions_are_not_refused() {
         "ALERTS_FOR_STATE{alertname=\"WhatsAppUpstreamDown\", provider=\"meta\"}",
         "up == 0 and on (job, instance) whatsapp_exporter_build_info",
         "whatsapp_channel_authorized * on (provider, channel) group_left (version) max by (provider, channel, version) (whatsapp_channel_info)",
+        "sum by (token) (label_replace(whatsapp_channel_authorized, \"token\", \"$1\", \"channel\", \"(.*)\"))",
         "vector(0) + time()",
     ] {
         assert_eq!(mistakes_in(&contract, "here", expr), Vec::<String>::new());

@@ -300,7 +300,8 @@ impl Contract {
                 }
                 Some(labels.without(&["le".to_owned()]))
             }
-            "label_replace" | "label_join" | "absent" | "absent_over_time" => {
+            "label_replace" => Some(replaced(call, labels.unwrap_or_default(), mistakes)),
+            "label_join" | "absent" | "absent_over_time" => {
                 mistakes
                     .push(format!("{function}(): this test does not know which labels it makes"));
                 labels
@@ -439,6 +440,31 @@ impl Contract {
         near.filter(|(distance, _)| *distance <= 3)
             .map_or_else(String::new, |(_, known)| format!("; is {known} meant?"))
     }
+}
+
+/// What `label_replace(…, "new", "$1", "old", "(.*)")` makes: another label, or one fewer where nothing is put in its place.
+fn replaced(call: &Call, labels: Labels, mistakes: &mut Vec<String>) -> Labels {
+    let texts = call.args.args.iter().filter_map(|argument| match argument.as_ref() {
+        Expr::StringLiteral(text) => Some(text.val.clone()),
+        _ => None,
+    });
+    let texts: Vec<String> = texts.collect();
+    let [new, replacement, old, _] = texts.as_slice() else {
+        mistakes.push("label_replace() needs four texts".to_owned());
+        return labels;
+    };
+    if !labels.has(old) {
+        mistakes.push(format!(
+            "`label_replace`: there is no label `{old}` to take; there are {}",
+            labels.listed()
+        ));
+    }
+    if replacement.is_empty() {
+        return labels.without(std::slice::from_ref(new));
+    }
+    let mut labels = labels;
+    labels.all.insert(new.clone(), Allowed::Any);
+    labels
 }
 
 /// A value that a matcher names must be one that the label can have; of a regular expression, each of its alternatives.
