@@ -1,6 +1,6 @@
 //! From a phone that is logged out to the page that says so, with real programs all the way: the simulator of Whapi and Meta, the
-//! exporter, Prometheus with the rules, Alertmanager with the example of its settings, and a receiver. Then every query of the
-//! dashboards is put to that Prometheus.
+//! exporter with its gateway, its webhooks and its state file, an application that sends, Prometheus with the rules, Alertmanager
+//! with the example of its settings, and a receiver. Then every query of the dashboards is put to that Prometheus.
 //!
 //! Time is hurried: the rules and Alertmanager's settings are used as they are, but each of their durations is divided by
 //! [`TIMES`], and the exporter polls and Prometheus scrapes faster by as much. See [`peers::rules::hurried`].
@@ -12,6 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use peers::alertmanager::Alertmanager;
+use peers::application::Application;
 use peers::dashboards::{self, Ask, Chosen, Filling};
 use peers::program::{self, PATIENCE, installed, wait_for};
 use peers::prometheus::{Labels, Prometheus};
@@ -19,7 +20,7 @@ use peers::rules::{ALERTMANAGER, RULES, hurried};
 use peers::webhook::{Message, Webhook};
 use peers::{read, repository, settings};
 use serde_json::Value;
-use whatsapp_exporter::simulator::{Channel, MetaToken, Simulator, Status};
+use whatsapp_exporter::simulator::{self, Channel, MetaToken, Mode, Simulator, Status};
 
 /// A minute lasts three seconds: short enough for a test, and a rule's shortest window still holds several scrapes.
 const TIMES: u64 = 20;
@@ -127,6 +128,7 @@ struct World {
     exporter: program::Program,
     prometheus: Prometheus,
     webhook: Webhook,
+    _application: Application,
     _alertmanager: Alertmanager,
     _directory: tempfile::TempDir,
 }
@@ -135,8 +137,13 @@ impl World {
     async fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let sim = Simulator::start().await.expect("a free port");
-        sim.set_channel("salesSecret", Channel::new("sales"));
-        sim.set_channel("supportSecret", Channel::new("support"));
+        let channel = |name: &str, id: &str| {
+            let mut channel = Channel::new(name);
+            channel.channel_id = id.to_owned();
+            channel
+        };
+        sim.set_channel("salesSecret", channel("sales", "SHAZAM-3HDYQ"));
+        sim.set_channel("supportSecret", channel("support", "MANTIS-M72HC"));
         sim.set_token("systemSecret", MetaToken::new("system"));
         let days = |days| Duration::from_secs(days * DAY);
         sim.set_token("campaignSecret", MetaToken::of_user("campaign", days(8), days(80)));
@@ -163,9 +170,21 @@ impl World {
                 ("META_POLL_INTERVAL", "2s".to_owned()),
                 ("STALE_AFTER", "15s".to_owned()),
                 ("POLL_TIMEOUT", "1s".to_owned()),
+                ("GATEWAY_ADDRESS", "127.0.0.1:0".to_owned()),
+                ("GATEWAY_HOLD", "200ms".to_owned()),
+                ("WEBHOOK_SECRET", "webhookSecret".to_owned()),
+                ("STATE_FILE", directory.path().join("state.json").display().to_string()),
             ],
         )
         .await;
+        for secret in ["salesSecret", "supportSecret"] {
+            let webhook = simulator::Webhook::new(exporter.url("/webhook/whapi"), Mode::Body)
+                .header("X-Webhook-Secret", "webhookSecret");
+            assert!(sim.update_channel(secret, |channel| channel.webhooks.push(webhook)));
+        }
+        let gateway = exporter.address_after("the gateway is open").await;
+        let application =
+            Application::start(gateway, &["salesSecret", "supportSecret"], &["campaignSecret"]);
 
         let webhook = Webhook::start().await;
         let example = read(ALERTMANAGER);
@@ -193,6 +212,7 @@ impl World {
             exporter,
             prometheus,
             webhook,
+            _application: application,
             _alertmanager: alertmanager,
             _directory: directory,
         }
@@ -234,6 +254,9 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     world.wait_until_true("channel:whatsapp_channel_configured:bool{channel=\"sales\"}").await;
     let campaign = "token:whatsapp_token_expiry_timestamp_seconds:min{token=\"campaign\"}";
     world.wait_until_true(&format!("{campaign} - time() > 7 * 86400")).await;
+    let sent = "whatsapp_gateway_requests_total{code=\"2xx\"";
+    world.wait_until_true(&format!("{sent}, channel=\"sales\"}} > 0")).await;
+    world.wait_until_true(&format!("{sent}, channel=\"campaign\"}} > 0")).await;
 
     // The phone is logged out, and a day and more of the token's life passes.
     let logged_out = now();
@@ -280,6 +303,10 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
             "ALERTS{alertname=\"WhatsAppChannelCredentialRejected\", alertstate=\"firing\"}",
         )
         .await;
+    // Meanwhile the application was refused and webhooks told of it, too little or too much of which would be an alert of its own.
+    let refused = "whatsapp_channel_unauthorized_errors_total{channel=\"sales\", source=\"gateway\", reason=\"session\"}";
+    world.wait_until_true(&format!("{refused} > 20")).await;
+    world.wait_until_true("whatsapp_channel_logouts_total{channel=\"sales\"} == 1").await;
     let everything = every_panel_shows_something(&world).await;
     no_rule_fails(prometheus).await;
 
@@ -297,6 +324,7 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
             assert_eq!(severity == "critical", message.path == "/page", "{alert}");
             assert!(labels["channel"] != "support" && labels["token"] != "system", "{alert}");
             assert!(labels["channel"] != "gone" || message.path == "/page", "{alert}");
+            assert!(labels["channel"] != "sales" || labels["alertname"] == OUT, "{alert}");
             for (name, text) in alert["annotations"].as_object().expect("annotations") {
                 let text = text.as_str().unwrap_or_default();
                 for bad in ["<error", "<no value>", "{{", "NaN"] {

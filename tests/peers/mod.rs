@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `alertmanager.rs` | an Alertmanager |
+//! | `application.rs` | an application that sends through the gateway |
 //! | `contract.rs` | which metrics, labels and values an expression may use |
 //! | `dashboards.rs` | `grafana/*.json`, and how Grafana fills in variables |
 //! | `rules.rs` | `alerts/*.yaml`, and how a test hurries them |
@@ -13,6 +14,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub mod alertmanager;
+pub mod application;
 pub mod contract;
 pub mod dashboards;
 pub mod program;

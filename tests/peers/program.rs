@@ -91,6 +91,17 @@ impl Program {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// The address in the first line of its log with these words, once there is one.
+    pub async fn address_after(&self, words: &str) -> String {
+        wait_for(&format!("{words}: address=…"), PATIENCE, async || {
+            let said = self.said();
+            let line = said.lines().find(|line| line.contains(words))?;
+            let (_, rest) = line.split_once("address=")?;
+            Some(rest.split_whitespace().next()?.to_owned())
+        })
+        .await
+    }
+
     /// What it has written so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
