@@ -6,6 +6,7 @@
 pub mod client;
 pub mod clock;
 pub mod command;
+pub mod course;
 pub mod domain;
 pub mod fleet;
 pub mod gateway;

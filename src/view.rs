@@ -4,7 +4,8 @@
 
 use serde::Serialize;
 
-use crate::domain::{Expiry, FailureReason, Moment, PollRecord, Status};
+use crate::course::{self, Move};
+use crate::domain::{Expiry, FailureReason, Moment, PollRecord, Status, Witness};
 use crate::fleet::{Channel, Members, Token};
 use crate::words;
 
@@ -94,6 +95,12 @@ pub struct ChannelView {
     pub since: String,
     /// Its polls.
     pub poll: PollView,
+    /// Its last moves, the oldest first; only while webhooks are received.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<Move>,
+    /// How long it was away before it became what it is, in words.
+    #[serde(skip)]
+    pub returned: Option<String>,
     /// What to do; null when it is well.
     pub advice: Option<Advice>,
 }
@@ -138,6 +145,9 @@ impl ChannelView {
             ),
             same => (same.0, advice),
         };
+        let course = state.webhooks().map(Witness::course).unwrap_or_default();
+        let returned =
+            (status == Status::Auth).then(|| course::return_to_auth(&course, now.unix)).flatten();
         Self {
             provider: channel.target.options.provider.word(),
             name: channel.target.name.to_string(),
@@ -147,6 +157,8 @@ impl ChannelView {
             since_millis: since.millis(),
             since: words::rfc3339(since),
             poll: PollView::new(polls),
+            moves: course::moves(&course),
+            returned,
             advice,
         }
     }

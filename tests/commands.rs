@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use common::{Files, Setup, Upstream, closed_port};
+use common::{Files, Setup, Upstream, closed_port, http};
 use whatsapp_exporter::settings::VARIABLES;
-use whatsapp_exporter::simulator::{Channel, Fault, MetaToken, Status, TokenState};
+use whatsapp_exporter::simulator::{Channel, Fault, MetaToken, Mode, Status, TokenState, Webhook};
 
 #[test]
 fn help_lists_every_setting() {
@@ -251,4 +251,92 @@ fn check_ends_with_two_when_the_settings_are_wrong() {
         Setup::new().set("WHAPI_TOKEN", "t").set("LOG_LEVEL", "loud").argument("check").run();
     assert_eq!((ended.code, &*ended.stdout), (Some(2), ""));
     assert!(ended.stderr.contains("LOG_LEVEL: must be one of"), "{}", ended.stderr);
+}
+
+const WEBHOOK_URL: &str = "https://exporter.example.com/webhook/whapi";
+const WEBHOOK_SECRET: &str = "webhookSecretOfTheseTests";
+
+#[test]
+fn check_says_whose_webhooks_do_not_reach_the_exporter_and_what_to_send() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let right = || Webhook::new(WEBHOOK_URL, Mode::Path).header("X-Webhook-Secret", WEBHOOK_SECRET);
+    let elsewhere = || Webhook::new("https://app.example.com/?key=theirOwnSecret", Mode::Body);
+    let mut few = right();
+    few.events.retain(|(kind, method)| kind == "channel" && method == "post");
+    let wrong = Webhook::new(WEBHOOK_URL, Mode::Body).header("X-Webhook-Secret", "someOtherSecret");
+    let cases: [(&str, Vec<Webhook>, &str); 6] = [
+        ("right", vec![elsewhere(), right()], ""),
+        ("none", vec![], "no webhook leads to `https://exporter.example.com/webhook/whapi`"),
+        ("elsewhere", vec![elsewhere()], "no webhook leads to"),
+        ("bare", vec![Webhook::new(WEBHOOK_URL, Mode::Body)], "has no header `x-webhook-secret`"),
+        ("wrong", vec![wrong], "something else than the secret"),
+        ("few", vec![few], "does not deliver channel.patch, users.post, users.delete"),
+    ];
+    let mut yaml = "channels:\n".to_owned();
+    for (name, webhooks, _) in &cases {
+        let mut channel = Channel::new(name);
+        channel.webhooks.clone_from(webhooks);
+        upstream.set_channel(name, channel);
+        files.write(name, name);
+        let _ = write!(yaml, "  - name: {name}\n    token_file: {name}\n");
+    }
+    let setup = Setup::of(&upstream).file(&files, &yaml).argument("check");
+    // Without a secret nobody asks for settings.
+    let ended = setup.run();
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:?}");
+    assert!(!ended.stdout.contains("webhook"), "{ended:?}");
+    assert_eq!(upstream.asked(None), 6);
+
+    let setup = setup.set("WEBHOOK_SECRET", WEBHOOK_SECRET).set("WEBHOOK_URL", WEBHOOK_URL);
+    let ended = setup.run();
+    assert_eq!((ended.code, &*ended.stderr), (Some(1), ""), "{ended:?}");
+    let told = |name: &str| {
+        let begin = format!("channel {name}: ");
+        ended.stdout.lines().find_map(|line| line.strip_prefix(&begin)).unwrap_or_default()
+    };
+    for (name, _, expected) in &cases {
+        let told = told(name);
+        assert!(
+            told.contains(expected) && told.is_empty() == expected.is_empty(),
+            "{name}: {told}"
+        );
+    }
+    for hidden in [WEBHOOK_SECRET, "someOtherSecret", "theirOwnSecret", "proxyPassword"] {
+        assert!(!ended.stdout.contains(hidden), "{hidden}: {ended:?}");
+    }
+
+    // What it says to send is enough when it is sent.
+    let begin = ended.stdout.find("{ \"webhooks\"").expect("what to send");
+    let body = ended.stdout[begin..].replace("<WEBHOOK_SECRET>", WEBHOOK_SECRET);
+    for (name, ..) in &cases[1..] {
+        let bearer = format!("Bearer {name}");
+        let headers = [("Authorization", &*bearer)];
+        let reply = http::send(upstream.address(), "PATCH", "/settings", &headers, &body);
+        assert_eq!(reply.expect("an answer").status, 200);
+    }
+    let ended = setup.run();
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:?}");
+    // Any address that leads to the receiver will do when none is named.
+    assert_eq!(setup.clone().unset("WEBHOOK_URL").run().code, Some(0));
+    assert_eq!(setup.clone().set("WEBHOOK_SECRET", "another").run().code, Some(1));
+    assert_eq!(setup.clone().set("WEBHOOK_SECRET_HEADER", "X-Other").run().code, Some(1));
+
+    // Settings that cannot be read are no reason to be at ease.
+    upstream.set_fault("none", Some(Fault::forbidden()));
+    upstream.set_fault("few", Some(Fault::wrong_shape()));
+    let ended = setup.run();
+    assert_eq!(ended.code, Some(1));
+    for told in [
+        "channel none: its settings cannot be read: HTTP 403 (forbidden)",
+        "channel few: its settings cannot be read: the answer is not a channel's settings (decode)",
+    ] {
+        assert!(ended.stdout.contains(told), "{told}: {ended:?}");
+    }
+    assert!(!ended.stdout.contains("PATCH"), "{ended:?}");
+    assert_eq!(upstream.woken("right"), 0);
+    // Nor is a secret of our own that cannot be read.
+    let setup = setup.unset("WEBHOOK_SECRET").set("WEBHOOK_SECRET_FILE", files.path("nowhere"));
+    let ended = setup.run();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("nowhere: does not exist"), "{ended:?}");
 }

@@ -7,14 +7,14 @@ mod common;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::http::{self, Line, Reply};
 use common::metrics::{Metrics, Series};
 use common::{Files, Program, Setup, Upstream, closed_port, eventually};
 use serde_json::{Value, json};
 use whatsapp_exporter::domain::WebhookRefusal;
-use whatsapp_exporter::simulator::{Channel, Fault};
+use whatsapp_exporter::simulator::{Channel, Fault, Mode as SimulatedMode, Webhook};
 
 const SECRET: &str = "webhookSecretOfTheseTests";
 const HEADER: (&str, &str) = ("X-Webhook-Secret", SECRET);
@@ -439,7 +439,7 @@ fn a_slow_body_is_waited_for_and_stalled_ones_keep_nobody_out() {
     line.write(http::head("POST", PATH, &[HEADER], Some(whole.len()))).unwrap();
     for part in whole.as_bytes().chunks(100) {
         line.write(part).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(line.reply(false).unwrap().status, 200);
     // More than are read at a time begin and never go on.
@@ -648,4 +648,59 @@ fn a_burst_of_ten_thousand_with_duplicates_loses_none_and_counts_none_twice() {
     }
     assert_eq!(page.sum("whatsapp_channel_webhook_events_total"), 10_000.0);
     assert_eq!(refused(&program), []);
+}
+
+#[test]
+fn a_reconnect_that_no_poll_saw_is_told_however_its_webhooks_come() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let mut yaml = "channels:\n".to_owned();
+    let modes = [SimulatedMode::Body, SimulatedMode::Path, SimulatedMode::Method];
+    for at in 0..modes.len() {
+        let mut channel = Channel::new("x");
+        channel.channel_id = format!("MANTIS-{at}");
+        upstream.set_channel(&format!("secret{at}"), channel);
+        files.write(&format!("token{at}"), format!("secret{at}"));
+        let _ = write!(yaml, "  - name: c{at}\n    token_file: token{at}\n");
+    }
+    let setup = Setup::of(&upstream).pace("1h").set("WEBHOOK_SECRET", SECRET);
+    let program = setup.file(&files, &yaml).start();
+    for (at, mode) in modes.into_iter().enumerate() {
+        program.until_is(&format!("whatsapp_channel_authorized{{channel=\"c{at}\"}}"), 1.0);
+        let webhook = Webhook::new(format!("http://{}{PATH}", program.address), mode);
+        upstream.update_channel(&format!("secret{at}"), |channel| {
+            channel.webhooks = vec![webhook.header(HEADER.0, HEADER.1)];
+            channel.delivering.repeats = 3;
+            channel.delivering.scatter = Duration::from_millis(500);
+            (channel.init_lasts, channel.launch_lasts) =
+                (Duration::from_secs(1), Duration::from_secs(2));
+            channel.reconnect();
+        });
+    }
+    for at in 0..modes.len() {
+        let (channel, duplicates) = (format!("c{at}"), 9.0);
+        program.until("all that was delivered", |page| {
+            (outcome(page, &channel, "channel.post", "duplicate") == duplicates).then_some(())
+        });
+        let page = program.metrics();
+        for status in ["INIT", "LAUNCH", "AUTH"] {
+            assert_eq!(transitions(&page, &channel, status), 1.0, "{channel} {status}");
+        }
+        let labels = format!("{{channel=\"{channel}\"}}");
+        assert_eq!(page.get(&format!("whatsapp_channel_restarts_total{labels}")), Some(1.0));
+        assert_eq!(page.get(&format!("whatsapp_channel_polls_total{labels}")), Some(1.0));
+    }
+    let deliveries = upstream.deliveries();
+    assert_eq!(deliveries.len(), 36);
+    assert!(deliveries.iter().all(|delivery| delivery.answer == Some(200)), "{deliveries:?}");
+
+    // People are told, on the page and as JSON.
+    let page = program.get("/").text();
+    assert_eq!(page.matches("away for 3 s (INIT 1 s, LAUNCH 2 s)").count(), 3, "{page}");
+    let status: Value = serde_json::from_str(&program.get("/api/status").text()).unwrap();
+    for channel in status["channels"].as_array().expect("channels") {
+        let moves = channel["moves"].as_array().expect("moves").iter();
+        let words: Vec<_> = moves.map(|told| told["status"].as_str()).collect();
+        assert_eq!(words, ["AUTH", "INIT", "LAUNCH", "AUTH"].map(Some));
+        assert!(channel["moves"][3]["at"].as_str().is_some_and(|at| at.ends_with('Z')));
+    }
 }

@@ -1,6 +1,7 @@
 //! `whatsapp-exporter check`: asks every target once and says how it is.
 
-use super::{OK, UNHEALTHY, USAGE, complain, runtime};
+use super::{OK, UNHEALTHY, USAGE, complain, runtime, webhooks};
+use crate::client::Client;
 use crate::clock;
 use crate::run::Exporter;
 use crate::settings::Settings;
@@ -14,6 +15,8 @@ pub(super) fn run() -> u8 {
             return USAGE;
         }
     };
+    let webhooks = settings.webhooks.clone();
+    let client = Client::new(&settings.polling);
     let exporter = match Exporter::new(settings) {
         Ok(exporter) => exporter,
         Err(sentence) => {
@@ -26,7 +29,6 @@ pub(super) fn run() -> u8 {
         Err(code) => return code,
     };
     let fleet = runtime.block_on(exporter.ask_once());
-    runtime.shutdown_background();
     let members = fleet.members(clock::now());
     let now = members.now;
     let (channels, tokens) = view::all(&members);
@@ -47,7 +49,15 @@ pub(super) fn run() -> u8 {
     }
     print_table(&rows);
     let levels = channels.iter().map(|view| view.level).chain(tokens.iter().map(|view| view.level));
-    if levels.into_iter().all(is_healthy) { OK } else { UNHEALTHY }
+    let well = levels.into_iter().all(is_healthy);
+    let told = match (webhooks, client) {
+        (Some(webhooks), Ok(client)) => {
+            runtime.block_on(webhooks::check(&fleet, &client, &webhooks))
+        }
+        _ => true,
+    };
+    runtime.shutdown_background();
+    if well && told { OK } else { UNHEALTHY }
 }
 
 /// A warning counts too: all is not well with a token that expires this week.

@@ -2,11 +2,15 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{UNHEALTHY, USAGE, complain, run, runtime};
 use crate::log;
 use crate::settings::{DEFAULT_LISTEN, Settings};
 use crate::simulator::{DemoPlan, Simulator};
+
+/// Made up, and good for nothing anywhere else.
+const WEBHOOK_SECRET: &str = "demoWebhookSecretNotARealOne";
 
 pub(super) fn run() -> u8 {
     let runtime = match runtime() {
@@ -39,7 +43,9 @@ async fn play() -> u8 {
         ("CONFIG_FILE", files.directory.join("settings.yaml").into_os_string()),
         ("WHAPI_API_URL", simulator.url().into()),
         ("META_API_URL", simulator.url().into()),
-        ("WHAPI_POLL_INTERVAL", "2s".into()),
+        // Longer than a reconnect, so that webhooks tell what polls miss.
+        ("WHAPI_POLL_INTERVAL", "10s".into()),
+        ("WEBHOOK_SECRET", WEBHOOK_SECRET.into()),
         ("META_POLL_INTERVAL", "5s".into()),
         ("POLL_TIMEOUT", "2s".into()),
         ("STALE_AFTER", "1m".into()),
@@ -58,8 +64,21 @@ async fn play() -> u8 {
     };
     settings.polling.use_proxy = false;
     log::start(settings.log);
-    introduce(&plan, settings.listen.port());
-    run::serve(settings, variables).await
+    let Ok(listener) = run::listen(&settings) else { return UNHEALTHY };
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    let url = format!("http://{}/webhook/whapi", from_here(address));
+    plan.tell(&simulator, &url, ("X-Webhook-Secret", WEBHOOK_SECRET));
+    introduce(&plan, address.port());
+    run::serve_on(listener, settings, variables).await
+}
+
+/// Where a listener on this address is reached from this machine.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 fn introduce(plan: &DemoPlan, port: u16) {
@@ -67,7 +86,7 @@ fn introduce(plan: &DemoPlan, port: u16) {
     println!("  page     http://localhost:{port}/");
     println!("  metrics  http://localhost:{port}/metrics");
     println!("  JSON     http://localhost:{port}/api/status\n");
-    println!("Channels:");
+    println!("Channels, polled every 10 s; their webhooks tell what happens in between:");
     for channel in plan.channels {
         println!("  {:<11} {}", channel.name, channel.story);
     }

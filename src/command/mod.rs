@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod healthcheck;
 mod run;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

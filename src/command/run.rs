@@ -34,6 +34,23 @@ pub(super) fn run() -> u8 {
 
 /// Runs the exporter with these settings until a signal comes.
 pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString)>) -> u8 {
+    match listen(&settings) {
+        Ok(listener) => serve_on(listener, settings, variables).await,
+        Err(()) => UNHEALTHY,
+    }
+}
+
+/// Opens the exporter's own listener, or says why it cannot be had.
+pub(super) fn listen(settings: &Settings) -> Result<TcpListener, ()> {
+    bind("LISTEN_ADDRESS", settings.listen)
+}
+
+/// The same on a listener that is open already.
+pub(super) async fn serve_on(
+    listener: TcpListener,
+    settings: Settings,
+    variables: Vec<(OsString, OsString)>,
+) -> u8 {
     let shutdown = match shutdown() {
         Ok(shutdown) => shutdown,
         Err(error) => {
@@ -41,7 +58,6 @@ pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString
             return UNHEALTHY;
         }
     };
-    let Ok(listener) = bind("LISTEN_ADDRESS", settings.listen) else { return UNHEALTHY };
     let gateway = settings.gateway.as_ref().map(|gateway| bind("GATEWAY_ADDRESS", gateway.address));
     let Ok(gateway) = gateway.transpose() else { return UNHEALTHY };
     let state_file = settings.state_file.clone();

@@ -5,6 +5,7 @@
 pub mod meta;
 pub mod webhook;
 pub mod whapi;
+pub mod whapi_webhooks;
 
 mod loose;
 

@@ -83,7 +83,7 @@ fn beginning(body: &[u8]) -> String {
 }
 
 /// What an answer other than 2xx means. The text decides where Whapi's status codes have two meanings.
-fn refusal(answer: &Answer) -> Failure {
+pub(super) fn refusal(answer: &Answer) -> Failure {
     let text = beginning(&answer.body);
     let speaks_of = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let json = text.trim_start().starts_with('{');

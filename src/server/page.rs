@@ -107,7 +107,7 @@ fn channel_row(view: ChannelView, now: Moment) -> Row {
         name: view.name,
         level: view.level,
         status: view.status,
-        notes: Vec::new(),
+        notes: Vec::from_iter(view.returned),
         advice: view.advice,
     }
 }

@@ -8,9 +8,10 @@ use tokio::time::{Instant, sleep_until};
 use super::Simulator;
 use super::channel::{Channel, Status, seconds};
 use super::scenario::{
-    APP, Act, CHANNELS, CYCLE, Cue, DemoChannel, DemoToken, Expiry, TIMELINE, TOKENS,
+    APP, Act, CHANNELS, CYCLE, Cue, DemoChannel, DemoToken, Expiry, TIMELINE, TOKENS, UNRULY,
 };
 use super::token::{MetaToken, TokenState};
+use super::webhook::{Mode, Webhook};
 
 /// A demo that is being played, until this is dropped.
 #[must_use = "the demo ends when its plan is dropped"]
@@ -45,6 +46,21 @@ impl DemoPlan {
         let playing =
             tokio::spawn(async move { run(&sim, speed, Instant::now()).await }).abort_handle();
         DemoPlan { channels: CHANNELS, tokens: TOKENS, playing }
+    }
+
+    /// Has every channel tell its moves to this address, with this header. The modes take turns, and one channel's deliveries come
+    /// twice and out of order.
+    pub fn tell(&self, sim: &Simulator, url: &str, header: (&str, &str)) {
+        let modes = [Mode::Body, Mode::Path, Mode::Method];
+        for (demo, mode) in CHANNELS.iter().zip(modes.into_iter().cycle()) {
+            sim.update_channel(demo.secret, |channel| {
+                channel.webhooks = vec![Webhook::new(url, mode).header(header.0, header.1)];
+                if demo.name == UNRULY {
+                    channel.delivering.repeats = 1;
+                    channel.delivering.scatter = Duration::from_secs(2);
+                }
+            });
+        }
     }
 }
 

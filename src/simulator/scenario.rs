@@ -105,6 +105,9 @@ pub const APP: DemoApp = DemoApp {
     name: "Lucky Shrub",
 };
 
+/// The channel whose webhooks come twice and out of order.
+pub const UNRULY: &str = "flappy";
+
 /// A status word that no list knows.
 pub const UNHEARD_OF: &str = "HIBERNATING";
 
@@ -113,7 +116,7 @@ pub const CHANNELS: &[DemoChannel] = &[
     DemoChannel {
         name: "sales",
         secret: "demoSalesNotARealToken0000000000",
-        story: "Healthy; reconnects for 2-3 s once a minute, and once so fast that only its start time shows it.",
+        story: "Healthy; reconnects for 2-3 s once a minute, between two polls, so that only webhooks see it; once so fast that only its start time shows it.",
         begins: Some(Status::AUTH),
         start: (1.0, 1.5),
     },
@@ -141,7 +144,7 @@ pub const CHANNELS: &[DemoChannel] = &[
     DemoChannel {
         name: "flappy",
         secret: "demoFlappyNotARealToken000000000",
-        story: "Cycles INIT, LAUNCH, AUTH every 20 s: an unstable session or proxy.",
+        story: "Cycles INIT, LAUNCH, AUTH every 20 s: an unstable session or proxy. Its webhooks come twice and out of order.",
         begins: Some(Status::AUTH),
         start: (4.0, 4.0),
     },
