@@ -1,6 +1,6 @@
 //! The poller: asks every target when it is due, at most one poll of each and so many of all at a time.
 //!
-//! Not here: what to ask (`providers/`), how (`client.rs`), or what the answer does to the state (`domain/`).
+//! Not here: what to ask (`providers/`), how (`client/`), or what the answer does to the state (`domain/`).
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};

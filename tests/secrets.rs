@@ -4,11 +4,12 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Files, Setup, Upstream, closed_port, eventually, http, within};
+use common::{Files, Program, Setup, Upstream, closed_port, eventually, http, within};
 use whatsapp_exporter::simulator::{Answer, Channel, Fault, GraphError, MetaToken, TokenState};
 
 const GOOD: &str = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f";
@@ -275,6 +276,46 @@ fn faults(secret: &str) -> Vec<Fault> {
     ]
 }
 
+/// Sends every secret through the gateway in every place that may carry one, and waits a moment for each answer, since some never
+/// end. Returns the answers that are the gateway's own; an upstream's may repeat what they like.
+fn through_the_gateway(program: &Program, secrets: &[String]) -> Vec<String> {
+    let gateway = program.gateway();
+    let mut own = Vec::new();
+    for secret in secrets {
+        let encoded = secret.replace('|', "%7C");
+        let body = format!("{{\"token\":\"{secret}\"}}");
+        for request in [
+            format!(
+                "POST /whapi/messages/{encoded}?token={encoded} HTTP/1.1\r\nAuthorization: Bearer {secret}"
+            ),
+            format!(
+                "POST /meta/v25.0/debug_token?input_token={encoded} HTTP/1.1\r\nAuthorization: Bearer {secret}"
+            ),
+            format!("POST /{encoded}?token={encoded} HTTP/1.1\r\nX: {secret}"),
+            format!(
+                "POST /meta/x?access_token={encoded} HTTP/1.1\r\nHost: {secret}\r\nX-A: {secret}"
+            ),
+            format!("POST http://{encoded}/ HTTP/1.1\r\nX: {secret}\r\n{secret}: x"),
+        ] {
+            let length = body.len();
+            let whole = format!(
+                "{request}\r\nHost: a\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+            let mut stream = http::connect(gateway).expect("a connection");
+            stream.write_all(whole.as_bytes()).expect("sent");
+            stream.set_read_timeout(Some(Duration::from_millis(300))).expect("an option");
+            let mut answer = vec![0; 4096];
+            let size = stream.read(&mut answer).unwrap_or(0);
+            let answer = String::from_utf8_lossy(&answer[..size]).into_owned();
+            if answer.contains("whatsapp-exporter's gateway: ") {
+                own.push(answer);
+            }
+        }
+    }
+    assert!(own.len() > secrets.len(), "only {} answers were the gateway's own", own.len());
+    own
+}
+
 #[test]
 fn no_secret_leaves_whatever_goes_wrong() {
     let (upstream, files) = (Upstream::start(), Files::new());
@@ -349,6 +390,8 @@ fn no_secret_leaves_whatever_goes_wrong() {
         .pace("2s")
         .set("STALE_AFTER", "3s")
         .set("LOG_LEVEL", "trace")
+        .set("GATEWAY_ADDRESS", "127.0.0.1:0")
+        .set("GATEWAY_HOLD", "100ms")
         .set("WHAPI_TOKEN", &own_channel)
         .set("META_TOKEN", &own_token)
         .set("META_APP_ID", MetaToken::APP_ID)
@@ -403,6 +446,10 @@ fn no_secret_leaves_whatever_goes_wrong() {
                     http::ask(program.address, method, &path, &[("Authorization", &bearer)]);
                 hunt.search(&format!("{place} {method}"), &reply.expect("an answer").whole());
             }
+            for sentence in through_the_gateway(&program, &secrets) {
+                hunt.search(&format!("{place}: the gateway's own words"), &sentence);
+            }
+            assert!(program.log().contains("a request of the application"), "{}", program.log());
             let health = Setup::bare()
                 .argument("healthcheck")
                 .set("LISTEN_ADDRESS", program.address.to_string())

@@ -1,6 +1,6 @@
 //! The upstream APIs: what to send, and what an answer means. Pure functions of bytes.
 //!
-//! Not here: connections (`client.rs`) and timers (`poller.rs`).
+//! Not here: connections (`client/`) and timers (`poller.rs`).
 
 pub mod meta;
 pub mod webhook;
