@@ -2,13 +2,13 @@
 //!
 //! Not here: the settings file (`file.rs`), nor any variable that is not ours.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 
 use super::target::{App, ChannelOptions, Targets, TokenOptions};
 use super::{
@@ -17,53 +17,90 @@ use super::{
 };
 use crate::domain::Provider;
 
-macro_rules! variables {
-    ($($field:ident = $name:literal: $default:literal, $meaning:literal;)+) => {
-        /// Every variable: name, default (empty where there is none), meaning. `docs/settings.md` is held against it.
-        pub const VARIABLES: &[(&str, &str, &str)] = &[$(($name, $default, $meaning)),+];
+/// Every variable: name, default (empty where there is none), meaning. `docs/settings.md` is held against it.
+pub const VARIABLES: &[(&str, &str, &str)] = &[
+    (
+        "LISTEN_ADDRESS",
+        "[::]:10401",
+        "where /metrics and the rest are served; both IP versions, and `0.0.0.0` where the machine has no IPv6",
+    ),
+    (
+        "WEB_CONFIG_FILE",
+        "",
+        "Prometheus' own web configuration file: TLS and basic authentication on the listener",
+    ),
+    ("CONFIG_FILE", "", "YAML file with channels and tokens"),
+    ("LOG_LEVEL", "info", "`error`, `warn`, `info`, `debug` or `trace`"),
+    ("LOG_FORMAT", "text", "`text` or `json`"),
+    ("WHAPI_TOKEN", "", "token of one Whapi channel"),
+    ("WHAPI_TOKEN_FILE", "", "file that holds it, read again before each use"),
+    ("WHAPI_CHANNEL", "default", "that channel's name: the label `channel`"),
+    (
+        "WHAPI_CHANNEL_ID",
+        "",
+        "that channel's id at Whapi, which its webhooks carry; learnt from its first answer when not set",
+    ),
+    ("WHAPI_API_URL", "https://gate.whapi.cloud", "where Whapi is"),
+    ("WHAPI_POLL_INTERVAL", "30s", "time between two polls of a channel"),
+    ("META_TOKEN", "", "one Meta access token"),
+    ("META_TOKEN_FILE", "", "file that holds it, read again before each use"),
+    ("META_TOKEN_NAME", "default", "that token's name: the label `token`"),
+    ("META_APP_ID", "", "the app that inspects the token; without it the token inspects itself"),
+    ("META_APP_SECRET", "", "that app's secret"),
+    ("META_APP_SECRET_FILE", "", "file that holds it, read again before each use"),
+    ("META_API_URL", "https://graph.facebook.com", "where the Graph API is"),
+    ("META_API_VERSION", "v25.0", "version of the Graph API"),
+    ("META_POLL_INTERVAL", "10m", "time between two inspections of a token"),
+    (
+        "META_REQUIRED_SCOPES",
+        "whatsapp_business_messaging,whatsapp_business_management",
+        "scopes a token must have, separated by commas",
+    ),
+    ("POLL_TIMEOUT", "10s", "longest a whole answer may take"),
+    ("POLL_CONCURRENCY", "64", "requests under way at a time, over all targets"),
+    (
+        "STALE_AFTER",
+        "",
+        "how long the last answer counts after polls began to fail; 5 intervals, at least `5m`, when not set",
+    ),
+    (
+        "WEBHOOK_SECRET",
+        "",
+        "secret that Whapi's webhooks must carry in a header; without it they are not received",
+    ),
+    ("WEBHOOK_SECRET_FILE", "", "file that holds it, read again before each use"),
+    ("WEBHOOK_SECRET_HEADER", "X-Webhook-Secret", "the header that carries it"),
+    (
+        "WEBHOOK_URL",
+        "",
+        "the address at which Whapi reaches `/webhook/whapi`; `check` compares it with the channels' settings",
+    ),
+    (
+        "GATEWAY_ADDRESS",
+        "",
+        "where the gateway to Whapi and Meta listens, `127.0.0.1:10402` for a sidecar; without it there is none",
+    ),
+    (
+        "GATEWAY_HOLD",
+        "",
+        "how long the gateway holds a request while its channel reconnects, for example `5s`; not at all when not set",
+    ),
+    ("STATE_FILE", "", "file that keeps statuses and counters over a restart"),
+    (
+        "ENABLE_LIFECYCLE",
+        "false",
+        "`true` answers `POST /-/reload` to every address, not to loopback alone",
+    ),
+    (
+        "EXTRA_CA_FILE",
+        "",
+        "PEM certificates trusted beside the public roots, for a proxy or gateway with a CA of its own",
+    ),
+];
 
-        /// The variables as they are, before any is understood. Empty ones are as good as unset.
-        #[derive(Default, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub(super) struct Environment { $(#[serde(default)] $field: Option<String>),+ }
-    };
-}
-
-variables! {
-    listen_address = "LISTEN_ADDRESS": "[::]:10401", "where /metrics and the rest are served; both IP versions, and `0.0.0.0` where the machine has no IPv6";
-    web_config_file = "WEB_CONFIG_FILE": "", "Prometheus' own web configuration file: TLS and basic authentication on the listener";
-    config_file = "CONFIG_FILE": "", "YAML file with channels and tokens";
-    log_level = "LOG_LEVEL": "info", "`error`, `warn`, `info`, `debug` or `trace`";
-    log_format = "LOG_FORMAT": "text", "`text` or `json`";
-    whapi_token = "WHAPI_TOKEN": "", "token of one Whapi channel";
-    whapi_token_file = "WHAPI_TOKEN_FILE": "", "file that holds it, read again before each use";
-    whapi_channel = "WHAPI_CHANNEL": "default", "that channel's name: the label `channel`";
-    whapi_channel_id = "WHAPI_CHANNEL_ID": "", "that channel's id at Whapi, which its webhooks carry; learnt from its first answer when not set";
-    whapi_api_url = "WHAPI_API_URL": "https://gate.whapi.cloud", "where Whapi is";
-    whapi_poll_interval = "WHAPI_POLL_INTERVAL": "30s", "time between two polls of a channel";
-    meta_token = "META_TOKEN": "", "one Meta access token";
-    meta_token_file = "META_TOKEN_FILE": "", "file that holds it, read again before each use";
-    meta_token_name = "META_TOKEN_NAME": "default", "that token's name: the label `token`";
-    meta_app_id = "META_APP_ID": "", "the app that inspects the token; without it the token inspects itself";
-    meta_app_secret = "META_APP_SECRET": "", "that app's secret";
-    meta_app_secret_file = "META_APP_SECRET_FILE": "", "file that holds it, read again before each use";
-    meta_api_url = "META_API_URL": "https://graph.facebook.com", "where the Graph API is";
-    meta_api_version = "META_API_VERSION": "v25.0", "version of the Graph API";
-    meta_poll_interval = "META_POLL_INTERVAL": "10m", "time between two inspections of a token";
-    meta_required_scopes = "META_REQUIRED_SCOPES": "whatsapp_business_messaging,whatsapp_business_management", "scopes a token must have, separated by commas";
-    poll_timeout = "POLL_TIMEOUT": "10s", "longest a whole answer may take";
-    poll_concurrency = "POLL_CONCURRENCY": "64", "requests under way at a time, over all targets";
-    stale_after = "STALE_AFTER": "", "how long the last answer counts after polls began to fail; 5 intervals, at least `5m`, when not set";
-    webhook_secret = "WEBHOOK_SECRET": "", "secret that Whapi's webhooks must carry in a header; without it they are not received";
-    webhook_secret_file = "WEBHOOK_SECRET_FILE": "", "file that holds it, read again before each use";
-    webhook_secret_header = "WEBHOOK_SECRET_HEADER": "X-Webhook-Secret", "the header that carries it";
-    webhook_url = "WEBHOOK_URL": "", "the address at which Whapi reaches `/webhook/whapi`; `check` compares it with the channels' settings";
-    gateway_address = "GATEWAY_ADDRESS": "", "where the gateway to Whapi and Meta listens, `127.0.0.1:10402` for a sidecar; without it there is none";
-    gateway_hold = "GATEWAY_HOLD": "", "how long the gateway holds a request while its channel reconnects, for example `5s`; not at all when not set";
-    state_file = "STATE_FILE": "", "file that keeps statuses and counters over a restart";
-    enable_lifecycle = "ENABLE_LIFECYCLE": "false", "`true` answers `POST /-/reload` to every address, not to loopback alone";
-    extra_ca_file = "EXTRA_CA_FILE": "", "PEM certificates trusted beside the public roots, for a proxy or gateway with a CA of its own";
-}
+/// The variables as they are, before any is understood. Empty ones are as good as unset.
+#[derive(Default)]
+pub(super) struct Environment(BTreeMap<String, String>);
 
 fn default_of(name: &str) -> &'static str {
     VARIABLES.iter().find(|(variable, ..)| *variable == name).map_or("", |(_, default, _)| default)
@@ -86,22 +123,51 @@ impl Environment {
                 Err(_) => problems.add(format!("{name}: is not UTF-8 text")),
             }
         }
-        // Every field is an optional string and every name is one of the fields, so this cannot fail;
-        // and should it ever, envy's own text would repeat the value.
-        envy::from_iter(ours).unwrap_or_else(|_| {
-            problems.add("the environment cannot be read");
-            Self::default()
-        })
+        // Strings into strings cannot fail; and should it ever, envy's own text would repeat the value.
+        match envy::from_iter(ours) {
+            Ok(variables) => Self(variables),
+            Err(_) => {
+                problems.add("the environment cannot be read");
+                Self::default()
+            }
+        }
+    }
+
+    /// What a variable is set to. envy spells names in small letters, as fields are.
+    fn get(&self, name: &str) -> Option<&String> {
+        debug_assert!(
+            VARIABLES.iter().any(|(ours, ..)| *ours == name),
+            "{name} is not in the list"
+        );
+        self.0.get(&name.to_ascii_lowercase())
+    }
+
+    /// `X` or the file in `X_FILE`, never both.
+    fn secret(&self, name: &str, problems: &mut Problems) -> Option<SecretSource> {
+        match (self.get(name), self.get(&format!("{name}_FILE"))) {
+            (None, None) => None,
+            (None, Some(path)) => Some(SecretSource::File(Path::new(path).into())),
+            (Some(value), None) => match SecretSource::from_value(value) {
+                Ok(source) => Some(source),
+                Err(error) => {
+                    problems.add(format!("{name}: {error}"));
+                    None
+                }
+            },
+            (Some(_), Some(_)) => {
+                problems.add(format!("{name} and {name}_FILE are both set; set one of them"));
+                None
+            }
+        }
     }
 
     fn value<T>(
         &self,
         name: &str,
-        set: Option<&String>,
         problems: &mut Problems,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let text = set.map_or_else(|| default_of(name), String::as_str);
+        let text = self.get(name).map_or_else(|| default_of(name), String::as_str);
         if text.is_empty() {
             return None;
         }
@@ -117,14 +183,14 @@ impl Environment {
 
     pub(super) fn listen(&self, problems: &mut Problems) -> SocketAddr {
         let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 10401));
-        self.value("LISTEN_ADDRESS", self.listen_address.as_ref(), problems, |text| {
+        self.value("LISTEN_ADDRESS", problems, |text| {
             value::address(text, &format!("`{DEFAULT_LISTEN}` or `127.0.0.1:10401`"))
         })
         .unwrap_or(any)
     }
 
     pub(super) fn log(&self, problems: &mut Problems) -> Log {
-        let level = self.value("LOG_LEVEL", self.log_level.as_ref(), problems, |text| {
+        let level = self.value("LOG_LEVEL", problems, |text| {
             let known = ["error", "warn", "info", "debug", "trace"];
             known
                 .iter()
@@ -132,14 +198,11 @@ impl Environment {
                 .and_then(|word| word.parse().ok())
                 .ok_or_else(|| "must be one of error, warn, info, debug, trace".to_owned())
         });
-        let format =
-            self.value("LOG_FORMAT", self.log_format.as_ref(), problems, |text| {
-                match text.trim() {
-                    "text" => Ok(LogFormat::Text),
-                    "json" => Ok(LogFormat::Json),
-                    _ => Err("must be `text` or `json`".to_owned()),
-                }
-            });
+        let format = self.value("LOG_FORMAT", problems, |text| match text.trim() {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("must be `text` or `json`".to_owned()),
+        });
         Log {
             level: level.unwrap_or(tracing::Level::INFO),
             format: format.unwrap_or(LogFormat::Text),
@@ -147,12 +210,11 @@ impl Environment {
     }
 
     pub(super) fn poll_timeout(&self, problems: &mut Problems) -> Duration {
-        self.value("POLL_TIMEOUT", self.poll_timeout.as_ref(), problems, value::duration)
-            .unwrap_or(Duration::from_secs(10))
+        self.value("POLL_TIMEOUT", problems, value::duration).unwrap_or(Duration::from_secs(10))
     }
 
     pub(super) fn poll_concurrency(&self, problems: &mut Problems) -> usize {
-        self.value("POLL_CONCURRENCY", self.poll_concurrency.as_ref(), problems, |text| {
+        self.value("POLL_CONCURRENCY", problems, |text| {
             text.trim()
                 .parse()
                 .ok()
@@ -163,36 +225,28 @@ impl Environment {
     }
 
     pub(super) fn stale_after(&self, problems: &mut Problems) -> Option<Duration> {
-        self.value("STALE_AFTER", self.stale_after.as_ref(), problems, value::duration)
+        self.value("STALE_AFTER", problems, value::duration)
     }
 
     pub(super) fn enable_lifecycle(&self, problems: &mut Problems) -> bool {
-        self.value("ENABLE_LIFECYCLE", self.enable_lifecycle.as_ref(), problems, |text| {
+        self.value("ENABLE_LIFECYCLE", problems, |text| {
             text.trim().parse().map_err(|_| "must be `true` or `false`".to_owned())
         })
         .unwrap_or(false)
     }
 
     pub(super) fn state_file(&self) -> Option<PathBuf> {
-        self.state_file.as_ref().map(PathBuf::from)
+        self.get("STATE_FILE").map(PathBuf::from)
     }
 
     pub(super) fn webhooks(&self, problems: &mut Problems) -> Option<Webhooks> {
-        let secret = secret(
-            "WEBHOOK_SECRET",
-            self.webhook_secret.as_ref(),
-            self.webhook_secret_file.as_ref(),
-            problems,
-        );
-        let header = self.value(
-            "WEBHOOK_SECRET_HEADER",
-            self.webhook_secret_header.as_ref(),
-            problems,
-            value::header,
-        );
-        let url =
-            self.value("WEBHOOK_URL", self.webhook_url.as_ref(), problems, value::webhook_url);
-        if url.is_some() && self.webhook_secret.is_none() && self.webhook_secret_file.is_none() {
+        let secret = self.secret("WEBHOOK_SECRET", problems);
+        let header = self.value("WEBHOOK_SECRET_HEADER", problems, value::header);
+        let url = self.value("WEBHOOK_URL", problems, value::webhook_url);
+        if url.is_some()
+            && self.get("WEBHOOK_SECRET").is_none()
+            && self.get("WEBHOOK_SECRET_FILE").is_none()
+        {
             problems.add("WEBHOOK_URL is set, but neither WEBHOOK_SECRET nor WEBHOOK_SECRET_FILE, without which no webhook is received");
         }
         if let (Some(SecretSource::Value(secret)), Some(header)) = (&secret, &header)
@@ -204,13 +258,10 @@ impl Environment {
     }
 
     pub(super) fn gateway(&self, defaults: &Defaults, problems: &mut Problems) -> Option<Gateway> {
-        let address =
-            self.value("GATEWAY_ADDRESS", self.gateway_address.as_ref(), problems, |text| {
-                value::address(text, "`127.0.0.1:10402`")
-            });
-        let hold =
-            self.value("GATEWAY_HOLD", self.gateway_hold.as_ref(), problems, value::duration);
-        if hold.is_some() && self.gateway_address.is_none() {
+        let address = self
+            .value("GATEWAY_ADDRESS", problems, |text| value::address(text, "`127.0.0.1:10402`"));
+        let hold = self.value("GATEWAY_HOLD", problems, value::duration);
+        if hold.is_some() && self.get("GATEWAY_ADDRESS").is_none() {
             problems.add("GATEWAY_HOLD is set, but GATEWAY_ADDRESS is not, so there is no gateway that could hold a request");
         }
         let (whapi_url, meta_url) = (defaults.whapi_api_url.clone(), defaults.meta_api_url.clone());
@@ -218,57 +269,37 @@ impl Environment {
     }
 
     pub(super) fn extra_ca_file(&self) -> Option<PathBuf> {
-        self.extra_ca_file.as_ref().map(PathBuf::from)
+        self.get("EXTRA_CA_FILE").map(PathBuf::from)
     }
 
     pub(super) fn web_config_file(&self) -> Option<PathBuf> {
-        self.web_config_file.as_ref().map(PathBuf::from)
+        self.get("WEB_CONFIG_FILE").map(PathBuf::from)
     }
 
     pub(super) fn config_file(&self) -> Option<&str> {
-        self.config_file.as_deref()
+        self.get("CONFIG_FILE").map(String::as_str)
     }
 
     pub(super) fn defaults(&self, problems: &mut Problems) -> Defaults {
         let nothing = || "".into();
         Defaults {
             whapi_api_url: self
-                .value("WHAPI_API_URL", self.whapi_api_url.as_ref(), problems, value::api_url)
+                .value("WHAPI_API_URL", problems, value::api_url)
                 .unwrap_or_else(nothing),
             whapi_poll_interval: self
-                .value(
-                    "WHAPI_POLL_INTERVAL",
-                    self.whapi_poll_interval.as_ref(),
-                    problems,
-                    value::duration,
-                )
+                .value("WHAPI_POLL_INTERVAL", problems, value::duration)
                 .unwrap_or_default(),
             meta_api_url: self
-                .value("META_API_URL", self.meta_api_url.as_ref(), problems, value::api_url)
+                .value("META_API_URL", problems, value::api_url)
                 .unwrap_or_else(nothing),
             meta_api_version: self
-                .value(
-                    "META_API_VERSION",
-                    self.meta_api_version.as_ref(),
-                    problems,
-                    value::api_version,
-                )
+                .value("META_API_VERSION", problems, value::api_version)
                 .unwrap_or_else(nothing),
             meta_poll_interval: self
-                .value(
-                    "META_POLL_INTERVAL",
-                    self.meta_poll_interval.as_ref(),
-                    problems,
-                    value::duration,
-                )
+                .value("META_POLL_INTERVAL", problems, value::duration)
                 .unwrap_or_default(),
             meta_required_scopes: self
-                .value(
-                    "META_REQUIRED_SCOPES",
-                    self.meta_required_scopes.as_ref(),
-                    problems,
-                    |text| value::scopes(text.split(',')),
-                )
+                .value("META_REQUIRED_SCOPES", problems, |text| value::scopes(text.split(',')))
                 .unwrap_or_default(),
         }
     }
@@ -280,19 +311,9 @@ impl Environment {
         targets: &mut Targets,
         problems: &mut Problems,
     ) {
-        let credential = secret(
-            "WHAPI_TOKEN",
-            self.whapi_token.as_ref(),
-            self.whapi_token_file.as_ref(),
-            problems,
-        );
-        let name = self.name("WHAPI_CHANNEL", self.whapi_channel.as_ref(), problems);
-        let id = self.value(
-            "WHAPI_CHANNEL_ID",
-            self.whapi_channel_id.as_ref(),
-            problems,
-            value::channel_id,
-        );
+        let credential = self.secret("WHAPI_TOKEN", problems);
+        let name = self.value("WHAPI_CHANNEL", problems, Name::new);
+        let id = self.value("WHAPI_CHANNEL_ID", problems, value::channel_id);
         // Also checked when only the file has channels, since they take it as their default.
         let limits = targets.limits("WHAPI_POLL_INTERVAL", defaults.whapi_poll_interval, problems);
         if let (Some(credential), Some(name)) = (credential, name) {
@@ -304,9 +325,8 @@ impl Environment {
             targets.add_channel(name, id, credential, options);
         }
 
-        let credential =
-            secret("META_TOKEN", self.meta_token.as_ref(), self.meta_token_file.as_ref(), problems);
-        let name = self.name("META_TOKEN_NAME", self.meta_token_name.as_ref(), problems);
+        let credential = self.secret("META_TOKEN", problems);
+        let name = self.value("META_TOKEN_NAME", problems, Name::new);
         let app = self.app(credential.is_some(), problems);
         let limits = targets.limits("META_POLL_INTERVAL", defaults.meta_poll_interval, problems);
         if let (Some(credential), Some(name)) = (credential, name) {
@@ -321,23 +341,14 @@ impl Environment {
         }
     }
 
-    fn name(&self, variable: &str, set: Option<&String>, problems: &mut Problems) -> Option<Name> {
-        self.value(variable, set, problems, Name::new)
-    }
-
     fn app(&self, has_token: bool, problems: &mut Problems) -> Option<App> {
-        let secret = secret(
-            "META_APP_SECRET",
-            self.meta_app_secret.as_ref(),
-            self.meta_app_secret_file.as_ref(),
-            problems,
-        );
-        let id = self.value("META_APP_ID", self.meta_app_id.as_ref(), problems, value::app_id);
-        let id_is_set = self.meta_app_id.is_some();
+        let secret = self.secret("META_APP_SECRET", problems);
+        let id = self.value("META_APP_ID", problems, value::app_id);
+        let id_is_set = self.get("META_APP_ID").is_some();
         if (id_is_set || secret.is_some())
             && !has_token
-            && self.meta_token.is_none()
-            && self.meta_token_file.is_none()
+            && self.get("META_TOKEN").is_none()
+            && self.get("META_TOKEN_FILE").is_none()
         {
             problems.add(
                 "META_APP_ID and META_APP_SECRET inspect the token in META_TOKEN, which is not set; for tokens in CONFIG_FILE \
@@ -347,7 +358,8 @@ impl Environment {
         match (id, secret) {
             (Some(id), Some(secret)) => Some(App { id, secret }),
             (Some(_), None)
-                if self.meta_app_secret.is_none() && self.meta_app_secret_file.is_none() =>
+                if self.get("META_APP_SECRET").is_none()
+                    && self.get("META_APP_SECRET_FILE").is_none() =>
             {
                 problems.add("META_APP_ID is set, but neither META_APP_SECRET nor META_APP_SECRET_FILE; an app needs both to inspect a token");
                 None
@@ -357,30 +369,6 @@ impl Environment {
                 None
             }
             _ => None,
-        }
-    }
-}
-
-/// `X` or the file in `X_FILE`, never both.
-fn secret(
-    name: &str,
-    value: Option<&String>,
-    file: Option<&String>,
-    problems: &mut Problems,
-) -> Option<SecretSource> {
-    match (value, file) {
-        (None, None) => None,
-        (None, Some(path)) => Some(SecretSource::File(Path::new(path).into())),
-        (Some(value), None) => match SecretSource::from_value(value) {
-            Ok(source) => Some(source),
-            Err(error) => {
-                problems.add(format!("{name}: {error}"));
-                None
-            }
-        },
-        (Some(_), Some(_)) => {
-            problems.add(format!("{name} and {name}_FILE are both set; set one of them"));
-            None
         }
     }
 }
