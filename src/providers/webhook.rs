@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::loose::Loose;
 use super::whapi::{self, Health};
@@ -31,8 +32,9 @@ pub struct Webhook {
 
 #[derive(Deserialize, Default)]
 struct Envelope {
+    /// Read as it comes: one of another shape does not hide whose delivery it is.
     #[serde(default)]
-    event: Named,
+    event: Value,
     #[serde(default)]
     channel_id: Loose,
     #[serde(default)]
@@ -40,31 +42,6 @@ struct Envelope {
     /// A login secret: never read.
     #[serde(default)]
     qr: Option<IgnoredAny>,
-}
-
-/// An event of another shape does not hide whose delivery it is.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Named {
-    As(Event),
-    Otherwise(IgnoredAny),
-}
-
-impl Default for Named {
-    fn default() -> Self {
-        Self::Otherwise(IgnoredAny)
-    }
-}
-
-/// The help pages say `event`, the OpenAPI says `method`.
-#[derive(Deserialize, Default)]
-struct Event {
-    #[serde(default, rename = "type")]
-    kind: Loose,
-    #[serde(default)]
-    event: Loose,
-    #[serde(default)]
-    method: Loose,
 }
 
 #[derive(Deserialize)]
@@ -81,12 +58,9 @@ pub fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
     // JSON whose fields are of other kinds says nothing that we could read.
     let Envelope { event, channel_id, health, qr } =
         serde_json::from_slice(body).unwrap_or_default();
-    let event = match event {
-        Named::As(event) => event,
-        Named::Otherwise(IgnoredAny) => Event::default(),
-    };
-    let kind = event.kind.raw_text().or(addressed.kind).map(str::to_ascii_lowercase);
-    let method = event.event.raw_text().or(event.method.raw_text()).or(addressed.method);
+    let kind = event["type"].as_str().or(addressed.kind).map(str::to_ascii_lowercase);
+    // The help pages say `event`, the OpenAPI says `method`.
+    let method = event["event"].as_str().or(event["method"].as_str()).or(addressed.method);
     let method = method.unwrap_or(addressed.http).to_ascii_lowercase();
     // Prose sometimes has the plural of `channel`, and old samples the singular of others.
     let happening = match (kind.as_deref(), &*method) {

@@ -8,10 +8,8 @@ use std::fmt;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::loose::Loose;
 use super::{Answer, Request};
 use crate::domain::{Failure, FailureReason};
 use crate::providers::whapi;
@@ -47,39 +45,7 @@ impl fmt::Debug for Registered {
 #[derive(Deserialize)]
 struct Settings {
     #[serde(default)]
-    webhooks: Option<Vec<Webhook>>,
-}
-
-#[derive(Deserialize)]
-struct Webhook {
-    #[serde(default)]
-    url: Loose,
-    #[serde(default)]
-    headers: Headers,
-    #[serde(default)]
-    events: Option<Vec<Event>>,
-}
-
-/// An object of headers; whatever else stands there is none.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Headers {
-    Some(Map<String, Value>),
-    None(IgnoredAny),
-}
-
-impl Default for Headers {
-    fn default() -> Self {
-        Self::None(IgnoredAny)
-    }
-}
-
-#[derive(Deserialize)]
-struct Event {
-    #[serde(default, rename = "type")]
-    kind: Loose,
-    #[serde(default)]
-    method: Loose,
+    webhooks: Value,
 }
 
 /// Reads the answer to [`request`].
@@ -97,27 +63,26 @@ pub fn interpret(answer: &Answer) -> Result<Vec<Registered>, Failure> {
         return Err(other());
     }
     let settings: Settings = serde_json::from_slice(&answer.body).map_err(|_| other())?;
-    Ok(settings.webhooks.unwrap_or_default().into_iter().map(registered).collect())
+    match settings.webhooks {
+        Value::Array(list) if list.iter().all(Value::is_object) => {
+            Ok(list.iter().map(registered).collect())
+        }
+        Value::Null => Ok(Vec::new()),
+        _ => Err(other()),
+    }
 }
 
-fn registered(webhook: Webhook) -> Registered {
-    let text = |value: &Loose| value.raw_text().unwrap_or_default().to_ascii_lowercase().into();
-    let headers = match webhook.headers {
-        Headers::Some(headers) => headers,
-        Headers::None(IgnoredAny) => Map::new(),
-    };
+/// What is of another kind than documented is as good as missing.
+fn registered(webhook: &Value) -> Registered {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_ascii_lowercase().into();
+    let headers = webhook["headers"].as_object().into_iter().flatten();
+    let events = webhook["events"].as_array().into_iter().flatten();
     Registered {
-        url: webhook.url.raw_text().unwrap_or_default().into(),
+        url: webhook["url"].as_str().unwrap_or_default().into(),
         headers: headers
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.into(), value.as_str()?.into())))
+            .filter_map(|(name, value)| Some((name.as_str().into(), value.as_str()?.into())))
             .collect(),
-        events: webhook
-            .events
-            .unwrap_or_default()
-            .iter()
-            .map(|event| (text(&event.kind), text(&event.method)))
-            .collect(),
+        events: events.map(|event| (word(&event["type"]), word(&event["method"]))).collect(),
     }
 }
 
