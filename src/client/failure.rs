@@ -15,6 +15,8 @@ pub(super) enum Cause {
     Tls(&'static str),
     /// What came is not HTTP.
     NotHttp,
+    /// The head of what came is larger than is read.
+    HeadTooLarge,
     /// The connection ended in the middle.
     CutOff,
     /// The operating system said so.
@@ -34,6 +36,9 @@ impl Cause {
                 return Some(Self::Tls(tls::words(error)));
             }
             if let Some(http) = cause.downcast_ref::<hyper::Error>() {
+                if http.is_parse_too_large() {
+                    return Some(Self::HeadTooLarge);
+                }
                 if http.is_parse() {
                     return Some(Self::NotHttp);
                 }
@@ -63,6 +68,9 @@ impl From<Cause> for Failure {
         match cause {
             Cause::Tls(words) => Self::new(FailureReason::Tls, words),
             Cause::NotHttp => Self::new(FailureReason::Decode, "the answer is not HTTP"),
+            Cause::HeadTooLarge => {
+                Self::new(FailureReason::Decode, "the answer's headers are too large")
+            }
             Cause::CutOff => connect("the connection was closed before the answer was whole"),
             Cause::HostName => connect("no connection: the host name may be wrong"),
             Cause::Io(kind) => connect(&format!("no connection: {kind}")),
