@@ -19,7 +19,7 @@ RUN mkdir src \
     && touch src/lib.rs \
     && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
 
-COPY askama.toml ./
+COPY askama.toml build.rs ./
 COPY src src
 # What `whatsapp_exporter_build_info` says.
 ARG BUILD_REVISION=unknown

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,13 +141,18 @@ impl Poller {
         self.begin(&ids);
         let mut watch = tokio::time::interval(SECRET_WATCH);
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // One for all turns of the loop: a new one would wake the driver each time.
+        let mut alarm = pin!(sleep_until(start));
         loop {
             let room = self.under_way.len() < self.concurrency;
             let due = self.agenda.peek().map(|Reverse((due, _))| *due);
+            if let Some(due) = due.filter(|due| alarm.deadline() != *due) {
+                alarm.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
                 Some(ended) = self.under_way.join_next_with_id(), if !self.under_way.is_empty() => self.ended(ended),
-                () = sleep_until(due.unwrap_or(start)), if room && due.is_some() => self.start_next(),
+                () = &mut alarm, if room && due.is_some() => self.start_due(),
                 _ = watch.tick() => self.watch_secrets(),
                 Some(new) = next_reload(&mut self.reloads) => self.reload(new),
                 Some(target) = self.hurried.recv() => self.poll_soon(&target),
@@ -224,8 +229,13 @@ impl Poller {
         }
     }
 
-    fn start_next(&mut self) {
-        if let Some(Reverse((due, id))) = self.agenda.pop() {
+    /// Starts all polls that are due, as far as there is room.
+    fn start_due(&mut self) {
+        let now = Instant::now();
+        while self.under_way.len() < self.concurrency
+            && self.agenda.peek().is_some_and(|Reverse((due, _))| *due <= now)
+            && let Some(Reverse((due, id))) = self.agenda.pop()
+        {
             self.start(due, id);
         }
     }
