@@ -197,10 +197,6 @@ impl Setup {
     pub fn run(&self) -> Ended {
         let mut program = self.spawn();
         let status = program.wait(DEADLINE);
-        // The pipes are read to their ends right after.
-        eventually("the output's end", || {
-            (program.stdout.ended() && program.stderr.ended()).then_some(())
-        });
         Ended { code: status.code(), stdout: program.stdout.text(), stderr: program.stderr.text() }
     }
 }
@@ -333,7 +329,13 @@ impl Program {
     /// Waits for the end.
     pub fn wait(&mut self, deadline: Duration) -> ExitStatus {
         let ended = within(deadline, || self.child.try_wait().expect("a child to ask"));
-        ended.unwrap_or_else(|| panic!("it has not ended in {deadline:?}: {}", self.printed()))
+        let ended =
+            ended.unwrap_or_else(|| panic!("it has not ended in {deadline:?}: {}", self.printed()));
+        // What it said last may still be in the pipes.
+        eventually("the output's end", || {
+            (self.stdout.ended() && self.stderr.ended()).then_some(())
+        });
+        ended
     }
 }
 
