@@ -4,7 +4,7 @@
 
 use tracing::{info, warn};
 
-use crate::domain::Transition;
+use crate::domain::{Status, Transition};
 use crate::settings::Name;
 use crate::words;
 
@@ -13,6 +13,10 @@ pub fn moved(name: &Name, transition: Transition) {
     let (from, word) = (transition.from.word(), transition.to.word());
     match words::status_todo(transition.to) {
         None => info!(channel = %name, from, to = word, "the channel is {word}"),
+        // Every day for seconds; what lasts longer is for the alert to say.
+        Some(todo) if matches!(transition.to, Status::Init | Status::Launch) => {
+            info!(channel = %name, from, to = word, todo, "the channel is {word}");
+        }
         Some(todo) => warn!(channel = %name, from, to = word, todo, "the channel is {word}"),
     }
 }
