@@ -276,9 +276,18 @@ impl Program {
         self.stdout.text() + &self.stderr.text()
     }
 
-    /// Its standard error so far.
+    /// Its standard error so far. What it wrote before it answered may still be in the pipe, so this waits until nothing more comes.
     pub fn log(&self) -> String {
-        self.stderr.text()
+        let mut text = self.stderr.text();
+        for _ in 0..50 {
+            sleep(Duration::from_millis(200));
+            let more = self.stderr.text();
+            if more.len() == text.len() {
+                break;
+            }
+            text = more;
+        }
+        text
     }
 
     pub fn id(&self) -> u32 {
