@@ -295,6 +295,20 @@ fn the_same_login_twice_counts_once() {
 }
 
 #[test]
+fn a_status_told_again_makes_no_new_logout_of_an_old_one() {
+    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut tell = |second, happening| state.apply_event(at(second), LIMITS, happening).0;
+    assert_eq!(tell(10, event(Status::Auth, 10, 0)), WebhookOutcome::Applied);
+    assert_eq!(tell(11, Happening::Logout), WebhookOutcome::Applied);
+    assert_eq!(tell(12, event(Status::Auth, 12, 0)), WebhookOutcome::Applied);
+    assert_eq!(tell(13, Happening::Logout), WebhookOutcome::Duplicate);
+    // Logged out, and in again without its own webhook: the next one is new.
+    assert_eq!(tell(14, event(Status::Qr, 14, 0)), WebhookOutcome::Applied);
+    assert_eq!(tell(15, event(Status::Auth, 15, 0)), WebhookOutcome::Applied);
+    assert_eq!(tell(16, Happening::Logout), WebhookOutcome::Applied);
+}
+
+#[test]
 fn a_long_life_is_remembered_in_bounds() {
     let mut state = ChannelState::new(at(0)).witnessed();
     for second in 0..10_000_u32 {

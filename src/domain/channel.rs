@@ -210,11 +210,6 @@ impl ChannelState {
         if place == Place::Newest {
             self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
             self.move_to(now, shown, before, status, basis);
-            if let Some(witness) = &mut self.witness
-                && before != Some(status)
-            {
-                witness.moved(status);
-            }
         }
         self.named(observation);
     }
@@ -256,7 +251,6 @@ impl ChannelState {
             self.basis = basis;
             self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
             self.polls.learnt_before(now, now.unix.millis_since(point.shown));
-            self.witness().moved(status);
             self.named(observation);
         }
         if matches!(place, Place::Newest | Place::Before) {
@@ -307,6 +301,10 @@ impl ChannelState {
             return Place::Newest;
         };
         let place = witness.history.insert(point, &mut self.moves);
+        let before = self.last.map(|last| last.status);
+        if place == Place::Newest && before != Some(point.status) {
+            witness.moved(point.status);
+        }
         self.last = witness.history.newest().copied();
         place
     }
