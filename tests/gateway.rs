@@ -13,16 +13,13 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use common::wire::{ByHand, Received, Wire};
+use common::wire::{ByHand, Received, Wire, watched};
 use common::{Files, Program, Setup, Upstream, closed_port, http};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use whatsapp_exporter::simulator::{Channel, MetaToken};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-const AUTH: &str =
-    "HTTP/1.1 200 OK\r\nContent-Length: 32\r\n\r\n{\"status\":{\"text\":\"AUTH\"}}      ";
-
 /// A program that watches a channel elsewhere, so that the upstream gets nothing but what the gateway passes on.
 fn before(upstream: &ByHand) -> (Files, Program) {
     let files = Files::new();
@@ -33,19 +30,6 @@ fn before(upstream: &ByHand) -> (Files, Program) {
     );
     let program = Setup::new().gateway(upstream).file(&files, &yaml).start();
     (files, program)
-}
-
-/// An upstream that answers polls itself, and has the other requests answered.
-fn watched(answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static) -> ByHand {
-    ByHand::start(move |wire| {
-        while let Some(request) = wire.message() {
-            let poll = request.line().starts_with("GET /health?wakeup=false ");
-            let answer = if poll { AUTH.into() } else { answer(&request) };
-            if wire.send(answer).is_err() {
-                return;
-            }
-        }
-    })
 }
 
 fn requests(channel: &str, code: &str) -> String {

@@ -12,11 +12,10 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::wire::{ByHand, Received, Wire};
+use common::wire::{AUTH, ByHand, Wire, watched};
 use common::{Files, Program, Setup, closed_port, eventually, http};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-const AUTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{\"status\":{\"text\":\"AUTH\"}}";
 const GET: &str = "GET /whapi/x HTTP/1.1\r\nHost: a\r\n\r\n";
 
 const FAILED: &str =
@@ -38,19 +37,6 @@ fn elsewhere(setup: Setup) -> (Files, Program) {
     );
     let program = setup.file(&files, &yaml).start();
     (files, program)
-}
-
-/// An upstream that answers polls itself, and has the other requests answered.
-fn watched(answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static) -> ByHand {
-    ByHand::start(move |wire| {
-        while let Some(request) = wire.message() {
-            let poll = request.line().starts_with("GET /health?wakeup=false ");
-            let answer = if poll { AUTH.into() } else { answer(&request) };
-            if wire.send(answer).is_err() {
-                return;
-            }
-        }
-    })
 }
 
 #[test]

@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use super::eventually;
 
+/// The answer to a poll of a channel that is well.
+pub const AUTH: &str =
+    "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{\"status\":{\"text\":\"AUTH\"}}";
+
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
@@ -215,4 +219,17 @@ impl ByHand {
     pub fn until_connections(&self, count: usize) {
         eventually("connections", || (self.connections().len() >= count).then_some(()));
     }
+}
+
+/// An upstream that answers polls itself, and has the other requests answered.
+pub fn watched(answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static) -> ByHand {
+    ByHand::start(move |wire| {
+        while let Some(request) = wire.message() {
+            let poll = request.line().starts_with("GET /health?wakeup=false ");
+            let answer = if poll { AUTH.into() } else { answer(&request) };
+            if wire.send(answer).is_err() {
+                return;
+            }
+        }
+    })
 }
