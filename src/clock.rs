@@ -5,13 +5,13 @@
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::domain::{Moment, Timestamp};
+use crate::domain::{Now, Timestamp};
 
 /// Now, by the wall clock and by the steady one.
-pub fn now() -> Moment {
+pub fn now() -> Now {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     let steady = ORIGIN.get_or_init(Instant::now).elapsed().as_millis();
-    Moment { unix: timestamp(SystemTime::now()), steady: i64::try_from(steady).unwrap_or(i64::MAX) }
+    Now { unix: timestamp(SystemTime::now()), steady: i64::try_from(steady).unwrap_or(i64::MAX) }
 }
 
 /// A time of the operating system's as a timestamp; before 1970 it is 1970.

@@ -1,6 +1,6 @@
 //! `STATE_FILE`: the last known statuses and the counters, over a restart.
 //!
-//! Not here: what is worth keeping (`domain/memory.rs`). The file holds no secret. It is written beside itself and put in place as a
+//! Not here: what is worth keeping (`domain/snapshot.rs`). The file holds no secret. It is written beside itself and put in place as a
 //! whole, so a kill at any moment leaves either the old one or the new one.
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,9 +15,9 @@ use tracing::{error, info};
 
 use crate::clock;
 use crate::domain::{
-    Basis, ChannelMemory, Counter, Moment, Provider, Remembered, SeeCounter, Status, Timestamp,
+    ChannelSnapshot, Counter, Now, SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
 };
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, FleetView, TargetState, Watched};
 use crate::metrics::exporter::ExporterMetrics;
 
 /// The form of the file; another one is put aside.
@@ -40,61 +40,75 @@ pub struct StateFile {
     writing: Mutex<()>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Document {
     version: u32,
     #[serde(default)]
-    channels: Vec<SavedChannel>,
+    channels: Vec<SavedTarget>,
     #[serde(default)]
-    tokens: Vec<SavedCounters>,
+    tokens: Vec<SavedTarget>,
+    #[serde(default)]
+    sources: Vec<SavedTarget>,
     /// Requests through the gateway with unknown credentials.
-    #[serde(default)]
-    strangers: Vec<SavedCounters>,
+    #[serde(default, alias = "strangers")]
+    unattributed: Vec<SavedTarget>,
+}
+
+impl Document {
+    fn targets(&mut self, kind: TargetKind) -> Vec<SavedTarget> {
+        std::mem::take(match kind {
+            TargetKind::Channel => &mut self.channels,
+            TargetKind::Token => &mut self.tokens,
+            TargetKind::Source => &mut self.sources,
+        })
+    }
 }
 
 /// Only counts other than zero are written, by the words that name them.
 type Counts = BTreeMap<String, u64>;
 
-#[derive(Serialize, Deserialize)]
-struct SavedCounters {
+/// A target's counters, and what is kept of a channel. All times are milliseconds since the epoch.
+#[derive(Serialize, Deserialize, Default)]
+struct SavedTarget {
     provider: String,
     #[serde(default)]
     name: String,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    channel: Option<SavedChannel>,
     #[serde(default)]
     counters: Counts,
 }
 
-/// All times are milliseconds since the epoch.
 #[derive(Serialize, Deserialize)]
 struct SavedChannel {
-    provider: String,
-    name: String,
-    basis: String,
+    #[serde(alias = "basis")]
+    evidence: String,
     #[serde(default)]
-    statuses: Vec<SavedStatus>,
+    statuses: Vec<SavedPoint>,
     since: Option<i64>,
-    learnt: Option<i64>,
+    #[serde(alias = "learnt")]
+    updated: Option<i64>,
+    last_authorized: Option<i64>,
     failing_since: Option<i64>,
     last_success: Option<i64>,
     last_webhook: Option<i64>,
     expects: Option<(bool, bool)>,
     channel_id: Option<Box<str>>,
     version: Option<Box<str>>,
-    #[serde(default)]
-    counters: Counts,
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedStatus {
+struct SavedPoint {
     status: String,
     at: i64,
-    shown: i64,
+    #[serde(alias = "shown")]
+    observed_at: i64,
     started: Option<i64>,
     webhook: bool,
 }
 
 impl StateFile {
-    /// Takes up what the file kept for this fleet, and makes sure that it can be written.
+    /// Restores what the file kept for this fleet, and makes sure that it can be written.
     ///
     /// # Errors
     ///
@@ -106,7 +120,7 @@ impl StateFile {
     ) -> Result<Arc<Self>, String> {
         let file = Self { path, fleet, metrics, writing: Mutex::new(()) };
         match file.load() {
-            Ok(Some(document)) => file.recall(document, clock::now()),
+            Ok(Some(document)) => file.restore(document, clock::now()),
             Ok(None) => {}
             Err(Unread::Io(error)) => {
                 return Err(format!("STATE_FILE {}: cannot be read: {error}", file.path.display()));
@@ -191,42 +205,35 @@ impl StateFile {
         Ok(())
     }
 
-    fn recall(&self, document: Document, now: Moment) {
-        let mut channels: HashMap<(String, String), SavedChannel> = HashMap::new();
-        for saved in document.channels {
-            channels.insert((saved.provider.clone(), saved.name.clone()), saved);
+    fn restore(&self, mut document: Document, now: Now) {
+        let mut saved: HashMap<(TargetKind, String, String), SavedTarget> = HashMap::new();
+        for kind in TargetKind::ALL {
+            for target in document.targets(*kind) {
+                saved.insert((*kind, target.provider.clone(), target.name.clone()), target);
+            }
         }
-        let key = |provider: Provider, name: &str| (provider.word().to_owned(), name.to_owned());
         let (mut known, mut all) = (0_usize, 0_usize);
-        self.fleet.alter(|fleet_channels, tokens, strangers| {
-            all = fleet_channels.len();
-            for channel in fleet_channels {
-                let options = Arc::clone(&channel.target.options);
-                let Some(saved) =
-                    channels.remove(&key(options.provider, channel.target.name.as_str()))
-                else {
-                    continue;
-                };
-                known += 1;
-                let (memory, counts) = saved.into_memory();
-                channel.state.recall(now, options.limits, memory);
-                channel.state.counters(&mut put(&counts));
-                channel.traffic.get_or_insert_default().counters(&mut put(&counts));
-            }
-            for token in tokens {
-                let (provider, name) = (token.target.options.provider, token.target.name.as_str());
-                if let Some(counts) = find(&document.tokens, provider, name) {
-                    token.state.counters(&mut put(counts));
-                    token.traffic.get_or_insert_default().counters(&mut put(counts));
+        self.fleet.change_all(
+            |watched| {
+                all += 1;
+                let target = &watched.target;
+                let provider = target.provider().label().to_owned();
+                let key = (target.kind, provider, target.name.to_string());
+                if let Some(saved) = saved.remove(&key) {
+                    known += 1;
+                    saved.restore(watched, now);
                 }
-            }
-            for stranger in strangers {
-                if let Some(counts) = find(&document.strangers, stranger.provider, "") {
-                    stranger.traffic.counters(&mut put(counts));
+            },
+            |unattributed| {
+                for one in unattributed {
+                    let of_provider = |saved: &&SavedTarget| saved.provider == one.provider.label();
+                    if let Some(saved) = document.unattributed.iter().find(of_provider) {
+                        one.requests.counters(&mut put(&saved.counters));
+                    }
                 }
-            }
-        });
-        info!(file = %self.path.display(), channels = known, of = all, "statuses and counters were taken up from STATE_FILE");
+            },
+        );
+        info!(file = %self.path.display(), targets = known, of = all, "statuses and counters were restored from STATE_FILE");
     }
 
     fn save(&self) -> io::Result<()> {
@@ -245,61 +252,50 @@ impl StateFile {
         File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
     }
 
-    /// Channel by channel, so that a large fleet is never in memory twice.
+    /// Target by target, so that a large fleet is never in memory twice.
     fn write_document(&self, out: &mut impl Write) -> io::Result<()> {
-        let members = self.fleet.members(clock::now());
-        write!(out, "{{\"version\":{VERSION},\"channels\":[")?;
-        let mut at = 0;
-        loop {
-            let saved: Vec<SavedChannel> = members.look(|channels, _| {
-                channels.iter().skip(at).take(AT_A_TIME).map(SavedChannel::new).collect()
-            });
-            if saved.is_empty() {
-                break;
-            }
-            for channel in saved {
-                separate(&mut *out, at > 0)?;
-                at += 1;
-                serde_json::to_writer(&mut *out, &channel)?;
-            }
+        let view = self.fleet.view(clock::now());
+        write!(out, "{{\"version\":{VERSION}")?;
+        for kind in TargetKind::ALL {
+            write!(out, ",\"{}s\":[", kind.as_str())?;
+            write_targets(&view, *kind, out)?;
+            write!(out, "\n]")?;
         }
-        let (tokens, strangers) = members.look_at_all(|_, tokens, strangers| {
-            let tokens: Vec<_> = tokens
-                .iter()
-                .map(|token| {
-                    let mut state = token.state.clone();
-                    let mut traffic = token.traffic.as_deref().cloned().unwrap_or_default();
-                    let (provider, name) = (token.target.options.provider, &token.target.name);
-                    SavedCounters::new(provider, name.as_str(), |see| {
-                        state.counters(see);
-                        traffic.counters(see);
-                    })
-                })
-                .collect();
-            let strangers: Vec<_> = strangers
-                .iter()
-                .map(|stranger| {
-                    let mut traffic = stranger.traffic.clone();
-                    SavedCounters::new(stranger.provider, "", |see| traffic.counters(see))
-                })
-                .collect();
-            (tokens, strangers)
+        let unattributed: Vec<SavedTarget> = view.look(|targets| {
+            let saved = targets.unattributed().iter().map(|one| SavedTarget {
+                provider: one.provider.label().to_owned(),
+                counters: collect(|visit| one.requests.clone().counters(visit)),
+                ..SavedTarget::default()
+            });
+            saved.collect()
         });
-        write!(out, "\n],\"tokens\":")?;
-        serde_json::to_writer(&mut *out, &tokens)?;
-        write!(out, ",\"strangers\":")?;
-        serde_json::to_writer(&mut *out, &strangers)?;
+        write!(out, ",\"unattributed\":")?;
+        serde_json::to_writer(&mut *out, &unattributed)?;
         writeln!(out, "}}")
+    }
+}
+
+fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io::Result<()> {
+    let mut at = 0;
+    let mut first = true;
+    loop {
+        let saved: Vec<(usize, SavedTarget)> = view.look(|targets| {
+            let next = targets.from(kind, at).take(AT_A_TIME);
+            next.map(|(at, watched)| (at, SavedTarget::new(watched))).collect()
+        });
+        let Some((last, _)) = saved.last() else { return Ok(()) };
+        at = last + 1;
+        for (_, target) in saved {
+            out.write_all(if first { b"\n" } else { b",\n" })?;
+            first = false;
+            serde_json::to_writer(&mut *out, &target)?;
+        }
     }
 }
 
 enum Unread {
     Io(io::Error),
     Damaged(String),
-}
-
-fn separate(out: &mut impl Write, comma: bool) -> io::Result<()> {
-    out.write_all(if comma { b",\n" } else { b"\n" })
 }
 
 /// A file of the same name with another ending, in the same directory: only there a rename puts it in place as a whole.
@@ -325,9 +321,9 @@ fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
     }
 }
 
-fn collect(show: impl FnOnce(SeeCounter<'_>)) -> Counts {
+fn collect(visit_all: impl FnOnce(VisitCounter<'_>)) -> Counts {
     let mut counts = Counts::new();
-    show(&mut |words, counter| {
+    visit_all(&mut |words, counter| {
         if counter.get() > 0 {
             counts.insert(words.join("/"), counter.get());
         }
@@ -335,88 +331,112 @@ fn collect(show: impl FnOnce(SeeCounter<'_>)) -> Counts {
     counts
 }
 
-fn find<'a>(saved: &'a [SavedCounters], provider: Provider, name: &str) -> Option<&'a Counts> {
-    saved
-        .iter()
-        .find(|saved| saved.provider == provider.word() && saved.name == name)
-        .map(|saved| &saved.counters)
+impl SavedTarget {
+    fn new(watched: &Watched) -> Self {
+        let requests = watched.requests.as_deref().cloned();
+        let count_requests = |visit: VisitCounter<'_>| {
+            if let Some(mut requests) = requests {
+                requests.counters(visit);
+            }
+        };
+        let (channel, counters) = match &watched.state {
+            TargetState::Channel(state) => {
+                let counters = collect(|visit| {
+                    state.clone().counters(visit);
+                    count_requests(visit);
+                });
+                (Some(SavedChannel::from(state.snapshot())), counters)
+            }
+            TargetState::Token(state) => {
+                let counters = collect(|visit| {
+                    state.clone().counters(visit);
+                    count_requests(visit);
+                });
+                (None, counters)
+            }
+            TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
+        };
+        let (provider, name) = (watched.provider().label(), &watched.target.name);
+        Self { provider: provider.to_owned(), name: name.to_string(), channel, counters }
+    }
+
+    fn restore(self, watched: &mut Watched, now: Now) {
+        let policy = watched.policy();
+        let counts = &self.counters;
+        match &mut watched.state {
+            TargetState::Channel(state) => {
+                if let Some(channel) = self.channel {
+                    state.restore(now, policy, channel.into_snapshot());
+                }
+                state.counters(&mut put(counts));
+            }
+            TargetState::Token(state) => state.counters(&mut put(counts)),
+            TargetState::Source(state) => state.counters(&mut put(counts)),
+        }
+        if counts.keys().any(|words| words.starts_with("traffic/")) {
+            watched.requests.get_or_insert_default().counters(&mut put(counts));
+        }
+    }
 }
 
-impl SavedCounters {
-    fn new(provider: Provider, name: &str, show: impl FnOnce(SeeCounter<'_>)) -> Self {
+impl From<ChannelSnapshot> for SavedChannel {
+    fn from(snapshot: ChannelSnapshot) -> Self {
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
         Self {
-            provider: provider.word().to_owned(),
-            name: name.to_owned(),
-            counters: collect(show),
+            evidence: snapshot.evidence.as_str().to_owned(),
+            statuses: snapshot.statuses.iter().map(SavedPoint::from).collect(),
+            since: millis(snapshot.since),
+            updated: millis(snapshot.updated),
+            last_authorized: millis(snapshot.last_authorized),
+            failing_since: millis(snapshot.failing_since),
+            last_success: millis(snapshot.last_success),
+            last_webhook: millis(snapshot.last_event),
+            expects: snapshot.expects,
+            channel_id: snapshot.channel_id,
+            version: snapshot.version,
         }
     }
 }
 
 impl SavedChannel {
-    fn new(channel: &crate::fleet::Channel) -> Self {
-        let mut state = channel.state.clone();
-        let mut traffic = channel.traffic.as_deref().cloned().unwrap_or_default();
-        let counters = collect(|see| {
-            state.counters(see);
-            traffic.counters(see);
-        });
-        let memory = state.remember();
-        let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
-        Self {
-            provider: channel.target.options.provider.word().to_owned(),
-            name: channel.target.name.to_string(),
-            basis: memory.basis.word().to_owned(),
-            statuses: memory.statuses.iter().map(SavedStatus::from).collect(),
-            since: millis(memory.since),
-            learnt: millis(memory.learnt),
-            failing_since: millis(memory.failing_since),
-            last_success: millis(memory.last_success),
-            last_webhook: millis(memory.last_event),
-            expects: memory.expects,
-            channel_id: memory.channel_id,
-            version: memory.version,
-            counters,
-        }
-    }
-
-    fn into_memory(self) -> (ChannelMemory, Counts) {
+    fn into_snapshot(self) -> ChannelSnapshot {
         let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
-        let memory = ChannelMemory {
-            basis: Basis::of_word(&self.basis).unwrap_or(Basis::Nothing),
-            statuses: self.statuses.iter().filter_map(SavedStatus::read).collect(),
+        ChannelSnapshot {
+            evidence: self.evidence.parse().unwrap_or(StatusEvidence::Nothing),
+            statuses: self.statuses.iter().filter_map(SavedPoint::read).collect(),
             since: time(self.since),
-            learnt: time(self.learnt),
+            updated: time(self.updated),
+            last_authorized: time(self.last_authorized),
             failing_since: time(self.failing_since),
             last_success: time(self.last_success),
             last_event: time(self.last_webhook),
             expects: self.expects,
             channel_id: self.channel_id,
             version: self.version,
-        };
-        (memory, self.counters)
-    }
-}
-
-impl From<&Remembered> for SavedStatus {
-    fn from(kept: &Remembered) -> Self {
-        Self {
-            status: kept.status.word().to_owned(),
-            at: kept.at.millis(),
-            shown: kept.shown.millis(),
-            started: kept.started.map(Timestamp::millis),
-            webhook: kept.by_webhook,
         }
     }
 }
 
-impl SavedStatus {
-    fn read(&self) -> Option<Remembered> {
-        Some(Remembered {
+impl From<&SavedStatus> for SavedPoint {
+    fn from(saved: &SavedStatus) -> Self {
+        Self {
+            status: saved.status.as_str().to_owned(),
+            at: saved.at.millis(),
+            observed_at: saved.observed_at.millis(),
+            started: saved.started.map(Timestamp::millis),
+            webhook: saved.by_webhook,
+        }
+    }
+}
+
+impl SavedPoint {
+    fn read(&self) -> Option<SavedStatus> {
+        Some(SavedStatus {
             at: Timestamp::from_millis(self.at),
             by_webhook: self.webhook,
-            status: Status::of_word(&self.status)?,
+            status: self.status.parse().ok()?,
             started: self.started.map(Timestamp::from_millis),
-            shown: Timestamp::from_millis(self.shown),
+            observed_at: Timestamp::from_millis(self.observed_at),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Connections for passing requests on: TCP, TLS, and the proxy that the usual variables name.
 //!
-//! Not here: which connection a request takes; that is hyper-util's pool, see `passage.rs`.
+//! Not here: which connection a request takes; that is hyper-util's pool, see `forward_client.rs`.
 
 use std::error::Error;
 use std::future::Future;
@@ -149,12 +149,12 @@ pub(super) struct Link {
     to_proxy: bool,
     answered: Answered,
     /// Whether the other end takes nothing any more.
-    deaf: bool,
+    write_closed: bool,
 }
 
 impl Link {
     fn new(stream: Stream, to_proxy: bool) -> Self {
-        Self { stream, to_proxy, answered: Answered::default(), deaf: false }
+        Self { stream, to_proxy, answered: Answered::default(), write_closed: false }
     }
 
     /// An upstream may answer early and close while much is still to be sent. hyper would give up at the failed write and never read
@@ -166,7 +166,7 @@ impl Link {
     ) -> Poll<io::Result<usize>> {
         match wrote {
             Poll::Ready(Err(_)) => {
-                self.deaf = true;
+                self.write_closed = true;
                 Poll::Ready(Ok(length()))
             }
             wrote => wrote,
@@ -196,7 +196,7 @@ impl Write for Link {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.deaf {
+        if self.write_closed {
             return Poll::Ready(Ok(bytes.len()));
         }
         let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
@@ -204,7 +204,7 @@ impl Write for Link {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.deaf {
+        if self.write_closed {
             return Poll::Ready(Ok(()));
         }
         let flushed = Pin::new(&mut self.stream).poll_flush(context).map_ok(|()| 0);
@@ -225,7 +225,7 @@ impl Write for Link {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length = || slices.iter().map(|slice| slice.len()).sum();
-        if self.deaf {
+        if self.write_closed {
             return Poll::Ready(Ok(length()));
         }
         let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);

@@ -4,23 +4,20 @@
 
 mod connector;
 mod failure;
-mod passage;
+mod forward_client;
 mod tls;
 
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
 use secrecy::ExposeSecret;
 
+use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
-use crate::providers::{Answer, Request};
-use crate::settings::Polling;
+use crate::upstream::{Answer, Credential, MAX_ANSWER_BYTES, Request};
 use failure::Cause;
-pub use passage::Passage;
-
-/// The largest answer that is read: the real ones are about 1 KB.
-pub const LARGEST_ANSWER: usize = 1024 * 1024;
+pub use forward_client::ForwardClient;
 
 /// An idle TLS connection costs about 78 KB, so only so many are kept, for less than most upstreams keep theirs.
 const IDLE_CONNECTIONS: usize = 16;
@@ -75,18 +72,23 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
-        let unusable =
-            || Failure::new(FailureReason::Secret, "the credential cannot be put into a header");
-        let bearer = format!("Bearer {}", request.bearer.expose_secret());
-        let mut bearer = HeaderValue::try_from(bearer).map_err(|_| unusable())?;
-        bearer.set_sensitive(true);
-        let sent = self
+        let Request { url, credential } = request;
+        let mut sent = self
             .http
-            .get(request.url.expose_secret())
-            .header(AUTHORIZATION, bearer)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .send();
-        let mut response = sent.await.map_err(|error| failure(&error))?;
+            .get(url.expose_secret())
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        match credential {
+            Credential::Bearer(token) => {
+                let value = format!("Bearer {}", token.expose_secret());
+                sent = sent.header(AUTHORIZATION, sensitive(value)?);
+            }
+            Credential::Header(name, value) => {
+                let value = sensitive(value.expose_secret().to_owned())?;
+                sent = sent.header(HeaderName::from_static(name), value);
+            }
+            Credential::InUrl => {}
+        }
+        let mut response = sent.send().await.map_err(|error| failure(&error))?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
         let body = read_body(&mut response).await?;
         Ok(Answer { status: response.status().as_u16(), retry_after, body })
@@ -97,20 +99,29 @@ async fn read_body(response: &mut reqwest::Response) -> Result<Bytes, Failure> {
     let too_large = || {
         Failure::new(
             FailureReason::Decode,
-            format!("the answer is larger than {LARGEST_ANSWER} bytes"),
+            format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
         )
     };
-    if response.content_length().is_some_and(|length| length > LARGEST_ANSWER as u64) {
+    if response.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {
         return Err(too_large());
     }
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// A header's value that is never printed.
+fn sensitive(value: String) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
+        Failure::new(FailureReason::Secret, "the credential cannot be put into a header")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Seconds, or a date.

@@ -3,12 +3,10 @@
 //! Not here: how webhooks are received and read.
 
 use super::ChannelObservation;
-use super::closed_list::closed_list;
+use super::label_enum::label_enum;
 
-closed_list! {
-    /// An event of Whapi's webhooks, as it is counted.
-    ///
-    /// Source: Whapi's help page on webhooks and its OpenAPI (`event.type`, `event.event`).
+label_enum! {
+    /// A webhook about a channel, as it is counted.
     WebhookEvent {
         /// The channel's status.
         ChannelPost = "channel.post",
@@ -23,7 +21,7 @@ closed_list! {
     }
 }
 
-closed_list! {
+label_enum! {
     /// What became of a webhook.
     WebhookOutcome {
         /// It told something new.
@@ -39,7 +37,7 @@ closed_list! {
     }
 }
 
-closed_list! {
+label_enum! {
     /// Why a webhook was not taken as any channel's.
     WebhookRefusal {
         /// The secret is missing or wrong: 401.
@@ -55,7 +53,7 @@ closed_list! {
 
 /// What happened to a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happening {
+pub enum ChannelEvent {
     /// It has this status.
     Status(ChannelObservation),
     /// It should tell a status, and does not.
@@ -70,9 +68,9 @@ pub enum Happening {
     Other,
 }
 
-impl Happening {
+impl ChannelEvent {
     /// The event it is counted as.
-    pub const fn event(&self) -> WebhookEvent {
+    pub const fn kind(&self) -> WebhookEvent {
         match self {
             Self::Status(_) | Self::NoStatus => WebhookEvent::ChannelPost,
             Self::Qr => WebhookEvent::ChannelPatch,

@@ -39,14 +39,14 @@ impl Timestamp {
 ///
 /// The wall clock may jump (NTP, a resumed machine); ages that decide anything are measured with the steady one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct Now {
     /// The wall clock.
     pub unix: Timestamp,
     /// Milliseconds of a clock that never goes back; its origin means nothing.
     pub steady: i64,
 }
 
-impl Moment {
+impl Now {
     /// The moment `later` after this one, on both clocks.
     pub fn plus(self, later: Duration) -> Self {
         let millis = as_millis(later);

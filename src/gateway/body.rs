@@ -1,6 +1,6 @@
 //! Bodies that pass through: frame by frame, as they come.
 //!
-//! Not here: what an error answer says; that is `witness.rs`.
+//! Not here: what an error answer says; that is `error_inspector.rs`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,26 +11,26 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::runtime::Handle;
 
-use super::witness::Witness;
+use super::error_inspector::ErrorInspector;
 
 /// How long an application may go on sending what nobody wants any more.
 const LINGER: Duration = Duration::from_secs(30);
 
 /// The body of a request.
-pub(super) enum Sent {
+pub(super) enum RequestBody {
     /// As it comes from the application.
     Streamed(Upload),
     /// Kept, so that it can be sent again.
     Kept(Option<Bytes>),
 }
 
-impl Default for Sent {
+impl Default for RequestBody {
     fn default() -> Self {
         Self::Kept(None)
     }
 }
 
-impl Sent {
+impl RequestBody {
     /// The same body once more, if it was kept.
     pub(super) fn copy(&self) -> Option<Self> {
         match self {
@@ -40,7 +40,7 @@ impl Sent {
     }
 }
 
-impl Body for Sent {
+impl Body for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -78,7 +78,7 @@ impl Body for Sent {
 /// told of a broken connection instead of the answer; so the rest is read and thrown away.
 pub(super) struct Upload(Option<Incoming>);
 
-impl From<Incoming> for Sent {
+impl From<Incoming> for RequestBody {
     fn from(body: Incoming) -> Self {
         Self::Streamed(Upload(Some(body)))
     }
@@ -96,25 +96,25 @@ impl Drop for Upload {
 }
 
 /// The body of an answer.
-pub(super) struct Answered {
+pub(super) struct AnswerBody {
     /// What was read of it before it was passed on, or all of an answer of the gateway's own.
     begun: Option<Bytes>,
     /// How the upstream broke off, which the application must see too.
     broken: Option<hyper::Error>,
     rest: Option<Incoming>,
     /// Who looks at an error answer as it passes.
-    witness: Option<Witness>,
+    error_inspector: Option<ErrorInspector>,
 }
 
-impl Answered {
+impl AnswerBody {
     /// A text of the gateway's own.
     pub(super) const fn text(text: Bytes) -> Self {
-        Self { begun: Some(text), broken: None, rest: None, witness: None }
+        Self { begun: Some(text), broken: None, rest: None, error_inspector: None }
     }
 
     /// An upstream's body.
-    pub(super) const fn passed(rest: Incoming, witness: Option<Witness>) -> Self {
-        Self { begun: None, broken: None, rest: Some(rest), witness }
+    pub(super) const fn passed(rest: Incoming, error_inspector: Option<ErrorInspector>) -> Self {
+        Self { begun: None, broken: None, rest: Some(rest), error_inspector }
     }
 
     /// An upstream's body of which some was read, to its end, until it broke off, or as far as was wanted.
@@ -122,14 +122,14 @@ impl Answered {
         begun: Bytes,
         broken: Option<hyper::Error>,
         rest: Incoming,
-        witness: Option<Witness>,
+        error_inspector: Option<ErrorInspector>,
     ) -> Self {
         let begun = Some(begun).filter(|begun| !begun.is_empty());
-        Self { begun, broken, rest: Some(rest), witness }
+        Self { begun, broken, rest: Some(rest), error_inspector }
     }
 }
 
-impl Body for Answered {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -146,14 +146,14 @@ impl Body for Answered {
         }
         let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *rest).poll_frame(context);
-        if let Some(witness) = &mut this.witness
+        if let Some(error_inspector) = &mut this.error_inspector
             && let Poll::Ready(frame) = &polled
         {
             let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
-            data.inspect(|data| witness.see(data));
+            data.inspect(|data| error_inspector.see(data));
             // Before the last bytes are passed on, so that what they say is known when the application has them.
             if data.is_none() || rest.is_end_stream() {
-                this.witness = None;
+                this.error_inspector = None;
             }
         }
         polled

@@ -28,7 +28,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// hyper has refused by now: a `Content-Length` that is no number or not always the same one, a `Transfer-Encoding` that does not end in
 /// `chunked`, folded lines, blanks before a colon, control characters. It reads a `Content-Length` beside `chunked` as not there
 /// (RFC 9112 §6.3), closes the connection after that request, and nothing of the length is passed on.
-pub(super) fn misshapen<B>(request: &Request<B>) -> Option<&'static str> {
+pub(super) fn malformed<B>(request: &Request<B>) -> Option<&'static str> {
     let headers = request.headers();
     if request.method() == Method::CONNECT || request.uri().authority().is_some() {
         return Some("it is not a forward proxy: use its address as the base URL of the API");

@@ -1,15 +1,18 @@
-//! The gateway: passes the application's requests on to Whapi and Meta, and counts how they end.
+//! The gateway: passes the application's requests on to the upstreams, and counts how they end.
 //!
 //! Not here: what the counts mean, and connections to upstreams (`client/`). Nothing of a request or an answer is kept or logged.
 
 mod body;
+mod context;
+mod credential_index;
+mod error_inspector;
 mod forward;
 mod headers;
 mod hold;
-mod keyring;
+mod hold_room;
+mod request_metrics;
 mod route;
-mod tally;
-mod witness;
+mod standing;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,15 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use crate::client::Passage;
-use crate::domain::Provider;
-use crate::fleet::Fleet;
-use crate::metrics::exporter::ExporterMetrics;
-use crate::poller::Hurry;
-use crate::settings::{self, Polling};
-use hold::Hold;
-use keyring::Keyring;
-use route::Base;
+pub use context::Gateway;
 
 /// An application's idle connection is kept this long: longer than HTTP clients keep theirs, so that they close and never send on
 /// one that we are just closing.
@@ -44,57 +39,7 @@ const BUFFER: usize = 32 * 1024;
 /// How long requests under way are waited for at the end, as on the other listener.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Everything a request is passed on with.
-pub struct Gateway {
-    fleet: Arc<Fleet>,
-    metrics: ExporterMetrics,
-    hurry: Hurry,
-    passage: Passage<body::Sent>,
-    keyring: Keyring,
-    whapi: Arc<Base>,
-    meta: Arc<Base>,
-    hold: Option<Hold>,
-    /// Turns true when nothing is to be waited for any more.
-    stopping: watch::Sender<bool>,
-}
-
 impl Gateway {
-    /// A gateway with these settings.
-    ///
-    /// # Errors
-    ///
-    /// A sentence, when the extra CA cannot be read or an address is none.
-    pub fn new(
-        settings: &settings::Gateway,
-        polling: &Polling,
-        fleet: Arc<Fleet>,
-        metrics: ExporterMetrics,
-        hurry: Hurry,
-    ) -> Result<Self, String> {
-        let base = |name: &str, url: &str| {
-            Base::new(url).ok_or_else(|| format!("{name}: is no address that the gateway can use"))
-        };
-        Ok(Self {
-            passage: Passage::new(polling)?,
-            keyring: Keyring::new(Arc::clone(&fleet)),
-            whapi: base("WHAPI_API_URL", &settings.whapi_url)?,
-            meta: base("META_API_URL", &settings.meta_url)?,
-            hold: settings.hold.map(Hold::new),
-            stopping: watch::Sender::new(false),
-            fleet,
-            metrics,
-            hurry,
-        })
-    }
-
-    /// Where requests with an unknown credential go.
-    const fn base(&self, provider: Provider) -> &Arc<Base> {
-        match provider {
-            Provider::Whapi => &self.whapi,
-            Provider::Meta => &self.meta,
-        }
-    }
-
     /// Serves until `shutdown` ends, then lets requests under way finish for a few seconds.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         if let Ok(address) = listener.local_addr() {

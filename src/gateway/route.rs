@@ -1,4 +1,5 @@
-//! Which upstream a request is for: `/whapi/…` or `/meta/…`, and what is left of the address there.
+//! Which upstream a request is for, by the first part of its path, and what is left of the address
+//! there.
 //!
 //! Not here: judging the rest of a path. It is the upstream's, `..`, `%2e` and double slashes too.
 
@@ -9,7 +10,9 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper::http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
-use crate::domain::Provider;
+use crate::provider::GatewayApi;
+use crate::providers;
+use crate::upstream::ProviderId;
 
 /// Where requests to an upstream go.
 #[derive(Debug, Clone)]
@@ -49,12 +52,30 @@ impl Base {
     }
 }
 
-/// The upstream that a path and query name first, and what follows.
-pub(super) fn split(target: &str) -> Option<(Provider, &str)> {
-    Provider::ALL.iter().find_map(|provider| {
-        let rest = target.strip_prefix('/')?.strip_prefix(provider.word())?;
-        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((*provider, rest))
+/// The upstream that a path and query name first, its side of the gateway, and what follows.
+pub(super) fn split(target: &str) -> Option<(ProviderId, &'static dyn GatewayApi, &str)> {
+    routes().find_map(|(provider, api)| {
+        let rest = target.strip_prefix('/')?.strip_prefix(provider.label())?;
+        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((provider, api, rest))
     })
+}
+
+/// What to say where nothing is.
+pub(super) fn nowhere() -> String {
+    let routes: Vec<_> = routes()
+        .map(|(provider, _)| {
+            let name = providers::get(provider).display_name();
+            format!("/{}/ for {name}", provider.label())
+        })
+        .collect();
+    format!(
+        "nothing is at this path: paths begin with {} (metrics are at LISTEN_ADDRESS)",
+        routes.join(" or ")
+    )
+}
+
+fn routes() -> impl Iterator<Item = (ProviderId, &'static dyn GatewayApi)> {
+    providers::all().filter_map(|provider| Some((provider, providers::get(provider).gateway()?)))
 }
 
 #[cfg(test)]
@@ -63,13 +84,14 @@ mod tests {
 
     #[test]
     fn the_first_segment_names_the_upstream_and_the_rest_stays_as_it_is() {
-        let whapi = |rest| Some((Provider::Whapi, rest));
+        let split = |target| split(target).map(|(provider, _, rest)| (provider.label(), rest));
+        let whapi = |rest| Some(("whapi", rest));
         assert_eq!(split("/whapi/messages/text?a=b"), whapi("/messages/text?a=b"));
         assert_eq!(split("/whapi//%2e%2e/../x"), whapi("//%2e%2e/../x"));
         assert_eq!(split("/whapi/../meta"), whapi("/../meta"));
         assert_eq!(split("/whapi?x"), whapi("?x"));
         assert_eq!(split("/whapi"), whapi(""));
-        assert_eq!(split("/meta/v25.0/me"), Some((Provider::Meta, "/v25.0/me")));
+        assert_eq!(split("/meta/v25.0/me"), Some(("meta", "/v25.0/me")));
         for other in ["/", "", "*", "/whapix", "/whapi%2f", "//whapi/x", "/Whapi/x", "/../whapi/x"]
         {
             assert_eq!(split(other), None, "{other}");

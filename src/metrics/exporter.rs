@@ -2,6 +2,7 @@
 //!
 //! Not here: channels and tokens; theirs are drawn from the fleet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
@@ -13,7 +14,10 @@ use prometheus::{
 use super::Features;
 use super::catalog::{self, Metric, Values};
 use super::process::Process;
-use crate::domain::{HeldOutcome, Provider, Timestamp, WebhookRefusal};
+use crate::domain::{HeldOutcome, TargetKind, Timestamp, WebhookRefusal};
+use crate::providers;
+use crate::target::Target;
+use crate::upstream::ProviderId;
 
 /// The exporter's own metrics.
 #[derive(Clone)]
@@ -89,15 +93,15 @@ impl ExporterMetrics {
             option_env!("BUILD_RUSTC").unwrap_or("unknown"),
         ])
         .set(1);
-        for provider in Provider::WORDS {
+        for provider in providers::LABELS {
             metrics.poll_duration.with_label_values(&[provider]);
             metrics.unknown_status.with_label_values(&[provider]);
             metrics.gateway_duration.with_label_values(&[provider]);
         }
-        for reason in WebhookRefusal::WORDS {
+        for reason in WebhookRefusal::LABELS {
             metrics.webhooks_refused.with_label_values(&[reason]);
         }
-        for outcome in HeldOutcome::WORDS {
+        for outcome in HeldOutcome::LABELS {
             metrics.gateway_held.with_label_values(&[outcome]);
         }
         if let Values::Closed(kinds) = catalog::TARGETS.labels[0].values {
@@ -125,51 +129,53 @@ impl ExporterMetrics {
         Ok(metrics)
     }
 
-    /// Takes note of how long a poll took.
-    pub fn poll_took(&self, provider: Provider, took: Duration) {
-        self.poll_duration.with_label_values(&[provider.word()]).observe(took.as_secs_f64());
+    /// Records how long a poll took.
+    pub fn poll_took(&self, provider: ProviderId, took: Duration) {
+        self.poll_duration.with_label_values(&[provider.label()]).observe(took.as_secs_f64());
     }
 
-    /// Takes note of a status word that is not in the list.
-    pub fn unknown_status(&self, provider: Provider) {
-        self.unknown_status.with_label_values(&[provider.word()]).inc();
+    /// Records a status word that is not in the list.
+    pub fn unknown_status(&self, provider: ProviderId) {
+        self.unknown_status.with_label_values(&[provider.label()]).inc();
     }
 
-    /// Takes note of a panic.
+    /// Records a panic.
     pub fn panicked(&self) {
         self.panics.inc();
     }
 
-    /// Takes note that settings with so many targets were loaded.
-    pub fn loaded(&self, now: Timestamp, channels: usize, tokens: usize) {
+    /// Records that settings with these targets were loaded.
+    pub fn loaded(&self, now: Timestamp, targets: &[Arc<Target>]) {
         self.reload_successful.set(1);
         self.reload_timestamp.set(now.millis() as f64 / 1000.0);
-        for (kind, count) in catalog::KINDS.iter().zip([channels, tokens]) {
-            self.targets.with_label_values(&[kind]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        for kind in TargetKind::ALL {
+            let count = targets.iter().filter(|target| target.kind == *kind).count();
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.targets.with_label_values(&[kind.as_str()]).set(count);
         }
     }
 
-    /// Takes note that the settings had a mistake.
+    /// Records that the settings had a mistake.
     pub fn load_failed(&self) {
         self.reload_successful.set(0);
     }
 
-    /// Takes note of how long an application waited through the gateway for an answer to begin.
-    pub fn gateway_answered(&self, provider: Provider, took: Duration) {
-        self.gateway_duration.with_label_values(&[provider.word()]).observe(took.as_secs_f64());
+    /// Records how long an application waited through the gateway for an answer to begin.
+    pub fn gateway_answered(&self, provider: ProviderId, took: Duration) {
+        self.gateway_duration.with_label_values(&[provider.label()]).observe(took.as_secs_f64());
     }
 
-    /// Takes note of what became of a request that was held.
+    /// Records what became of a request that was held.
     pub fn gateway_held(&self, outcome: HeldOutcome) {
-        self.gateway_held.with_label_values(&[outcome.word()]).inc();
+        self.gateway_held.with_label_values(&[outcome.as_str()]).inc();
     }
 
-    /// Takes note of a webhook that was not taken as any channel's.
+    /// Records a webhook that was not taken as any channel's.
     pub fn webhook_refused(&self, why: WebhookRefusal) {
-        self.webhooks_refused.with_label_values(&[why.word()]).inc();
+        self.webhooks_refused.with_label_values(&[why.as_str()]).inc();
     }
 
-    /// Takes note of whether the state file could be written.
+    /// Records whether the state file could be written.
     pub fn state_written(&self, well: bool) {
         self.state_written.set(i64::from(well));
     }

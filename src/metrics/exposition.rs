@@ -8,44 +8,28 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{
-    CHANNEL, GATEWAY_CHANNEL, GATEWAY_OTHER, GATEWAY_TOKEN, Labelled, TOKEN, WEBHOOK,
-};
+use super::catalog::{Family, GATEWAY_TARGET, WEBHOOK, families};
 use super::exporter::ExporterMetrics;
+use super::format::Format;
 use super::plan::{FamilyPlan, write_header, write_label};
-use crate::domain::Moment;
-use crate::fleet::{Channel, Members, Stranger, Token};
-
-/// The two formats a page can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Prometheus' text format 0.0.4.
-    Text,
-    /// OpenMetrics 1.0.
-    OpenMetrics,
-}
-
-impl Format {
-    /// The exact content type.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
+use crate::domain::{Now, RequestCounts, TargetKind};
+use crate::fleet::{FleetView, Targets};
+use crate::target::UNKNOWN_CREDENTIAL;
 
 /// A family of one kind of target, or one kind's part of a family that several share.
 struct Section {
-    part: Part,
+    plan: FamilyPlan,
+    rows_of: RowsOf,
     header: Header,
     needs: fn(Features) -> bool,
 }
 
-enum Part {
-    Channels(FamilyPlan<Channel>),
-    Tokens(FamilyPlan<Token>),
-    Strangers(FamilyPlan<Stranger>),
+/// Whose rows a section has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RowsOf {
+    Targets(TargetKind),
+    /// Requests with credentials that are not configured.
+    Unattributed,
 }
 
 /// Whether a section begins with its family's header.
@@ -60,30 +44,37 @@ enum Header {
 }
 
 static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
-    let channels = CHANNEL
-        .iter()
-        .map(|family| Part::Channels(FamilyPlan::new(family, Channel::LABEL)))
-        .map(|part| Section { part, header: Header::WithRows, needs: |_| true });
-    let webhooks =
-        WEBHOOK.iter().map(|family| Part::Channels(FamilyPlan::new(family, Channel::LABEL))).map(
-            |part| Section { part, header: Header::WithRows, needs: |features| features.webhooks },
-        );
-    let tokens = TOKEN
-        .iter()
-        .map(|family| Part::Tokens(FamilyPlan::new(family, Token::LABEL)))
-        .map(|part| Section { part, header: Header::WithRows, needs: |_| true });
-    let gateway = [
-        (Part::Channels(FamilyPlan::new(&GATEWAY_CHANNEL, Channel::LABEL)), Header::Always),
-        (Part::Tokens(FamilyPlan::new(&GATEWAY_TOKEN, Channel::LABEL)), Header::Never),
-        (Part::Strangers(FamilyPlan::new(&GATEWAY_OTHER, Channel::LABEL)), Header::Never),
-    ]
-    .map(|(part, header)| Section { part, header, needs: |features| features.gateway });
-    channels.chain(webhooks).chain(tokens).chain(gateway).collect()
+    let section = |family: &'static Family, kind: TargetKind| Section {
+        plan: FamilyPlan::new(family, kind.as_str()),
+        rows_of: RowsOf::Targets(kind),
+        header: Header::WithRows,
+        needs: |_| true,
+    };
+    let mut sections = Vec::new();
+    for kind in TargetKind::ALL {
+        sections.extend(families(*kind).map(|family| section(family, *kind)));
+        if *kind == TargetKind::Channel {
+            let webhook = WEBHOOK.iter().map(|family| section(family, *kind));
+            sections.extend(
+                webhook.map(|section| Section { needs: |features| features.webhooks, ..section }),
+            );
+        }
+    }
+    let gateway = |rows_of, header| Section {
+        plan: FamilyPlan::new(&GATEWAY_TARGET, TargetKind::Channel.as_str()),
+        rows_of,
+        header,
+        needs: |features| features.gateway,
+    };
+    sections.push(gateway(RowsOf::Targets(TargetKind::Channel), Header::Always));
+    sections.push(gateway(RowsOf::Targets(TargetKind::Token), Header::Never));
+    sections.push(gateway(RowsOf::Unattributed, Header::Never));
+    sections
 });
 
 /// A page of metrics that is written as far as its reader takes it.
 pub struct Exposition {
-    members: Members,
+    view: FleetView,
     format: Format,
     features: Features,
     own: Option<Vec<MetricFamily>>,
@@ -100,9 +91,9 @@ enum Place {
 
 impl Exposition {
     /// The page of these targets.
-    pub fn new(members: Members, exporter: &ExporterMetrics, format: Format) -> Self {
+    pub fn new(view: FleetView, exporter: &ExporterMetrics, format: Format) -> Self {
         let (own, features) = (Some(exporter.gather()), exporter.features());
-        Self { members, format, features, own, place: Place::Own }
+        Self { view, format, features, own, place: Place::Own }
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
@@ -145,17 +136,26 @@ impl Exposition {
         full: usize,
         out: &mut Vec<u8>,
     ) -> Option<usize> {
-        let rows =
-            Rows { header: section.header, format: self.format, now: self.members.now, full };
-        let write =
-            &mut |channels: &[Channel], tokens: &[Token], strangers: &[Stranger]| match &section
-                .part
-            {
-                Part::Channels(plan) => rows.write(plan, channels, from, out),
-                Part::Tokens(plan) => rows.write(plan, tokens, from, out),
-                Part::Strangers(plan) => rows.write(plan, strangers, from, out),
-            };
-        self.members.look_at_all(write)
+        let now = self.view.now;
+        let headed = match (section.header, section.rows_of) {
+            (Header::WithRows, RowsOf::Targets(kind)) => self.view.count(kind) > 0,
+            (Header::Always | Header::WithRows, _) => true,
+            (Header::Never, _) => false,
+        };
+        if from == 0 && headed {
+            section.plan.header(self.format, out);
+        }
+        self.view.look(|targets| match section.rows_of {
+            RowsOf::Targets(kind) => write_rows(&section.plan, targets, kind, now, from, full, out),
+            RowsOf::Unattributed => {
+                for one in targets.unattributed() {
+                    let counts = RequestCounts::answer_counts(&one.requests);
+                    let name = UNKNOWN_CREDENTIAL.as_bytes();
+                    section.plan.write_counts(one.provider, name, Some(counts), out);
+                }
+                None
+            }
+        })
     }
 
     /// The whole page at once.
@@ -166,40 +166,23 @@ impl Exposition {
     }
 }
 
-/// How the rows of a section are written.
-struct Rows {
-    header: Header,
-    format: Format,
-    now: Moment,
-    /// The length at which the block is full.
+fn write_rows(
+    plan: &FamilyPlan,
+    targets: Targets<'_>,
+    kind: TargetKind,
+    now: Now,
+    from: usize,
     full: usize,
-}
-
-impl Rows {
-    fn write<S: Labelled>(
-        &self,
-        plan: &FamilyPlan<S>,
-        targets: &[S],
-        from: usize,
-        out: &mut Vec<u8>,
-    ) -> Option<usize> {
-        let headed = match self.header {
-            Header::WithRows => !targets.is_empty(),
-            Header::Always => true,
-            Header::Never => false,
-        };
-        if from == 0 && headed {
-            plan.header(self.format, out);
+    out: &mut Vec<u8>,
+) -> Option<usize> {
+    for (at, target) in targets.from(kind, from) {
+        // The header is followed by at least one row, or it would be written again.
+        if out.len() >= full && at > 0 {
+            return Some(at);
         }
-        for (at, next) in targets.iter().enumerate().skip(from) {
-            // The header is followed by at least one row, or it would be written again.
-            if out.len() >= self.full && at > 0 {
-                return Some(at);
-            }
-            plan.write(next, self.now, out);
-        }
-        None
+        plan.write(target, now, out);
     }
+    None
 }
 
 /// Writes one of the prometheus crate's families, in our order of lines and numbers.

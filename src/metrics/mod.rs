@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod exporter;
 pub mod exposition;
+pub mod format;
 mod plan;
 mod process;
 pub mod reference;
@@ -12,7 +13,7 @@ pub mod reference;
 /// What may be switched off: its metrics are then absent, so that a zero never stands for "nobody looked".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Features {
-    /// Whapi's webhooks are received.
+    /// Webhooks are received.
     pub webhooks: bool,
     /// The application's requests pass through the gateway.
     pub gateway: bool,

@@ -2,13 +2,16 @@
 //!
 //! Not here: the catalog itself, and the order in which families are written.
 
-use super::catalog::{Family, Label, Labelled, Metric, Rows, Value, Values};
-use super::exposition::Format;
-use crate::domain::{Moment, Provider};
+use super::catalog::{Family, Label, Metric, Rows, Value, Values};
+use super::format::Format;
+use crate::domain::Now;
+use crate::fleet::Watched;
+use crate::providers;
+use crate::upstream::ProviderId;
 
 /// One family, ready to be written for any number of targets.
-pub(super) struct FamilyPlan<S: 'static> {
-    family: &'static Family<S>,
+pub(super) struct FamilyPlan {
+    family: &'static Family,
     /// For each provider.
     fixed: Vec<Fixed>,
 }
@@ -23,37 +26,27 @@ struct Fixed {
     zero: Vec<Vec<u8>>,
 }
 
-impl<S: Labelled> FamilyPlan<S> {
+impl FamilyPlan {
     /// The plan of a family whose rows name their target by this label.
-    pub(super) fn new(family: &'static Family<S>, label: &str) -> Self {
+    pub(super) fn new(family: &'static Family, label: &str) -> Self {
         let rows = match family.rows {
-            Rows::Each(_) => combinations(family.metric.labels),
-            _ => vec![String::new()],
+            Rows::OneOf(_) | Rows::Counts(_) | Rows::LargeCounts(_) => {
+                combinations(family.metric.labels)
+            }
+            Rows::One(_) | Rows::Scopes(_) | Rows::Info(_) => vec![String::new()],
         };
-        let fixed = Provider::ALL
-            .iter()
-            .map(|provider| {
-                let before = format!(
-                    "{}{{provider=\"{}\",{}=\"",
-                    family.metric.name,
-                    provider.word(),
-                    label
-                );
-                let after: Vec<Vec<u8>> =
-                    rows.iter().map(|row| format!("\"{row}}} ").into_bytes()).collect();
-                let zero = after
-                    .iter()
-                    .enumerate()
-                    .map(|(at, after)| {
-                        let last = at + 1 == rows.len();
-                        let next = if last { "" } else { &before };
-                        [after, b"0\n".as_slice(), next.as_bytes()].concat()
-                    })
-                    .collect();
-                Fixed { before: before.into_bytes(), after, zero }
-            })
-            .collect();
-        Self { family, fixed }
+        let fixed = |provider: ProviderId| {
+            let (name, provider) = (family.metric.name, provider.label());
+            let before = format!("{name}{{provider=\"{provider}\",{label}=\"");
+            let after: Vec<Vec<u8>> =
+                rows.iter().map(|row| format!("\"{row}}} ").into_bytes()).collect();
+            let zero = after.iter().enumerate().map(|(at, after)| {
+                let next = if at + 1 == rows.len() { "" } else { &before };
+                [after, b"0\n".as_slice(), next.as_bytes()].concat()
+            });
+            Fixed { zero: zero.collect(), before: before.into_bytes(), after }
+        };
+        Self { family, fixed: providers::all().map(fixed).collect() }
     }
 
     pub(super) fn header(&self, format: Format, out: &mut Vec<u8>) {
@@ -61,9 +54,10 @@ impl<S: Labelled> FamilyPlan<S> {
     }
 
     /// Writes one target's rows.
-    pub(super) fn write(&self, target: &S, now: Moment, out: &mut Vec<u8>) {
-        let fixed = &self.fixed[target.provider().index()];
-        let name = target.name().as_bytes();
+    pub(super) fn write(&self, target: &Watched, now: Now, out: &mut Vec<u8>) {
+        let provider = target.provider();
+        let fixed = &self.fixed[provider.index()];
+        let name = target.target.name.as_str().as_bytes();
         match self.family.rows {
             Rows::One(value) => {
                 if let Some(value) = value(target, now) {
@@ -74,23 +68,15 @@ impl<S: Labelled> FamilyPlan<S> {
                     out.push(b'\n');
                 }
             }
-            Rows::Each(value) => {
-                let rows = fixed.after.len();
-                out.extend_from_slice(&fixed.before);
-                for (row, (after, zero)) in fixed.after.iter().zip(&fixed.zero).enumerate() {
-                    out.extend_from_slice(name);
-                    match value(target, now, row) {
-                        Value::Int(0) => out.extend_from_slice(zero),
-                        value => {
-                            out.extend_from_slice(after);
-                            write_value(value, out);
-                            out.push(b'\n');
-                            if row + 1 < rows {
-                                out.extend_from_slice(&fixed.before);
-                            }
-                        }
-                    }
-                }
+            Rows::OneOf(which) => {
+                let which = which(target, now);
+                fixed.write_each(name, |row| i64::from(which == Some(row)), out);
+            }
+            Rows::Counts(counts) => {
+                self.write_counts(provider, name, counts(target), out);
+            }
+            Rows::LargeCounts(counts) => {
+                self.write_counts(provider, name, counts(target), out);
             }
             Rows::Scopes(row) => {
                 let mut at = 0;
@@ -116,6 +102,40 @@ impl<S: Labelled> FamilyPlan<S> {
             }
         }
     }
+
+    /// Writes the rows of these counts, or zeros.
+    pub(super) fn write_counts<N: Copy + TryInto<i64>>(
+        &self,
+        provider: ProviderId,
+        name: &[u8],
+        counts: Option<&[N]>,
+        out: &mut Vec<u8>,
+    ) {
+        let counts = counts.unwrap_or_default();
+        let count = |row| counts.get(row).map_or(0, |n: &N| (*n).try_into().unwrap_or(i64::MAX));
+        self.fixed[provider.index()].write_each(name, count, out);
+    }
+}
+
+impl Fixed {
+    fn write_each(&self, name: &[u8], value: impl Fn(usize) -> i64, out: &mut Vec<u8>) {
+        let rows = self.after.len();
+        out.extend_from_slice(&self.before);
+        for (row, (after, zero)) in self.after.iter().zip(&self.zero).enumerate() {
+            out.extend_from_slice(name);
+            match value(row) {
+                0 => out.extend_from_slice(zero),
+                value => {
+                    out.extend_from_slice(after);
+                    write_value(Value::Int(value), out);
+                    out.push(b'\n');
+                    if row + 1 < rows {
+                        out.extend_from_slice(&self.before);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// `,a="x",b="y"` for each combination of the closed labels' values, the last label running fastest.
@@ -132,7 +152,7 @@ fn combinations(labels: &[Label]) -> Vec<String> {
 
 /// Writes the `# HELP` and `# TYPE` lines.
 pub(super) fn header(metric: &Metric, format: Format, out: &mut Vec<u8>) {
-    write_header(metric.name, metric.kind.word(), metric.help, format, out);
+    write_header(metric.name, metric.kind.as_str(), metric.help, format, out);
 }
 
 pub(super) fn write_header(name: &str, kind: &str, help: &str, format: Format, out: &mut Vec<u8>) {

@@ -5,9 +5,10 @@
 use std::fmt::Write as _;
 
 use super::catalog::{
-    CHANNEL, CHANNEL_LABELS, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS,
-    TOKEN, TOKEN_LABELS, Values, WEBHOOK,
+    EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS, Values, WEBHOOK,
+    families, target_labels,
 };
+use crate::domain::TargetKind;
 
 const INTRODUCTION: &str = "\
 # Metrics
@@ -22,19 +23,25 @@ other label value comes from a closed list, but those of the `…_info` metrics,
 /// The text of `docs/metrics.md`.
 pub fn markdown() -> String {
     let mut text = INTRODUCTION.to_owned();
-    section(&mut text, "Channels", CHANNEL_LABELS, CHANNEL.iter().map(|family| &family.metric));
-    section(&mut text, "Tokens", TOKEN_LABELS, TOKEN.iter().map(|family| &family.metric));
+    for (title, kind) in [
+        ("Channels", TargetKind::Channel),
+        ("Tokens", TargetKind::Token),
+        ("Sources", TargetKind::Source),
+    ] {
+        let metrics = families(kind).map(|family| &family.metric);
+        section(&mut text, title, target_labels(kind), metrics);
+    }
     text.push_str("\n## Webhooks\n\nOnly with `WEBHOOK_SECRET`. Each has the labels `provider` and `channel`.\n");
     metrics_of(&mut text, &[], WEBHOOK.iter().map(|family| &family.metric));
     text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");
-    metrics_of(&mut text, CHANNEL_LABELS, std::iter::once(&GATEWAY_REQUESTS));
+    metrics_of(&mut text, target_labels(TargetKind::Channel), std::iter::once(&GATEWAY_REQUESTS));
     metrics_of(&mut text, &[], GATEWAY.iter());
     section(&mut text, "The exporter", &[], EXPORTER.iter().chain(OPTIONAL));
     text.push_str("\n## The process\n\nThe standard ones, on Linux.\n\n| metric | kind | meaning |\n| --- | --- | --- |\n");
     for metric in PROCESS {
         line(
             &mut text,
-            format_args!("| `{}` | {} | {} |", metric.name, metric.kind.word(), metric.help),
+            format_args!("| `{}` | {} | {} |", metric.name, metric.kind.as_str(), metric.help),
         );
     }
     text
@@ -62,7 +69,7 @@ fn metrics_of<'a>(text: &mut String, labels: &[Label], metrics: impl Iterator<It
             format_args!(
                 "\n### {}\n\n{}. {}",
                 metric.name,
-                capital(metric.kind.word()),
+                capital(metric.kind.as_str()),
                 metric.help
             ),
         );

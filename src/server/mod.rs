@@ -2,6 +2,7 @@
 //!
 //! Not here: what is served; see `routes.rs` and the files it names.
 
+mod answer;
 mod body;
 mod connections;
 mod guard;
@@ -30,10 +31,10 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use crate::config::Webhooks;
 use crate::fleet::Fleet;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::reload::Reloader;
-use crate::settings::Webhooks;
 use connections::{Activity, Connections, Slot};
 pub use guard::Guard;
 pub use web_config::WebConfig;

@@ -1,13 +1,14 @@
 //! The page for people: every target, how it is, since when, and what to do.
 //!
-//! Not here: what is said of a target (`view.rs`) and how it looks (`templates/page.html`).
+//! Not here: what is said of a target (`report/`) and how it looks (`templates/page.html`).
 
 use askama::Template;
 
-use crate::domain::Moment;
-use crate::fleet::Members;
-use crate::view::{self, Advice, ChannelView, Level, PollView, TokenView, distance};
-use crate::words;
+use crate::domain::{Now, TargetKind};
+use crate::fleet::{FleetView, Watched};
+use crate::report::advice::Advice;
+use crate::report::humanize;
+use crate::report::status_report::{self, ChannelView, Level, PollView, TokenView, distance};
 
 /// As many channels are on one page; the worst come first.
 const PER_PAGE: usize = 200;
@@ -39,31 +40,40 @@ struct Row {
 }
 
 /// The page, of which channels are shown by the hundreds; `number` counts from 1.
-pub(super) fn render(members: &Members, number: usize) -> Result<String, askama::Error> {
-    let now = members.now;
-    let (mut channels, mut tokens) = view::all(members);
-    channels.sort_by_key(|view| view.level);
-    tokens.sort_by_key(|view| (view.level, view.expires_millis.unwrap_or(i64::MAX)));
-    let levels: Vec<Level> = channels
-        .iter()
-        .map(|view| view.level)
-        .chain(tokens.iter().map(|view| view.level))
-        .collect();
+///
+/// Only what is shown is drawn; of the rest it is counted how it is.
+pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::Error> {
+    let now = view.now;
+    let (channels, mut tokens, levels) = view.look(|targets| {
+        let ranked = |kind| {
+            let all = targets.of(kind).map(|one| (status_report::level(one, now), one));
+            let mut ranked: Vec<(Level, &Watched)> = all.collect();
+            ranked.sort_by_key(|(level, _)| *level);
+            ranked
+        };
+        let (channels, tokens) = (ranked(TargetKind::Channel), ranked(TargetKind::Token));
+        let levels: Vec<Level> = channels.iter().chain(&tokens).map(|(level, _)| *level).collect();
+        let pages = channels.len().div_ceil(PER_PAGE).max(1);
+        let first = (number.clamp(1, pages) - 1) * PER_PAGE;
+        let shown = channels.iter().skip(first).take(PER_PAGE);
+        let shown: Vec<_> = shown.filter_map(|(_, one)| ChannelView::new(one, now)).collect();
+        let tokens: Vec<_> =
+            tokens.iter().filter_map(|(_, one)| TokenView::new(one, now)).collect();
+        (shown, tokens, levels)
+    });
+    tokens.sort_by_key(|token| (token.level, token.expires_millis.unwrap_or(i64::MAX)));
     let (headline, level) = headline(&levels);
-
-    let pages = channels.len().div_ceil(PER_PAGE).max(1);
-    let number = number.clamp(1, pages);
-    let count = channels.len();
-    let shown = channels.into_iter().skip((number - 1) * PER_PAGE).take(PER_PAGE);
+    let count = view.count(TargetKind::Channel);
+    let pages = count.div_ceil(PER_PAGE).max(1);
     Page {
         version: env!("CARGO_PKG_VERSION"),
-        time: words::rfc3339(now.unix),
+        time: humanize::rfc3339(now.unix),
         headline,
         level,
-        channels: shown.map(|view| channel_row(view, now)).collect(),
+        channels: channels.into_iter().map(|view| channel_row(view, now)).collect(),
         tokens: tokens.into_iter().map(|view| token_row(view, now)).collect(),
         count,
-        number,
+        number: number.clamp(1, pages),
         pages,
     }
     .render()
@@ -91,16 +101,16 @@ fn headline(levels: &[Level]) -> (String, Level) {
     }
 }
 
-fn age(poll: &PollView, now: Moment) -> String {
+fn age(poll: &PollView, now: Now) -> String {
     match poll.last_success_millis {
-        Some(at) => format!("{} ago", words::length((now.unix.millis() - at).max(0))),
+        Some(at) => format!("{} ago", humanize::length((now.unix.millis() - at).max(0))),
         None => "none yet".to_owned(),
     }
 }
 
-fn channel_row(view: ChannelView, now: Moment) -> Row {
+fn channel_row(view: ChannelView, now: Now) -> Row {
     Row {
-        since: words::length((now.unix.millis() - view.since_millis).max(0)),
+        since: humanize::length((now.unix.millis() - view.since_millis).max(0)),
         since_exact: view.since,
         age: age(&view.poll, now),
         trouble: view.poll.failure,
@@ -112,7 +122,7 @@ fn channel_row(view: ChannelView, now: Moment) -> Row {
     }
 }
 
-fn token_row(view: TokenView, now: Moment) -> Row {
+fn token_row(view: TokenView, now: Now) -> Row {
     let mut notes = Vec::new();
     if !view.missing_scopes.is_empty() {
         notes.push(format!("missing: {}", view.missing_scopes.join(", ")));

@@ -8,34 +8,32 @@
 //! | `GET /channels/{channel}/ready` | 200 while the channel is AUTH, else 503 |
 //! | `GET /healthz` | 200 while the process turns |
 //! | `POST /-/reload` | reloads the settings; to loopback alone, unless `ENABLE_LIFECYCLE` says otherwise |
-//! | `POST /webhook/whapi` | takes Whapi's webhooks, if `WEBHOOK_SECRET` is set; also behind `/{type}` and `/{type}/{method}` |
-//! | `GET /readyz` | 200: the settings are loaded and the listener is up. Never tied to Whapi or Meta |
+//! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |
+//! | `GET /readyz` | 200: the settings are loaded and the listener is up. Never tied to an upstream |
 
 use std::net::IpAddr;
 
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use hyper::{Method, Request, StatusCode, body::Incoming};
 
+use super::answer::{Answer, ok, text, with};
 use super::body::AnswerBody;
 use super::{Client, State};
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
-use crate::domain::Status;
+use crate::domain::{Status, TargetKind};
 use crate::metrics::exposition::Exposition;
-
-pub(super) type Answer = Response<AnswerBody>;
-
-const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers a request.
 pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Client) -> Answer {
     let answering = client.activity.answering();
-    // Webhooks have a secret of their own: Whapi has neither our password nor a certificate of ours.
-    if webhook::addressed(request.uri().path(), request.method()).is_some() {
-        let answer = webhook::receive(request, state).await;
+    // Webhooks have a secret of their own: upstreams have neither our password nor a certificate of
+    // ours.
+    if let Some((provider, _)) = webhook::addressed(request.uri().path()) {
+        let answer = webhook::receive(request, provider, state).await;
         return with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff").map(|body| body.keeping(answering));
     }
     let path = request.uri().path();
@@ -82,7 +80,7 @@ async fn get(request: &Request<Incoming>, state: &State) -> Answer {
         "/metrics" => metrics(request, state).await,
         "/" => page(request, state),
         "/api/status" => {
-            let blocks = status_json::StatusJson::new(state.fleet.members(clock::now()));
+            let blocks = status_json::StatusJson::new(state.fleet.view(clock::now()));
             let body =
                 AnswerBody::stream(Box::new(blocks), negotiate::gzip(request.headers()), None);
             compressible(request, ok("application/json", body))
@@ -103,7 +101,7 @@ async fn metrics(request: &Request<Incoming>, state: &State) -> Answer {
     let body = if *request.method() == Method::HEAD {
         AnswerBody::whole("")
     } else {
-        let page = Exposition::new(state.fleet.members(clock::now()), &state.metrics, format);
+        let page = Exposition::new(state.fleet.view(clock::now()), &state.metrics, format);
         AnswerBody::stream(Box::new(page), negotiate::gzip(request.headers()), permit)
     };
     compressible(request, with(ok(format.content_type(), body), VARY, "Accept"))
@@ -115,7 +113,7 @@ fn page(request: &Request<Incoming>, state: &State) -> Answer {
         .query()
         .and_then(|query| query.split('&').find_map(|part| part.strip_prefix("page=")))
         .and_then(|number| number.parse().ok());
-    match page::render(&state.fleet.members(clock::now()), number.unwrap_or(1)) {
+    match page::render(&state.fleet.view(clock::now()), number.unwrap_or(1)) {
         Ok(html) => {
             let answer = ok("text/html; charset=utf-8", AnswerBody::whole(html));
             let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
@@ -153,41 +151,23 @@ fn ready_channel(path: &str) -> Option<&str> {
 /// An application asks this before it sends.
 fn ready(name: &str, state: &State) -> Answer {
     let now = clock::now();
-    let known = state.fleet.channel_named(name, |channel| {
-        let limits = channel.limits();
-        (channel.state.status(now, limits), limits)
+    let found = state.fleet.find(TargetKind::Channel, name);
+    let known = found.and_then(|channel| {
+        state.fleet.look(channel, |watched| {
+            let policy = watched.policy();
+            Some((watched.channel()?.status(now, policy), policy))
+        })
     });
-    let Some((status, limits)) = known else {
+    let Some((status, policy)) = known.flatten() else {
         return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
     };
-    let word = format!("{}\n", status.word());
+    let word = format!("{}\n", status.as_str());
     if status == Status::Auth {
         return text(StatusCode::OK, word);
     }
-    // Nothing new is learnt before the next poll.
-    let seconds = limits.interval.as_secs().clamp(1, 60).to_string();
+    // Nothing new is updated before the next poll.
+    let seconds = policy.interval.as_secs().clamp(1, 60).to_string();
     with(text(StatusCode::SERVICE_UNAVAILABLE, word), RETRY_AFTER, &seconds)
-}
-
-fn ok(content_type: &'static str, body: AnswerBody) -> Answer {
-    let mut answer = Response::new(body);
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // Everything here is true only now.
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
-}
-
-pub(super) fn text(status: StatusCode, words: impl Into<bytes::Bytes>) -> Answer {
-    let mut answer = ok(TEXT, AnswerBody::whole(words));
-    *answer.status_mut() = status;
-    answer
-}
-
-pub(super) fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        answer.headers_mut().append(name, value);
-    }
-    answer
 }
 
 fn compressible(request: &Request<Incoming>, answer: Answer) -> Answer {

@@ -1,25 +1,28 @@
 //! `/api/status`: every target as JSON, written in blocks.
 //!
-//! Not here: what is said of a target; that is `view.rs`.
+//! Not here: what is said of a target; that is `report/`.
 
 use serde::Serialize;
 
 use super::body::Blocks;
-use crate::fleet::Members;
-use crate::view::{ChannelView, TokenView};
-use crate::words;
+use crate::domain::TargetKind;
+use crate::fleet::FleetView;
+use crate::report::humanize;
+use crate::report::status_report::{ChannelView, TokenView};
 
 /// `{"version": …, "time": …, "channels": […], "tokens": […]}`.
 pub(super) struct StatusJson {
-    members: Members,
+    view: FleetView,
+    /// The position of the next channel.
     channels: usize,
-    tokens: usize,
+    /// The position of the next token; `None` until all channels are written.
+    tokens: Option<usize>,
     begun: bool,
 }
 
 impl StatusJson {
-    pub(super) const fn new(members: Members) -> Self {
-        Self { members, channels: 0, tokens: 0, begun: false }
+    pub(super) const fn new(view: FleetView) -> Self {
+        Self { view, channels: 0, tokens: None, begun: false }
     }
 }
 
@@ -34,38 +37,42 @@ fn write(value: &impl Serialize, first: bool, out: &mut Vec<u8>) {
 impl Blocks for StatusJson {
     fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
         let full = out.len() + size;
-        let now = self.members.now;
+        let now = self.view.now;
         if !self.begun {
             self.begun = true;
             let head = format!(
                 "{{\"version\":\"{}\",\"time\":\"{}\",\"channels\":[",
                 env!("CARGO_PKG_VERSION"),
-                words::rfc3339(now.unix)
+                humanize::rfc3339(now.unix)
             );
             out.extend_from_slice(head.as_bytes());
         }
-        let (mut channel_at, mut token_at) = (self.channels, self.tokens);
-        let more = self.members.look(|channels, tokens| {
-            while out.len() < full {
-                if let Some(channel) = channels.get(channel_at) {
-                    write(&ChannelView::new(channel, now), channel_at == 0, out);
-                    channel_at += 1;
-                    continue;
+        let kind = if self.tokens.is_none() { TargetKind::Channel } else { TargetKind::Token };
+        let from = self.tokens.unwrap_or(self.channels);
+        let stopped = self.view.look(|targets| {
+            for (at, watched) in targets.from(kind, from) {
+                if out.len() >= full {
+                    return Some(at);
                 }
-                if token_at == 0 {
-                    out.extend_from_slice(b"],\"tokens\":[");
+                match kind {
+                    TargetKind::Channel => write(&ChannelView::new(watched, now), at == 0, out),
+                    _ => write(&TokenView::new(watched, now), at == 0, out),
                 }
-                // Tokens are few; they come in one block.
-                for token in tokens {
-                    write(&TokenView::new(token, now), token_at == 0, out);
-                    token_at += 1;
-                }
+            }
+            None
+        });
+        match (stopped, self.tokens) {
+            (Some(at), None) => self.channels = at,
+            (Some(at), Some(_)) => self.tokens = Some(at),
+            (None, None) => {
+                out.extend_from_slice(b"],\"tokens\":[");
+                self.tokens = Some(0);
+            }
+            (None, Some(_)) => {
                 out.extend_from_slice(b"]}\n");
                 return false;
             }
-            true
-        });
-        (self.channels, self.tokens) = (channel_at, token_at);
-        more
+        }
+        true
     }
 }

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use secrecy::SecretString;
 
-use crate::settings::yaml::{self, Node, Section};
+use crate::input::yaml::{self, Node, Section};
 
 /// Keys that only tune the original's TLS library or HTTP/2 are taken and left alone.
 const FILE: &[&str] =

@@ -1,0 +1,53 @@
+//! Whapi.Cloud: channels, polled by their health, with webhooks and a route through the gateway.
+//!
+//! Not here: any call that changes a channel. It is only looked at, never launched, logged in or
+//! logged out.
+
+mod advice;
+mod gateway;
+mod health;
+mod refusal;
+mod settings;
+mod webhook;
+mod webhook_check;
+
+use crate::domain::TargetKind;
+use crate::input::Variable;
+use crate::provider::{Advice, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi};
+
+/// The provider.
+pub(super) struct Whapi;
+
+impl Provider for Whapi {
+    fn display_name(&self) -> &'static str {
+        "Whapi"
+    }
+
+    fn variables(&self) -> &'static [Variable] {
+        settings::VARIABLES
+    }
+
+    fn first_step(&self) -> &'static str {
+        "set WHAPI_TOKEN (or WHAPI_TOKEN_FILE) for a channel"
+    }
+
+    fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]> {
+        (kind == TargetKind::Channel).then_some(settings::CHANNEL_KEYS)
+    }
+
+    fn read_settings(&self, reader: SettingsReader<'_>) -> Box<dyn ProviderSettings> {
+        Box::new(settings::WhapiSettings::read(reader))
+    }
+
+    fn advice(&self) -> &'static dyn Advice {
+        &advice::WhapiAdvice
+    }
+
+    fn webhooks(&self) -> Option<&'static dyn WebhookApi> {
+        Some(&webhook::WhapiWebhooks)
+    }
+
+    fn gateway(&self) -> Option<&'static dyn GatewayApi> {
+        Some(&gateway::WhapiGateway)
+    }
+}
