@@ -19,7 +19,6 @@ pub mod reload;
 pub mod run;
 pub mod server;
 pub mod settings;
-pub mod simulator;
 pub mod state_file;
 pub mod view;
 pub mod words;

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use common::{Files, Setup, Upstream, closed_port, http};
 use whatsapp_exporter::settings::VARIABLES;
-use whatsapp_exporter::simulator::{Channel, Fault, MetaToken, Mode, Status, TokenState, Webhook};
+use whatsapp_simulator::{
+    Fault, MetaToken, MetaTokenState as TokenState, WebhookMode as Mode, WhapiChannel as Channel,
+    WhapiStatus as Status, WhapiWebhook as Webhook,
+};
 
 #[test]
 fn help_lists_every_setting() {

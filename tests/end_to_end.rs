@@ -20,7 +20,10 @@ use peers::rules::{ALERTMANAGER, RULES, hurried};
 use peers::webhook::{Message, Webhook};
 use peers::{read, repository, settings};
 use serde_json::Value;
-use whatsapp_exporter::simulator::{self, Channel, MetaToken, Mode, Simulator, Status};
+use whatsapp_simulator::{
+    self as simulator, MetaToken, Simulator, WebhookMode as Mode, WhapiChannel as Channel,
+    WhapiStatus as Status,
+};
 
 /// A minute lasts three seconds: short enough for a test, and a rule's shortest window still holds several scrapes.
 const TIMES: u64 = 20;
@@ -178,7 +181,7 @@ impl World {
         )
         .await;
         for secret in ["salesSecret", "supportSecret"] {
-            let webhook = simulator::Webhook::new(exporter.url("/webhook/whapi"), Mode::Body)
+            let webhook = simulator::WhapiWebhook::new(exporter.url("/webhook/whapi"), Mode::Body)
                 .header("X-Webhook-Secret", "webhookSecret");
             assert!(sim.update_channel(secret, |channel| channel.webhooks.push(webhook)));
         }

@@ -17,7 +17,7 @@ use common::wire::{ByHand, Received, Wire, watched};
 use common::{Files, Program, Setup, Upstream, closed_port, http};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use whatsapp_exporter::simulator::{Channel, MetaToken};
+use whatsapp_simulator::{MetaToken, WhapiChannel as Channel};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 /// A program that watches a channel elsewhere, so that the upstream gets nothing but what the gateway passes on.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::wire::{ByHand, Received, Wire};
 use common::{Program, Setup, Upstream, eventually};
-use whatsapp_exporter::simulator::{Channel, Status};
+use whatsapp_simulator::{WhapiChannel as Channel, WhapiStatus as Status};
 
 const SESSION: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 45\r\n\r\nneed channel authorization for send message..";
 const SENT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsent";

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
-use whatsapp_exporter::simulator::Channel;
+use whatsapp_simulator::WhapiChannel as Channel;
 
 /// The simulator behind TLS, with a certificate of its own for `localhost`. Returns the port and the certificate.
 fn tls(upstream: &Upstream) -> (u16, String) {

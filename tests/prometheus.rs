@@ -30,7 +30,9 @@ use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
 use whatsapp_exporter::metrics::exposition::{Exposition, Format};
 use whatsapp_exporter::settings::{Name, Settings};
-use whatsapp_exporter::simulator::{self, Fault, MetaToken, Simulator, TokenState};
+use whatsapp_simulator::{
+    self as simulator, Fault, MetaToken, MetaTokenState as TokenState, Simulator,
+};
 
 // ---- reading a page ----
 
@@ -132,8 +134,9 @@ async fn page(address: SocketAddr, accept: &str) -> String {
 /// The upstreams of a small fleet in many states.
 async fn upstream() -> Simulator {
     let sim = Simulator::start().await.expect("a free port");
-    sim.set_channel("salesSecret", simulator::Channel::new("sales"));
-    let logged_out = simulator::Channel::new("support").with_status(simulator::Status::QR);
+    sim.set_channel("salesSecret", simulator::WhapiChannel::new("sales"));
+    let logged_out =
+        simulator::WhapiChannel::new("support").with_status(simulator::WhapiStatus::QR);
     sim.set_channel("supportSecret", logged_out);
     let mut marketing = MetaToken::new("marketing");
     marketing.application = "Lucky \"Shrub\" \\ Söhne\nand more".to_owned();

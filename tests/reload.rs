@@ -13,7 +13,7 @@ use common::{Files, Program, Setup, Upstream, http};
 use tokio::net::TcpListener;
 use whatsapp_exporter::run::Exporter;
 use whatsapp_exporter::settings::Settings;
-use whatsapp_exporter::simulator::{Channel, Simulator, Status};
+use whatsapp_simulator::{Simulator, WhapiChannel as Channel, WhapiStatus as Status};
 
 struct Running {
     simulator: Simulator,

@@ -10,7 +10,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::{Files, Program, Setup, Upstream, closed_port, eventually, http, within};
-use whatsapp_exporter::simulator::{Answer, Channel, Fault, GraphError, MetaToken, TokenState};
+use whatsapp_simulator::{
+    Fault, GraphError, MetaToken, MetaTokenState as TokenState, Response as Answer,
+    WhapiChannel as Channel,
+};
 
 const GOOD: &str = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f";
 
@@ -238,7 +241,7 @@ fn faults(secret: &str) -> Vec<Fault> {
     );
     let location = format!("https://example.com/?access_token={secret}");
     let json = |status, body: &str| {
-        Fault::answer(Answer::new(status, "application/json", body.to_owned()))
+        Fault::response(Answer::new(status, "application/json", body.to_owned()))
     };
     vec![
         Fault::session_unauthorized(),
@@ -270,9 +273,9 @@ fn faults(secret: &str) -> Vec<Fault> {
         json(404, &echo),
         json(200, &echo),
         json(200, &echo_data),
-        Fault::answer(Answer::new(302, "text/html", "").header("Location", location.clone())),
-        Fault::answer(Answer::new(429, "text/html", "").header("Retry-After", secret.to_owned())),
-        Fault::answer(Answer::new(403, "text/html", echo).header("X-Debug", location)),
+        Fault::response(Answer::new(302, "text/html", "").header("Location", location.clone())),
+        Fault::response(Answer::new(429, "text/html", "").header("Retry-After", secret.to_owned())),
+        Fault::response(Answer::new(403, "text/html", echo).header("X-Debug", location)),
     ]
 }
 

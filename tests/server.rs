@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::metrics::Metrics;
 use common::{Files, Program, Setup, Upstream, closed_port, http};
-use whatsapp_exporter::simulator::{Channel, MetaToken, Status};
+use whatsapp_simulator::{MetaToken, WhapiChannel as Channel, WhapiStatus as Status};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
-use whatsapp_exporter::simulator::{Channel, Fault};
+use whatsapp_simulator::{Fault, WhapiChannel as Channel};
 
 /// The five seconds that requests under way are waited for, and what a slow machine needs beside.
 const SOON: Duration = Duration::from_secs(20);

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use common::{DEADLINE, Files, Program, Setup, Upstream, closed_port, eventually, http};
-use whatsapp_exporter::simulator::{Channel, Status};
+use whatsapp_simulator::{WhapiChannel as Channel, WhapiStatus as Status};
 
 const SECRET: &str = "a-webhook-secret";
 

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::metrics::{Metrics, Series};
 use common::{Files, Program, Setup, Upstream};
-use whatsapp_exporter::simulator::{
-    Fault, Fields, GraphError, MetaToken, Numbers, Shape, TokenState,
+use whatsapp_simulator::{
+    Fault, Fields, GraphError, MetaToken, MetaTokenState as TokenState, Numbers, Shape,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);

@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{Files, Setup, Upstream, closed_port, eventually};
-use whatsapp_exporter::simulator::{Answer, Channel, Fault, Fields, Numbers, Shape, Status};
+use whatsapp_simulator::{
+    Fault, Fields, Numbers, Response as Answer, Shape, WhapiChannel as Channel,
+    WhapiStatus as Status,
+};
 
 /// What goes wrong, and the reason that is shown for it.
 fn faults() -> Vec<(&'static str, Fault, &'static str)> {
@@ -17,17 +20,17 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
     vec![
         ("unauthorized", Fault::unauthorized(), "credential_unauthorized"),
         ("not-found", Fault::channel_not_found(), "channel_not_found"),
-        ("not-found-page", Fault::answer(Answer::html(404, "404")), "http_other"),
+        ("not-found-page", Fault::response(Answer::html(404, "404")), "http_other"),
         ("payment", Fault::payment_required(), "payment_required"),
-        ("unpaid", Fault::answer(unpaid), "payment_required"),
+        ("unpaid", Fault::response(unpaid), "payment_required"),
         ("forbidden", Fault::forbidden(), "forbidden"),
         ("rate-limited", Fault::rate_limited(), "rate_limited"),
         ("error-500", Fault::server_error(), "server_error"),
         ("error-500-page", Fault::server_error_page(), "server_error"),
         ("error-502", Fault::bad_gateway(), "server_error"),
         ("error-503", Fault::unavailable(Some(seconds(1))), "server_error"),
-        ("redirect", Fault::answer(redirect), "http_other"),
-        ("teapot", Fault::answer(teapot), "http_other"),
+        ("redirect", Fault::response(redirect), "http_other"),
+        ("teapot", Fault::response(teapot), "http_other"),
         ("page", Fault::page(), "decode"),
         ("empty", Fault::empty(), "decode"),
         ("garbage", Fault::garbage(), "decode"),

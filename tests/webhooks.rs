@@ -14,7 +14,9 @@ use common::metrics::{Metrics, Series};
 use common::{Files, Program, Setup, Upstream, closed_port, eventually};
 use serde_json::{Value, json};
 use whatsapp_exporter::domain::WebhookRefusal;
-use whatsapp_exporter::simulator::{Channel, Fault, Mode as SimulatedMode, Webhook};
+use whatsapp_simulator::{
+    Fault, WebhookMode as SimulatedMode, WhapiChannel as Channel, WhapiWebhook as Webhook,
+};
 
 const SECRET: &str = "webhookSecretOfTheseTests";
 const HEADER: (&str, &str) = ("X-Webhook-Secret", SECRET);
@@ -669,8 +671,8 @@ fn a_reconnect_that_no_poll_saw_is_told_however_its_webhooks_come() {
         let webhook = Webhook::new(format!("http://{}{PATH}", program.address), mode);
         upstream.update_channel(&format!("secret{at}"), |channel| {
             channel.webhooks = vec![webhook.header(HEADER.0, HEADER.1)];
-            channel.delivering.repeats = 3;
-            channel.delivering.scatter = Duration::from_millis(500);
+            channel.delivery.repeats = 3;
+            channel.delivery.scatter = Duration::from_millis(500);
             (channel.init_lasts, channel.launch_lasts) =
                 (Duration::from_secs(1), Duration::from_secs(2));
             channel.reconnect();

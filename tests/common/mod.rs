@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use http::Reply;
 use metrics::Metrics;
-use whatsapp_exporter::simulator::Simulator;
+use whatsapp_simulator::Simulator;
 
 /// Longer than anything here takes on a slow machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,79 +1,27 @@
-//! A simulated Whapi channel: its status, how it moves by itself, and its `/health` body. Knows nothing of HTTP or faults.
+//! A simulated Whapi channel: its status, how it changes by itself, and its `/health` body. Not
+//! HTTP or faults.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use super::shape::Shape;
-use super::webhook::{Delivering, Event, Outbox, Webhook};
+use super::status::WhapiStatus;
+use super::webhook::{Outbox, WhapiEvent, WhapiWebhook};
+use crate::delivery::DeliveryPolicy;
+use crate::shape::Shape;
+use crate::unix_time::unix_seconds;
 
-/// A new QR code is shown after so long (Whapi's sample: `expire` 20), so many times.
+/// How long a QR code is shown (Whapi's sample: `expire` 20), and how many one after another.
 const QR_LASTS: Duration = Duration::from_secs(20);
 const QR_CODES: u32 = 6;
 /// Stands for the image of a QR code, which is a login secret.
 const QR_IMAGE: &str = "iVBORw0KGgoQrCodeNotARealOne";
 
-/// A status as Whapi writes it: a word and, mostly, a number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    text: Cow<'static, str>,
-    code: Option<i64>,
-}
-
-impl Status {
-    /// Never launched, or asleep.
-    pub const NOT_INIT: Status = Status::constant("NOT_INIT", Some(0));
-    /// Booting.
-    pub const INIT: Status = Status::constant("INIT", Some(1));
-    /// Connecting.
-    pub const LAUNCH: Status = Status::constant("LAUNCH", Some(2));
-    /// Logged out: waits for the QR code to be scanned.
-    pub const QR: Status = Status::constant("QR", Some(3));
-    /// Healthy.
-    pub const AUTH: Status = Status::constant("AUTH", Some(4));
-    /// In error.
-    pub const ERROR: Status = Status::constant("ERROR", Some(5));
-    /// Sends, but cannot read chats and messages.
-    pub const SYNC_ERROR: Status = Status::constant("SYNC_ERROR", Some(6));
-    /// Deactivated; its number is not documented, so none is sent.
-    pub const STOP: Status = Status::constant("STOP", None);
-
-    /// The documented statuses.
-    pub const ALL: &[Status] = &[
-        Status::NOT_INIT,
-        Status::INIT,
-        Status::LAUNCH,
-        Status::QR,
-        Status::AUTH,
-        Status::ERROR,
-        Status::SYNC_ERROR,
-        Status::STOP,
-    ];
-
-    pub(super) const fn constant(text: &'static str, code: Option<i64>) -> Status {
-        Status { text: Cow::Borrowed(text), code }
-    }
-
-    /// Any word, with any number or none.
-    pub fn new(text: impl Into<Cow<'static, str>>, code: Option<i64>) -> Status {
-        Status { text: text.into(), code }
-    }
-
-    /// The word.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    fn has_session(&self) -> bool {
-        matches!(self.text(), "AUTH" | "SYNC_ERROR")
-    }
-}
-
-/// A simulated channel. Its status follows a course: the moves that are due at the moment of a question have happened.
+/// A simulated channel. Its status follows a schedule: the changes that are due when it is asked
+/// have happened.
 #[derive(Debug, Clone)]
-pub struct Channel {
+pub struct WhapiChannel {
     /// The name it goes by in records and counts.
     pub name: String,
     /// `channel_id`.
@@ -95,24 +43,24 @@ pub struct Channel {
     /// How `/health` looks.
     pub shape: Shape,
     /// Its webhooks.
-    pub webhooks: Vec<Webhook>,
+    pub webhooks: Vec<WhapiWebhook>,
     /// How they are delivered.
-    pub delivering: Delivering,
-    /// What they have to tell; empty while there are none.
+    pub delivery: DeliveryPolicy,
+    /// What is to be sent to them; empty while there are none.
     pub(super) outbox: Outbox,
-    /// `/health` requests without `wakeup=false`; kept by the Whapi routes.
-    pub(super) woken: u64,
-    status: Status,
+    /// `/health` requests without `wakeup=false`.
+    pub(crate) woken: u64,
+    status: WhapiStatus,
     /// The moment of the last launch; none when it never was launched.
     started: Option<SystemTime>,
-    /// Moves to come, soonest first.
-    course: VecDeque<(SystemTime, Status)>,
+    /// Changes to come, soonest first.
+    schedule: VecDeque<(SystemTime, WhapiStatus)>,
 }
 
-impl Channel {
+impl WhapiChannel {
     /// A healthy channel that was launched a day ago.
-    pub fn new(name: &str) -> Channel {
-        Channel {
+    pub fn new(name: &str) -> WhapiChannel {
+        WhapiChannel {
             name: name.to_owned(),
             channel_id: "MANTIS-M72HC".to_owned(),
             version: "1.8.7-12-gabc1234".to_owned(),
@@ -125,37 +73,38 @@ impl Channel {
             launch_lasts: Duration::from_millis(1500),
             shape: Shape::default(),
             webhooks: Vec::new(),
-            delivering: Delivering::default(),
+            delivery: DeliveryPolicy::default(),
             outbox: Outbox::default(),
             woken: 0,
-            status: Status::AUTH,
+            status: WhapiStatus::AUTH,
             started: SystemTime::now().checked_sub(Duration::from_secs(86_412)),
-            course: VecDeque::new(),
+            schedule: VecDeque::new(),
         }
     }
 
     /// The same, in another status from the beginning.
-    pub fn with_status(mut self, status: Status) -> Channel {
+    pub fn with_status(mut self, status: WhapiStatus) -> WhapiChannel {
         self.show(status);
         self
     }
 
     /// The status now.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> WhapiStatus {
         self.status_at(SystemTime::now()).clone()
     }
 
-    /// Moves to a status at once and stays there. NOT_INIT forgets the start; AUTH links a phone and QR unlinks it.
-    pub fn show(&mut self, status: Status) {
+    /// Moves to a status at once and stays there. NOT_INIT forgets the start; AUTH links a phone
+    /// and QR unlinks it.
+    pub fn show(&mut self, status: WhapiStatus) {
         self.show_at(status, SystemTime::now());
     }
 
-    /// Starts anew: INIT, LAUNCH, and then AUTH with a linked phone or QR without.
+    /// Restarts: INIT, LAUNCH, and then AUTH with a linked phone or QR without.
     pub fn reconnect(&mut self) {
         self.launch_at(SystemTime::now());
     }
 
-    /// `start_at` moves, but the status does not: a reconnect too short for anybody to see.
+    /// `start_at` changes, but the status does not: a reconnect too short to be seen.
     pub fn restart_unseen(&mut self) {
         self.started = Some(SystemTime::now());
     }
@@ -165,81 +114,86 @@ impl Channel {
         self.started = Some(at);
     }
 
-    pub(super) fn status_at(&self, now: SystemTime) -> &Status {
-        self.course
+    pub(crate) fn status_at(&self, now: SystemTime) -> &WhapiStatus {
+        self.schedule
             .iter()
             .take_while(|(at, _)| *at <= now)
             .last()
             .map_or(&self.status, |(_, status)| status)
     }
 
-    pub(super) fn show_at(&mut self, status: Status, now: SystemTime) {
+    pub(crate) fn show_at(&mut self, status: WhapiStatus, now: SystemTime) {
         let (before, was_linked) = (self.status_at(now).clone(), self.linked);
-        self.course.clear();
-        self.outbox.call_off(now);
+        self.schedule.clear();
+        self.outbox.cancel_after(now);
         match status.text() {
             "NOT_INIT" => self.started = None,
             "AUTH" => self.linked = true,
             "QR" => self.linked = false,
             _ => {}
         }
-        if self.started.is_none() && status != Status::NOT_INIT {
+        if self.started.is_none() && status != WhapiStatus::NOT_INIT {
             self.started = Some(now);
         }
         self.status = status.clone();
         match (was_linked, self.linked) {
-            (true, false) => self.tell_user(now, "delete"),
-            (false, true) => self.tell_user(now, "post"),
+            (true, false) => self.emit_user(now, "delete"),
+            (false, true) => self.emit_user(now, "post"),
             _ => {}
         }
         if before != status {
-            self.tell_status(now, &status);
+            self.emit_status(now, &status);
         }
     }
 
-    pub(super) fn launch_at(&mut self, now: SystemTime) {
+    pub(crate) fn launch_at(&mut self, now: SystemTime) {
         let launch = now + self.init_lasts;
-        let end = if self.linked { Status::AUTH } else { Status::QR };
-        self.status = Status::INIT;
+        let end = if self.linked { WhapiStatus::AUTH } else { WhapiStatus::QR };
+        self.status = WhapiStatus::INIT;
         self.started = Some(now);
         let ready = launch + self.launch_lasts;
-        self.course = VecDeque::from([(launch, Status::LAUNCH), (ready, end.clone())]);
-        self.outbox.call_off(now);
-        self.tell_status(now, &Status::INIT);
-        self.tell_status(launch, &Status::LAUNCH);
-        self.tell_status(ready, &end);
+        self.schedule = VecDeque::from([(launch, WhapiStatus::LAUNCH), (ready, end.clone())]);
+        self.outbox.cancel_after(now);
+        self.emit_status(now, &WhapiStatus::INIT);
+        self.emit_status(launch, &WhapiStatus::LAUNCH);
+        self.emit_status(ready, &end);
     }
 
-    fn tell(&mut self, at: SystemTime, kind: &'static str, method: &'static str, content: Value) {
+    fn emit(&mut self, at: SystemTime, kind: &'static str, method: &'static str, content: Value) {
         if !self.webhooks.is_empty() {
-            self.outbox.add(Event { at, kind, method, content });
+            self.outbox.add(WhapiEvent { at, kind, method, content });
         }
     }
 
-    /// `channel.post`, and with a QR code to be scanned `channel.patch` for as long as somebody may look at it.
-    fn tell_status(&mut self, at: SystemTime, status: &Status) {
+    /// `channel.post`, and with a QR code to be scanned `channel.patch` for as long as one is
+    /// shown.
+    fn emit_status(&mut self, at: SystemTime, status: &WhapiStatus) {
         let mut health = self.health_of(status, at);
         if let Some(health) = health.as_object_mut() {
             health.retain(|key, _| matches!(&**key, "start_at" | "uptime" | "status" | "version"));
         }
-        self.tell(at, "channel", "post", json!({ "health": health }));
-        if *status == Status::QR {
+        self.emit(at, "channel", "post", json!({ "health": health }));
+        if *status == WhapiStatus::QR {
             for number in 0..QR_CODES {
                 let image = format!("{QR_IMAGE}{number}");
-                let qr = json!({ "status": "OK", "base64": image, "rowdata": image, "expire": QR_LASTS.as_secs() });
-                self.tell(at + QR_LASTS * number, "channel", "patch", json!({ "qr": qr }));
+                let expire = QR_LASTS.as_secs();
+                let qr = json!({
+                    "status": "OK", "base64": image, "rowdata": image, "expire": expire
+                });
+                self.emit(at + QR_LASTS * number, "channel", "patch", json!({ "qr": qr }));
             }
         }
     }
 
     /// `users.post` or `users.delete`.
-    fn tell_user(&mut self, at: SystemTime, method: &'static str) {
+    fn emit_user(&mut self, at: SystemTime, method: &'static str) {
         let user = json!({ "id": self.phone, "name": self.name });
-        self.tell(at, "users", method, json!({ "user": user }));
+        self.emit(at, "users", method, json!({ "user": user }));
     }
 
-    /// A `/health` request lacked `wakeup=false`. The real API then launches a channel that is asleep; one that is stopped stays
-    /// stopped, since only its owner or a payment starts it again.
+    /// A `/health` request lacked `wakeup=false`. The real API then launches a channel that is
+    /// asleep; one that is stopped stays stopped, since only its owner or a payment starts it
+    /// again.
     pub(super) fn wake_at(&mut self, now: SystemTime) {
         self.woken += 1;
         if matches!(self.status_at(now).text(), "NOT_INIT" | "ERROR") {
@@ -257,11 +211,11 @@ impl Channel {
         self.health_of(self.status_at(now), now)
     }
 
-    fn health_of(&self, status: &Status, now: SystemTime) -> Value {
+    fn health_of(&self, status: &WhapiStatus, now: SystemTime) -> Value {
         let shape = &self.shape;
         let running = !matches!(status.text(), "NOT_INIT" | "STOP");
-        let start_at = self.started.map_or(0, seconds);
-        let uptime = if running { seconds(now).saturating_sub(start_at) } else { 0 };
+        let start_at = self.started.map_or(0, unix_seconds);
+        let uptime = if running { unix_seconds(now).saturating_sub(start_at) } else { 0 };
 
         let mut state = Map::new();
         state.insert("text".to_owned(), json!(status.text()));
@@ -285,7 +239,10 @@ impl Channel {
         shape.optional(&mut body, "device_id", shape.number(12));
         shape.optional(&mut body, "ip", json!("203.0.113.10"));
         if status.has_session() {
-            let user = json!({ "id": self.phone, "name": self.name, "pushname": self.name, "is_business": true, "saved": true });
+            let user = json!({
+                "id": self.phone, "name": self.name, "pushname": self.name,
+                "is_business": true, "saved": true,
+            });
             shape.optional(&mut body, "user", user);
         }
         shape.extra(&mut body);
@@ -293,22 +250,19 @@ impl Channel {
     }
 }
 
-/// Whole seconds since 1970.
-pub(super) fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::shape::{Fields, Numbers};
+    use std::time::UNIX_EPOCH;
+
     use super::*;
+    use crate::shape::{Fields, Numbers};
 
     fn at(second: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(second)
     }
 
     fn health(shape: Shape) -> String {
-        let mut channel = Channel::new("sales");
+        let mut channel = WhapiChannel::new("sales");
         channel.set_started(at(1_795_000_000));
         channel.shape = shape;
         channel.health_at(at(1_795_000_078)).to_string()
@@ -316,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_launch_passes_init_and_launch_and_ends_in_auth() {
-        let mut channel = Channel::new("sales");
+        let mut channel = WhapiChannel::new("sales");
         channel.launch_at(at(100));
         let texts: Vec<_> =
             (100..104).map(|second| channel.status_at(at(second)).text().to_owned()).collect();
@@ -327,26 +281,26 @@ mod tests {
 
     #[test]
     fn a_launch_without_a_linked_phone_ends_in_qr() {
-        let mut channel = Channel::new("newline").with_status(Status::NOT_INIT);
+        let mut channel = WhapiChannel::new("newline").with_status(WhapiStatus::NOT_INIT);
         channel.linked = false;
         channel.wake_at(at(100));
-        assert_eq!(channel.status_at(at(110)), &Status::QR);
+        assert_eq!(channel.status_at(at(110)), &WhapiStatus::QR);
         assert_eq!(channel.woken, 1);
     }
 
     #[test]
     fn waking_a_stopped_channel_does_not_start_it() {
-        let mut channel = Channel::new("trial").with_status(Status::STOP);
+        let mut channel = WhapiChannel::new("trial").with_status(WhapiStatus::STOP);
         channel.wake_at(at(100));
-        assert_eq!(channel.status_at(at(110)), &Status::STOP);
+        assert_eq!(channel.status_at(at(110)), &WhapiStatus::STOP);
         assert_eq!(channel.woken, 1);
     }
 
     #[test]
     fn a_session_is_told_by_its_user() {
-        let mut channel = Channel::new("sales");
+        let mut channel = WhapiChannel::new("sales");
         assert_eq!(channel.health_at(at(1))["user"]["id"], "61371989950");
-        channel.show(Status::QR);
+        channel.show(WhapiStatus::QR);
         assert!(channel.health_at(at(1)).get("user").is_none());
     }
 

@@ -1,13 +1,14 @@
-//! A day of channel life in three minutes, as data: who plays, and what happens when. Not how it is played: see `demo.rs`.
+//! A day of channel life in three minutes, as data: the targets, and what happens when. Not how it
+//! is played: see `mod.rs`.
 
 use std::time::Duration;
 
-use super::channel::Status;
-use super::fault::Fault;
-use super::token::MetaToken;
+use crate::fault::Fault;
+use crate::meta::token::MetaToken;
+use crate::whapi::status::WhapiStatus;
 
-/// The script begins anew after this time.
-pub const CYCLE: Duration = Duration::from_secs(180);
+/// The script starts over after this time.
+pub(super) const CYCLE: Duration = Duration::from_secs(180);
 
 /// A channel of the demo.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct DemoChannel {
     /// What it shows, in a sentence.
     pub story: &'static str,
     /// The status it begins with; none when the API does not know the channel at all.
-    pub begins: Option<Status>,
+    pub begins: Option<WhapiStatus>,
     /// How many seconds a start takes, in INIT and in LAUNCH.
     pub start: (f64, f64),
 }
@@ -37,7 +38,8 @@ pub struct DemoToken {
     pub app: Option<&'static DemoApp>,
     /// When it expires; none for never.
     pub expires: Option<Expiry>,
-    /// How many real seconds after the start its data access ends; only a user's token has such an end.
+    /// How many real seconds after the start its data access ends; only a user's token has such an
+    /// end.
     pub data_access_left: Option<u32>,
     /// A scope it was not granted.
     pub lacks: Option<&'static str>,
@@ -67,29 +69,29 @@ pub struct DemoApp {
 
 /// Something that happens to a target at a second of the script.
 #[derive(Debug)]
-pub struct Cue {
+pub(super) struct Cue {
     /// Seconds from the start of the cycle.
-    pub at: u32,
+    pub(super) at: u32,
     /// The name of a channel or a token.
-    pub target: &'static str,
+    pub(super) target: &'static str,
     /// What happens to it.
-    pub act: Act,
+    pub(super) act: Act,
 }
 
 /// What can happen.
 #[derive(Debug)]
-pub enum Act {
-    /// The channel moves to a status and stays there.
-    Show(Status),
+pub(super) enum Act {
+    /// The channel changes to a status and stays there.
+    Show(WhapiStatus),
     /// The channel starts: INIT, LAUNCH, and then AUTH, or QR without a linked phone.
     Launch,
-    /// The channel reconnects faster than anybody can see: only `start_at` moves.
+    /// The channel reconnects too fast to be seen: only `start_at` changes.
     RestartUnseen,
     /// The channel is as new: NOT_INIT, and no phone linked.
     Forget,
-    /// The API answers with this instead.
+    /// The API responds with this instead.
     Refuse(fn() -> Fault),
-    /// The API answers as usual again.
+    /// The API responds as usual again.
     Recover,
     /// The token is invalidated, with Meta's subcode.
     Revoke(i64),
@@ -99,74 +101,74 @@ const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
 
 /// The app of the demo, which inspects some of its tokens.
-pub const APP: DemoApp = DemoApp {
+pub(super) const APP: DemoApp = DemoApp {
     id: MetaToken::APP_ID,
     secret: "demo-app-secret-not-a-real-one",
     name: "Lucky Shrub",
 };
 
 /// The channel whose webhooks come twice and out of order.
-pub const UNRULY: &str = "flappy";
+pub(super) const UNRULY: &str = "flappy";
 
 /// A status word that no list knows.
-pub const UNHEARD_OF: &str = "HIBERNATING";
+pub(super) const UNHEARD_OF: &str = "HIBERNATING";
 
 /// The channels.
-pub const CHANNELS: &[DemoChannel] = &[
+pub(super) const CHANNELS: &[DemoChannel] = &[
     DemoChannel {
         name: "sales",
         secret: "demoSalesNotARealToken0000000000",
         story: "Healthy; reconnects for 2-3 s once a minute, between two polls, so that only webhooks see it; once so fast that only its start time shows it.",
-        begins: Some(Status::AUTH),
+        begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
     DemoChannel {
         name: "support",
         secret: "demoSupportNotARealToken00000000",
         story: "Logged out at 0:30: waits for its QR code, answers \"need channel authorization\" for a while, is scanned at 1:50.",
-        begins: Some(Status::AUTH),
+        begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
     DemoChannel {
         name: "orders",
         secret: "demoOrdersNotARealToken000000000",
         story: "SYNC_ERROR from 0:50: still sends, cannot read; repaired by a logout and a new login at 2:00.",
-        begins: Some(Status::AUTH),
+        begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
     DemoChannel {
         name: "trial",
         secret: "demoTrialNotARealToken0000000000",
         story: "Its trial ends at 0:20: STOP, then 402 \"Trial version limit exceeded\", until it is paid for at 1:50.",
-        begins: Some(Status::AUTH),
+        begins: Some(WhapiStatus::AUTH),
         start: (2.0, 3.0),
     },
     DemoChannel {
         name: "flappy",
         secret: "demoFlappyNotARealToken000000000",
         story: "Cycles INIT, LAUNCH, AUTH every 20 s: an unstable session or proxy. Its webhooks come twice and out of order.",
-        begins: Some(Status::AUTH),
+        begins: Some(WhapiStatus::AUTH),
         start: (4.0, 4.0),
     },
     DemoChannel {
         name: "newline",
         secret: "demoNewlineNotARealToken00000000",
         story: "Never launched; from 0:20 its first login: INIT, LAUNCH, QR, and AUTH at 1:20.",
-        begins: Some(Status::NOT_INIT),
+        begins: Some(WhapiStatus::NOT_INIT),
         start: (15.0, 15.0),
     },
     DemoChannel {
         name: "broken",
         secret: "demoBrokenNotARealToken000000000",
         story: "ERROR; somebody restarts it at 2:00, in vain.",
-        begins: Some(Status::ERROR),
+        begins: Some(WhapiStatus::ERROR),
         start: (3.0, 30.0),
     },
     DemoChannel {
         name: "mystery",
         secret: "demoMysteryNotARealToken00000000",
         story: "From 1:10 to 2:10 it has a status that nobody has heard of.",
-        begins: Some(Status::AUTH),
+        begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
     DemoChannel {
@@ -179,7 +181,7 @@ pub const CHANNELS: &[DemoChannel] = &[
 ];
 
 /// The tokens.
-pub const TOKENS: &[DemoToken] = &[
+pub(super) const TOKENS: &[DemoToken] = &[
     DemoToken {
         name: "marketing",
         secret: "EAAdemoMarketingNotARealToken",
@@ -268,35 +270,35 @@ const fn cue(at: u32, target: &'static str, act: Act) -> Cue {
 }
 
 /// What happens, in the order of time.
-pub const TIMELINE: &[Cue] = &[
+pub(super) const TIMELINE: &[Cue] = &[
     cue(10, "flappy", Act::Launch),
-    cue(20, "trial", Act::Show(Status::STOP)),
+    cue(20, "trial", Act::Show(WhapiStatus::STOP)),
     cue(20, "newline", Act::Launch),
     cue(25, "sales", Act::Launch),
     cue(30, "flappy", Act::Launch),
-    cue(30, "support", Act::Show(Status::QR)),
+    cue(30, "support", Act::Show(WhapiStatus::QR)),
     cue(40, "intern", Act::Revoke(460)),
     cue(50, "flappy", Act::Launch),
-    cue(50, "orders", Act::Show(Status::SYNC_ERROR)),
+    cue(50, "orders", Act::Show(WhapiStatus::SYNC_ERROR)),
     cue(55, "sales", Act::RestartUnseen),
     cue(60, "support", Act::Refuse(Fault::session_unauthorized)),
     cue(60, "trial", Act::Refuse(Fault::payment_required)),
     cue(70, "flappy", Act::Launch),
-    cue(70, "mystery", Act::Show(Status::constant(UNHEARD_OF, Some(42)))),
+    cue(70, "mystery", Act::Show(WhapiStatus::constant(UNHEARD_OF, Some(42)))),
     cue(75, "support", Act::Recover),
-    cue(80, "newline", Act::Show(Status::AUTH)),
+    cue(80, "newline", Act::Show(WhapiStatus::AUTH)),
     cue(85, "sales", Act::Launch),
     cue(90, "flappy", Act::Launch),
     cue(105, "trial", Act::Recover),
     cue(110, "flappy", Act::Launch),
-    cue(110, "support", Act::Show(Status::AUTH)),
+    cue(110, "support", Act::Show(WhapiStatus::AUTH)),
     cue(110, "trial", Act::Launch),
-    cue(120, "orders", Act::Show(Status::QR)),
+    cue(120, "orders", Act::Show(WhapiStatus::QR)),
     cue(120, "broken", Act::Launch),
-    cue(130, "broken", Act::Show(Status::ERROR)),
+    cue(130, "broken", Act::Show(WhapiStatus::ERROR)),
     cue(130, "flappy", Act::Launch),
-    cue(130, "mystery", Act::Show(Status::AUTH)),
-    cue(135, "orders", Act::Show(Status::AUTH)),
+    cue(130, "mystery", Act::Show(WhapiStatus::AUTH)),
+    cue(135, "orders", Act::Show(WhapiStatus::AUTH)),
     cue(145, "sales", Act::Launch),
     cue(150, "flappy", Act::Launch),
     cue(165, "newline", Act::Forget),

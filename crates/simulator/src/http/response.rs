@@ -1,12 +1,14 @@
-//! One HTTP answer and the class it is counted under. Not how it travels: see `fault.rs` and `http.rs`.
+//! An HTTP response and the class it is counted under. Not how it is sent: see `fault.rs` and
+//! `connection.rs`.
 
 use bytes::Bytes;
 use serde_json::Value;
 
-/// What an answer means, as the simulator intended it; a test compares these with what the exporter counted.
+/// What a response means, as the simulator intended it; tests compare these with what the exporter
+/// counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// The answer that was asked for.
+pub enum ResponseClass {
+    /// The response that was asked for.
     Ok,
     /// Meta: a 200 that says that the inspected token is dead.
     DeadToken,
@@ -14,7 +16,7 @@ pub enum Class {
     SessionUnauthorized,
     /// Any other 401 of Whapi's.
     Unauthorized,
-    /// Whapi's answer to a wrong bearer token.
+    /// Whapi's response to a wrong bearer token.
     ChannelNotFound,
     /// 402.
     PaymentRequired,
@@ -37,30 +39,30 @@ pub enum Class {
     Nonsense,
     /// A body too large to be taken, or without an end.
     Oversized,
-    /// No whole HTTP answer: closed early, or not HTTP.
+    /// No whole HTTP response: closed early, or not HTTP.
     Broken,
-    /// No answer ever.
+    /// No response ever.
     Hung,
 }
 
-impl Class {
+impl ResponseClass {
     /// The class that a bare HTTP status suggests.
-    pub fn of_status(status: u16) -> Class {
+    pub fn of_status(status: u16) -> ResponseClass {
         match status {
-            200..=299 => Class::Ok,
-            401 => Class::Unauthorized,
-            402 => Class::PaymentRequired,
-            403 => Class::Forbidden,
-            429 => Class::RateLimited,
-            500..=599 => Class::ServerError,
-            _ => Class::OtherHttp,
+            200..=299 => ResponseClass::Ok,
+            401 => ResponseClass::Unauthorized,
+            402 => ResponseClass::PaymentRequired,
+            403 => ResponseClass::Forbidden,
+            429 => ResponseClass::RateLimited,
+            500..=599 => ResponseClass::ServerError,
+            _ => ResponseClass::OtherHttp,
         }
     }
 }
 
-/// A complete HTTP answer.
+/// A complete HTTP response.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Beside `Content-Length`, `Transfer-Encoding` and `Date`, which are written for it.
@@ -68,42 +70,42 @@ pub struct Answer {
     /// The body.
     pub body: Bytes,
     /// What it is counted under.
-    pub class: Class,
+    pub class: ResponseClass,
 }
 
-impl Answer {
+impl Response {
     /// Any status with any body.
-    pub fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Answer {
+    pub fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Response {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Answer { status, headers, body: body.into(), class: Class::of_status(status) }
+        Response { status, headers, body: body.into(), class: ResponseClass::of_status(status) }
     }
 
     /// A JSON body.
-    pub fn json(status: u16, body: &Value) -> Answer {
-        Answer::new(status, "application/json; charset=utf-8", body.to_string())
+    pub fn json(status: u16, body: &Value) -> Response {
+        Response::new(status, "application/json; charset=utf-8", body.to_string())
     }
 
     /// An HTML page, as an edge or a proxy sends it.
-    pub fn html(status: u16, title: &str) -> Answer {
+    pub fn html(status: u16, title: &str) -> Response {
         let page = format!(
             "<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></center></body>\r\n</html>\r\n"
         );
-        Answer::new(status, "text/html", page)
+        Response::new(status, "text/html", page)
     }
 
     /// No body at all, as 204 has none.
-    pub fn no_content() -> Answer {
-        Answer { status: 204, headers: Vec::new(), body: Bytes::new(), class: Class::Ok }
+    pub fn no_content() -> Response {
+        Response { status: 204, headers: Vec::new(), body: Bytes::new(), class: ResponseClass::Ok }
     }
 
     /// One more header.
-    pub fn header(mut self, name: &str, value: impl Into<String>) -> Answer {
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Response {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
     /// Counted under another class than its status suggests.
-    pub fn classed(mut self, class: Class) -> Answer {
+    pub fn with_class(mut self, class: ResponseClass) -> Response {
         self.class = class;
         self
     }

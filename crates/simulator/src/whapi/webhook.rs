@@ -1,15 +1,19 @@
-//! What a channel's settings say of its webhooks, and what the channel has to tell by them. Not how they travel: see `courier.rs`.
+//! A channel's webhooks as its settings have them, and the events that wait for them. Not how they
+//! are sent: see `webhook_sender.rs`.
 //!
 //! Source: Whapi's help page on webhooks and its OpenAPI (`Settings`, `WebhookPayload`).
 
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
+use crate::delivery::{DeliveryPolicy, WebhookDelivery};
+
 /// How the address and the HTTP method of a delivery are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum WebhookMode {
     /// POST to the address.
     Body,
     /// POST to the address and `/<type>/<method>`.
@@ -18,56 +22,78 @@ pub enum Mode {
     Method,
 }
 
-impl Mode {
-    const WORDS: [(Mode, &'static str); 3] =
-        [(Mode::Body, "body"), (Mode::Path, "path"), (Mode::Method, "method")];
+impl WebhookMode {
+    const WORDS: [(WebhookMode, &'static str); 3] =
+        [(WebhookMode::Body, "body"), (WebhookMode::Path, "path"), (WebhookMode::Method, "method")];
 }
 
 /// An event that a webhook wants: its type and its method.
-pub type Wanted = (String, String);
+pub type WantedEvent = (String, String);
 
 /// A webhook as the channel's settings have it.
 #[derive(Debug, Clone)]
-pub struct Webhook {
+pub struct WhapiWebhook {
     /// Where it is delivered.
     pub url: String,
     /// How.
-    pub mode: Mode,
-    /// What else each delivery carries; Whapi has room for five.
+    pub mode: WebhookMode,
+    /// Further headers of each delivery; Whapi allows five.
     pub headers: Vec<(String, String)>,
-    /// What it wants to be told.
-    pub events: Vec<Wanted>,
+    /// The events it wants.
+    pub events: Vec<WantedEvent>,
 }
 
-impl Webhook {
-    /// A webhook for all that tells of the channel itself.
-    pub fn new(url: impl Into<String>, mode: Mode) -> Webhook {
+impl WhapiWebhook {
+    /// A webhook for all events of the channel itself.
+    pub fn new(url: impl Into<String>, mode: WebhookMode) -> WhapiWebhook {
         let events =
             [("channel", "post"), ("channel", "patch"), ("users", "post"), ("users", "delete")];
         let events = events.iter().map(|(kind, method)| ((*kind).to_owned(), (*method).to_owned()));
-        Webhook { url: url.into(), mode, headers: Vec::new(), events: events.collect() }
+        WhapiWebhook { url: url.into(), mode, headers: Vec::new(), events: events.collect() }
     }
 
     /// The same, with one more header.
-    pub fn header(mut self, name: &str, value: &str) -> Webhook {
+    pub fn header(mut self, name: &str, value: &str) -> WhapiWebhook {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub(super) fn wants(&self, event: &Event) -> bool {
+    pub(super) fn wants(&self, event: &WhapiEvent) -> bool {
         self.events.iter().any(|(kind, method)| kind == event.kind && method == event.method)
     }
 
+    /// The delivery of an event to it.
+    pub(super) fn delivery(&self, event: &WhapiEvent, channel: &Sender) -> WebhookDelivery {
+        let (url, kind) = (self.url.trim_end_matches('/'), event.kind);
+        let (method, url) = match self.mode {
+            WebhookMode::Body => ("POST".to_owned(), url.to_owned()),
+            WebhookMode::Path => ("POST".to_owned(), format!("{url}/{kind}/{}", event.method)),
+            WebhookMode::Method => (event.method.to_ascii_uppercase(), format!("{url}/{kind}")),
+        };
+        let mut body = event.content.clone();
+        body["event"] = json!({ "type": kind, "event": event.method });
+        body["channel_id"] = json!(channel.id);
+        WebhookDelivery {
+            target: Arc::clone(&channel.name),
+            event: format!("{kind}.{}", event.method),
+            method,
+            url,
+            headers: self.headers.clone(),
+            body: body.to_string(),
+            policy: channel.policy.clone(),
+        }
+    }
+
     /// Reads one of the list that `PATCH /settings` brings.
-    pub(super) fn read(value: &Value) -> Option<Webhook> {
+    pub(super) fn read(value: &Value) -> Option<WhapiWebhook> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let mode = value["mode"].as_str().unwrap_or("body");
-        let (mode, _) = Mode::WORDS.into_iter().find(|(_, word)| *word == mode)?;
+        let (mode, _) = WebhookMode::WORDS.into_iter().find(|(_, word)| *word == mode)?;
         let headers = value["headers"].as_object().into_iter().flatten();
         let headers = headers.map(|(name, value)| Some((name.clone(), text(value)?)));
         let events = value["events"].as_array()?.iter();
         let events = events.map(|event| Some((text(&event["type"])?, text(&event["method"])?)));
-        Some(Webhook {
+        Some(WhapiWebhook {
             url: text(&value["url"])?,
             mode,
             headers: headers.collect::<Option<_>>()?,
@@ -76,9 +102,11 @@ impl Webhook {
     }
 
     /// As `GET /settings` shows it.
-    pub(super) fn shown(&self) -> Value {
-        let mode =
-            Mode::WORDS.into_iter().find(|(mode, _)| *mode == self.mode).map(|(_, word)| word);
+    pub(super) fn to_json(&self) -> Value {
+        let mode = WebhookMode::WORDS
+            .into_iter()
+            .find(|(mode, _)| *mode == self.mode)
+            .map(|(_, word)| word);
         let headers: Map<_, _> =
             self.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let events: Vec<_> = self
@@ -90,33 +118,16 @@ impl Webhook {
     }
 }
 
-/// How a channel's webhooks are delivered, well or badly.
-#[derive(Debug, Clone)]
-pub struct Delivering {
-    /// `callback_backoff_delay_ms`: what is not answered 200 comes again after this time, then after twice of it, and so on.
-    pub backoff: Duration,
-    /// `max_callback_backoff_delay_ms`: never after more than this.
-    pub longest_backoff: Duration,
-    /// A fault: so often again although it was answered 200.
-    pub repeats: u32,
-    /// A fault: each waits for up to so long before it goes, so that they overtake each other.
-    pub scatter: Duration,
-}
-
-impl Default for Delivering {
-    fn default() -> Delivering {
-        Delivering {
-            backoff: Duration::from_secs(3),
-            longest_backoff: Duration::from_secs(900),
-            repeats: 0,
-            scatter: Duration::ZERO,
-        }
-    }
+/// Who sends an event.
+pub(super) struct Sender {
+    pub(super) name: Arc<str>,
+    pub(super) id: String,
+    pub(super) policy: DeliveryPolicy,
 }
 
 /// Something that happens to a channel, at its own time.
 #[derive(Debug, Clone)]
-pub(super) struct Event {
+pub(super) struct WhapiEvent {
     pub(super) at: SystemTime,
     pub(super) kind: &'static str,
     pub(super) method: &'static str,
@@ -124,24 +135,25 @@ pub(super) struct Event {
     pub(super) content: Value,
 }
 
-/// What a channel has to tell: what happened, and what is going to unless something else comes before.
+/// The events that wait to be sent: what happened, and what will unless something else comes
+/// first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outbox(VecDeque<Event>);
+pub(super) struct Outbox(VecDeque<WhapiEvent>);
 
 impl Outbox {
-    /// Puts an event into its place; events of one moment keep their order.
-    pub(super) fn add(&mut self, event: Event) {
+    /// Inserts an event by its time; events of one moment keep their order.
+    pub(super) fn add(&mut self, event: WhapiEvent) {
         let place = self.0.partition_point(|other| other.at <= event.at);
         self.0.insert(place, event);
     }
 
-    /// What was going to happen after this moment will not.
-    pub(super) fn call_off(&mut self, now: SystemTime) {
+    /// Drops what was going to happen after this moment.
+    pub(super) fn cancel_after(&mut self, now: SystemTime) {
         self.0.retain(|event| event.at <= now);
     }
 
     /// Takes the next event if it has happened.
-    pub(super) fn take(&mut self, now: SystemTime) -> Option<Event> {
+    pub(super) fn take(&mut self, now: SystemTime) -> Option<WhapiEvent> {
         if self.next()? > now {
             return None;
         }

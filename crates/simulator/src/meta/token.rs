@@ -1,21 +1,22 @@
-//! A simulated Meta access token: its clocks, its scopes, and what `debug_token` says of it. Knows nothing of HTTP or of who asks.
+//! A simulated Meta access token: its expiries, its scopes, and what `debug_token` says of it. Not
+//! HTTP, nor who may ask.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use super::channel::seconds;
 use super::graph_error::GraphError;
-use super::shape::{Fields, Shape};
+use crate::shape::{Fields, Shape};
+use crate::unix_time::unix_seconds;
 
 /// What is wrong with a token, if anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenState {
+pub enum MetaTokenState {
     /// Valid until its `expires_at`.
     Valid,
     /// Expired whatever its `expires_at` says.
     Expired,
-    /// Invalidated before its time, with Meta's subcode: 458, 459, 460, 464, 467, 492.
+    /// Invalidated before its expiry, with Meta's subcode: 458, 459, 460, 464, 467, 492.
     Revoked(i64),
     /// Meta cannot read it: nothing is known of it.
     Garbage,
@@ -45,10 +46,11 @@ pub struct MetaToken {
     /// `granular_scopes`: a scope and the ids it is limited to; no ids means all.
     pub granular_scopes: Vec<(String, Vec<String>)>,
     /// What is wrong with it, if anything.
-    pub state: TokenState,
-    /// The HTTP status of the error when it is dead and used: 401 as the Cloud API documents, or 400 as Graph always did.
+    pub state: MetaTokenState,
+    /// The HTTP status of the error when it is dead and used: 401 as the Cloud API documents, or
+    /// 400 as Graph always did.
     pub dead_status: u16,
-    /// How `data` looks.
+    /// The form of `data`.
     pub shape: Shape,
 }
 
@@ -65,7 +67,7 @@ impl MetaToken {
             kind: "SYSTEM_USER".to_owned(),
             application: "Lucky Shrub".to_owned(),
             user_id: "104169029247128".to_owned(),
-            issued_at: Some(seconds(SystemTime::now()).saturating_sub(86_400)),
+            issued_at: Some(unix_seconds(SystemTime::now()).saturating_sub(86_400)),
             expires_at: 0,
             data_access_expires_at: 0,
             scopes: scopes.map(str::to_owned).to_vec(),
@@ -73,7 +75,7 @@ impl MetaToken {
                 (scopes[0].to_owned(), vec![]),
                 (scopes[1].to_owned(), vec!["102290129340398".to_owned()]),
             ],
-            state: TokenState::Valid,
+            state: MetaTokenState::Valid,
             dead_status: 401,
             shape: Shape::default(),
         }
@@ -81,20 +83,20 @@ impl MetaToken {
 
     /// A token that expires after this time from now.
     pub fn expiring_in(name: &str, left: Duration) -> MetaToken {
-        MetaToken { expires_at: seconds(SystemTime::now() + left), ..MetaToken::new(name) }
+        MetaToken { expires_at: unix_seconds(SystemTime::now() + left), ..MetaToken::new(name) }
     }
 
     /// A token that expired this time ago.
     pub fn expired_since(name: &str, ago: Duration) -> MetaToken {
         MetaToken {
-            expires_at: seconds(SystemTime::now()).saturating_sub(ago.as_secs()),
+            expires_at: unix_seconds(SystemTime::now()).saturating_sub(ago.as_secs()),
             ..MetaToken::new(name)
         }
     }
 
-    /// A user's token: both clocks run.
+    /// A user's token, with both expiries.
     pub fn of_user(name: &str, left: Duration, data_access_left: Duration) -> MetaToken {
-        let data_access_expires_at = seconds(SystemTime::now() + data_access_left);
+        let data_access_expires_at = unix_seconds(SystemTime::now() + data_access_left);
         MetaToken {
             kind: "USER".to_owned(),
             data_access_expires_at,
@@ -117,14 +119,16 @@ impl MetaToken {
     /// The error 190 that its use brings, when it is dead.
     pub(super) fn death_at(&self, now: SystemTime) -> Option<GraphError> {
         let error = match self.state {
-            TokenState::Valid if self.expires_at == 0 || seconds(now) < self.expires_at => {
+            MetaTokenState::Valid
+                if self.expires_at == 0 || unix_seconds(now) < self.expires_at =>
+            {
                 return None;
             }
-            TokenState::Valid | TokenState::Expired => {
+            MetaTokenState::Valid | MetaTokenState::Expired => {
                 GraphError::session_expired(self.expires_at, now)
             }
-            TokenState::Revoked(subcode) => GraphError::revoked(subcode, &self.app_id),
-            TokenState::Garbage => GraphError::cannot_parse_token(),
+            MetaTokenState::Revoked(subcode) => GraphError::revoked(subcode, &self.app_id),
+            MetaTokenState::Garbage => GraphError::cannot_parse_token(),
         };
         Some(error.status(self.dead_status))
     }
@@ -138,7 +142,7 @@ impl MetaToken {
         if let Some(error) = &death {
             data.insert("error".to_owned(), error.as_data());
         }
-        if self.state == TokenState::Garbage {
+        if self.state == MetaTokenState::Garbage {
             data.insert("scopes".to_owned(), json!([]));
             return json!({ "data": data });
         }
@@ -185,8 +189,8 @@ impl MetaToken {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use super::super::shape::Numbers;
     use super::*;
+    use crate::shape::Numbers;
 
     fn at(second: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(second)
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn of_garbage_nothing_is_known() {
-        let token = MetaToken { state: TokenState::Garbage, ..MetaToken::new("garbage") };
+        let token = MetaToken { state: MetaTokenState::Garbage, ..MetaToken::new("garbage") };
         let data = &token.inspection_at(at(1))["data"];
         assert_eq!(data["is_valid"], false);
         assert!(data.get("app_id").is_none() && data.get("expires_at").is_none());

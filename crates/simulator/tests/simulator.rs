@@ -1,17 +1,18 @@
-//! The simulator over real HTTP, asked by a client that shares no code with it. Not the exporter: see the other tests.
+//! The simulator over real HTTP, asked by a client that shares no code with it. Not the exporter:
+//! see the other tests.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use whatsapp_exporter::simulator::{
-    Answer, Authorised, Channel, Class, DemoPlan, Fault, GraphError, MetaToken, Mode, Recorded,
-    Simulator, Status, TokenState, Webhook,
+use whatsapp_simulator::{
+    CredentialSource, DemoPlan, Fault, GraphError, MetaToken, MetaTokenState, RecordedRequest,
+    Response, ResponseClass, Simulator, WebhookMode, WhapiChannel, WhapiStatus, WhapiWebhook,
 };
 
 const SALES: &str = "salesSecret";
@@ -28,7 +29,7 @@ fn client() -> Client {
 /// A simulator with one healthy channel, one healthy token and the token's app.
 async fn simulator() -> Simulator {
     let sim = Simulator::start().await.expect("a free port");
-    sim.set_channel(SALES, Channel::new("sales"));
+    sim.set_channel(SALES, WhapiChannel::new("sales"));
     sim.set_token(TOKEN, MetaToken::new("marketing"));
     sim.set_app(MetaToken::APP_ID, "appSecret", "shop app");
     sim
@@ -40,7 +41,7 @@ async fn try_ask(
     path: &str,
     bearer: &str,
     body: Value,
-) -> reqwest::Result<Response> {
+) -> reqwest::Result<reqwest::Response> {
     let request = client().request(method, sim.url() + path).bearer_auth(bearer);
     if body.is_null() { request.send().await } else { request.body(body.to_string()).send().await }
 }
@@ -54,13 +55,14 @@ async fn post(sim: &Simulator, path: &str, bearer: &str, body: Value) -> (u16, V
     read(try_ask(sim, Method::POST, path, bearer, body).await.expect("an answer")).await
 }
 
-async fn read(response: Response) -> (u16, Value) {
+async fn read(response: reqwest::Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let body = response.bytes().await.expect("a body");
     (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
-/// What `/health` gives under a fault: the status and the raw body, or the word for how the client failed.
+/// What `/health` gives under a fault: the status and the raw body, or the word for how the client
+/// failed.
 async fn health_under(fault: Fault) -> Result<(u16, Vec<u8>), &'static str> {
     let sim = simulator().await;
     sim.set_fault(SALES, Some(fault));
@@ -105,13 +107,13 @@ async fn a_deleted_channel_is_not_found_but_keeps_its_name_in_the_records() {
     let sim = simulator().await;
     sim.update_channel(SALES, |channel| channel.deleted = true);
     assert_eq!(ask(&sim, QUIET, SALES).await.0, 404);
-    assert_eq!(sim.counts()[&("sales".into(), Class::ChannelNotFound)].delivered, 1);
+    assert_eq!(sim.counts()[&("sales".into(), ResponseClass::ChannelNotFound)].delivered, 1);
 }
 
 #[tokio::test]
 async fn a_health_request_without_wakeup_false_launches_the_channel_and_is_recorded() {
     let sim = simulator().await;
-    sim.set_channel(SALES, Channel::new("sales").with_status(Status::NOT_INIT));
+    sim.set_channel(SALES, WhapiChannel::new("sales").with_status(WhapiStatus::NOT_INIT));
     for _ in 0..2 {
         assert_eq!(ask(&sim, QUIET, SALES).await.1["status"]["text"], "NOT_INIT");
     }
@@ -147,14 +149,14 @@ async fn a_reconnect_passes_init_and_launch_with_a_new_start() {
 #[tokio::test]
 async fn any_word_can_be_a_status() {
     let sim = simulator().await;
-    sim.update_channel(SALES, |channel| channel.show(Status::new("HIBERNATING", Some(42))));
+    sim.update_channel(SALES, |channel| channel.show(WhapiStatus::new("HIBERNATING", Some(42))));
     assert_eq!(
         ask(&sim, QUIET, SALES).await.1["status"],
         json!({ "code": 42, "text": "HIBERNATING" })
     );
-    sim.update_channel(SALES, |channel| channel.show(Status::STOP));
+    sim.update_channel(SALES, |channel| channel.show(WhapiStatus::STOP));
     assert_eq!(ask(&sim, QUIET, SALES).await.1["status"], json!({ "text": "STOP" }));
-    assert_eq!(sim.status(SALES), Some(Status::STOP));
+    assert_eq!(sim.status(SALES), Some(WhapiStatus::STOP));
 }
 
 #[tokio::test]
@@ -163,7 +165,7 @@ async fn sending_works_only_with_a_session() {
     let message = json!({ "to": "61371989950", "body": "hi" });
     let (status, body) = post(&sim, "/messages/text", SALES, message.clone()).await;
     assert_eq!((status, &body["sent"]), (200, &json!(true)));
-    sim.update_channel(SALES, |channel| channel.show(Status::QR));
+    sim.update_channel(SALES, |channel| channel.show(WhapiStatus::QR));
     let (status, body) = post(&sim, "/messages/text", SALES, message.clone()).await;
     assert_eq!(status, 401);
     assert_eq!(
@@ -234,25 +236,25 @@ impl Receiver {
 }
 
 /// A channel that starts in no time and tells this receiver of it.
-fn telling(receiver: &Receiver, mode: Mode) -> Channel {
-    let mut channel = Channel::new("sales");
+fn telling(receiver: &Receiver, mode: WebhookMode) -> WhapiChannel {
+    let mut channel = WhapiChannel::new("sales");
     channel.init_lasts = Duration::from_millis(20);
     channel.launch_lasts = Duration::from_millis(20);
-    channel.webhooks = vec![Webhook::new(&receiver.url, mode).header("X-Secret", "s3cret")];
-    channel.delivering.backoff = Duration::from_millis(10);
+    channel.webhooks = vec![WhapiWebhook::new(&receiver.url, mode).header("X-Secret", "s3cret")];
+    channel.delivery.backoff = Duration::from_millis(10);
     channel
 }
 
 #[tokio::test]
 async fn webhooks_tell_each_move_in_the_mode_of_the_settings() {
     for (mode, status, login) in [
-        (Mode::Body, "POST /hook", "POST /hook"),
-        (Mode::Path, "POST /hook/channel/post", "POST /hook/users/post"),
-        (Mode::Method, "POST /hook/channel", "POST /hook/users"),
+        (WebhookMode::Body, "POST /hook", "POST /hook"),
+        (WebhookMode::Path, "POST /hook/channel/post", "POST /hook/users/post"),
+        (WebhookMode::Method, "POST /hook/channel", "POST /hook/users"),
     ] {
         let (sim, receiver) = (simulator().await, Receiver::start(&[]).await);
         sim.set_channel(SALES, telling(&receiver, mode));
-        sim.update_channel(SALES, Channel::reconnect);
+        sim.update_channel(SALES, WhapiChannel::reconnect);
         let told = receiver.wait(3).await;
         let words: BTreeSet<_> =
             told.iter().map(|(.., body)| body["health"]["status"]["text"].as_str()).collect();
@@ -266,19 +268,19 @@ async fn webhooks_tell_each_move_in_the_mode_of_the_settings() {
             assert!(body["health"].get("user").is_none());
         }
         // A logout: the user, the status, and the code to be scanned.
-        sim.update_channel(SALES, |channel| channel.show(Status::QR));
+        sim.update_channel(SALES, |channel| channel.show(WhapiStatus::QR));
         let told = receiver.wait(6).await;
         let events: BTreeSet<_> =
             told[3..].iter().map(|(.., body)| body["event"].to_string()).collect();
         assert_eq!(events.len(), 3, "{events:?}");
         let qr = told.iter().find(|(.., body)| body.get("qr").is_some()).expect("a QR code");
         assert_eq!(qr.2["qr"]["expire"], 20);
-        sim.update_channel(SALES, |channel| channel.show(Status::AUTH));
+        sim.update_channel(SALES, |channel| channel.show(WhapiStatus::AUTH));
         let told = receiver.wait(8).await;
         assert!(told[6..].iter().any(|(line, _, body)| line == login
             && body["event"] == json!({ "type": "users", "event": "post" })));
         // What does not move tells nothing.
-        sim.update_channel(SALES, |channel| channel.show(Status::AUTH));
+        sim.update_channel(SALES, |channel| channel.show(WhapiStatus::AUTH));
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(receiver.wait(8).await.len(), 8);
         let delivered = sim.deliveries();
@@ -290,8 +292,8 @@ async fn webhooks_tell_each_move_in_the_mode_of_the_settings() {
 #[tokio::test]
 async fn a_webhook_that_is_not_answered_200_comes_again() {
     let (sim, receiver) = (simulator().await, Receiver::start(&[500, 401, 204, 503]).await);
-    sim.set_channel(SALES, telling(&receiver, Mode::Body));
-    sim.update_channel(SALES, |channel| channel.show(Status::ERROR));
+    sim.set_channel(SALES, telling(&receiver, WebhookMode::Body));
+    sim.update_channel(SALES, |channel| channel.show(WhapiStatus::ERROR));
     let told = receiver.wait(5).await;
     assert!(told.iter().all(|(.., body)| *body == told[0].2));
     let answers: Vec<_> = sim.deliveries().iter().map(|delivery| delivery.answer).collect();
@@ -301,13 +303,13 @@ async fn a_webhook_that_is_not_answered_200_comes_again() {
 #[tokio::test]
 async fn webhooks_can_be_repeated_and_overtake_each_other() {
     let (sim, receiver) = (simulator().await, Receiver::start(&[]).await);
-    let mut channel = telling(&receiver, Mode::Body);
-    channel.delivering.repeats = 2;
-    channel.delivering.scatter = Duration::from_millis(300);
+    let mut channel = telling(&receiver, WebhookMode::Body);
+    channel.delivery.repeats = 2;
+    channel.delivery.scatter = Duration::from_millis(300);
     sim.set_channel(SALES, channel);
     let words = ["ERROR", "INIT", "SYNC_ERROR", "LAUNCH", "NOT_INIT", "INIT", "ERROR", "STOP"];
     for word in words {
-        sim.update_channel(SALES, |channel| channel.show(Status::new(word, None)));
+        sim.update_channel(SALES, |channel| channel.show(WhapiStatus::new(word, None)));
     }
     let told = receiver.wait(words.len() * 3).await;
     let heard: Vec<_> =
@@ -323,7 +325,7 @@ async fn webhooks_can_be_repeated_and_overtake_each_other() {
 #[tokio::test]
 async fn settings_show_the_webhooks_and_are_changed_as_a_whole() {
     let (sim, receiver) = (simulator().await, Receiver::start(&[]).await);
-    sim.set_channel(SALES, telling(&receiver, Mode::Path));
+    sim.set_channel(SALES, telling(&receiver, WebhookMode::Path));
     let (_, settings) = ask(&sim, "/settings", SALES).await;
     let webhook = &settings["webhooks"][0];
     assert_eq!((&webhook["url"], &webhook["mode"]), (&json!(receiver.url), &json!("path")));
@@ -342,7 +344,7 @@ async fn settings_show_the_webhooks_and_are_changed_as_a_whole() {
     let (status, changed) = patch(body).await;
     assert_eq!((status, changed["webhooks"].as_array().map(Vec::len)), (200, Some(1)));
     assert_eq!(ask(&sim, "/settings", SALES).await.1, changed);
-    sim.update_channel(SALES, |channel| channel.show(Status::QR));
+    sim.update_channel(SALES, |channel| channel.show(WhapiStatus::QR));
     assert_eq!(receiver.wait(1).await[0].0, "POST /hook/other/channel");
 }
 
@@ -385,8 +387,8 @@ async fn an_app_inspects_a_live_token() {
     assert_eq!(data["granular_scopes"][1]["target_ids"], json!(["102290129340398"]));
     let recorded = sim.requests().pop().expect("a request");
     assert_eq!(
-        (&*recorded.target, &*recorded.by, recorded.authorised),
-        ("marketing", "shop app", Authorised::Header)
+        (&*recorded.target, &*recorded.by, recorded.credential),
+        ("marketing", "shop app", CredentialSource::Header)
     );
 }
 
@@ -397,7 +399,7 @@ async fn the_app_may_also_come_in_the_query() {
     let response = client().get(url).send().await.expect("an answer");
     assert_eq!(response.headers()["facebook-api-version"], "v25.0");
     assert_eq!(read(response).await.1["data"]["is_valid"], true);
-    assert_eq!(sim.requests()[0].authorised, Authorised::Query);
+    assert_eq!(sim.requests()[0].credential, CredentialSource::Query);
 }
 
 #[tokio::test]
@@ -410,7 +412,7 @@ async fn an_app_inspects_dead_tokens_with_http_200() {
     for subcode in [458, 459, 460, 464, 467, 492] {
         sim.set_token(
             TOKEN,
-            MetaToken { state: TokenState::Revoked(subcode), ..MetaToken::new("marketing") },
+            MetaToken { state: MetaTokenState::Revoked(subcode), ..MetaToken::new("marketing") },
         );
         let error = &ask(&sim, INSPECT, APP).await.1["data"]["error"];
         assert_eq!((&error["code"], &error["subcode"]), (&json!(190), &json!(subcode)));
@@ -427,7 +429,7 @@ async fn an_app_inspects_dead_tokens_with_http_200() {
 async fn a_token_inspects_itself_while_it_lives() {
     let sim = simulator().await;
     assert_eq!(ask(&sim, INSPECT, TOKEN).await.1["data"]["is_valid"], true);
-    sim.update_token(TOKEN, |token| token.state = TokenState::Expired);
+    sim.update_token(TOKEN, |token| token.state = MetaTokenState::Expired);
     let (status, body) = ask(&sim, INSPECT, TOKEN).await;
     assert_eq!(status, 401);
     assert_eq!(
@@ -470,7 +472,7 @@ async fn the_cloud_api_sends_with_a_live_token_that_has_the_scope() {
     let (status, body) =
         post(&sim, "/v25.0/106540352242922/messages", TOKEN, message.clone()).await;
     assert_eq!((status, &body["error"]["code"]), (403, &json!(10)));
-    sim.update_token(TOKEN, |token| token.state = TokenState::Revoked(460));
+    sim.update_token(TOKEN, |token| token.state = MetaTokenState::Revoked(460));
     assert_eq!(post(&sim, "/v25.0/106540352242922/messages", TOKEN, message).await.0, 401);
 }
 
@@ -484,7 +486,7 @@ async fn me_needs_a_token() {
 
 #[tokio::test]
 async fn faults_with_a_status_come_with_that_status() {
-    let teapot = Answer::new(418, "text/plain", "short and stout").header("X-Tea", "yes");
+    let teapot = Response::new(418, "text/plain", "short and stout").header("X-Tea", "yes");
     for (fault, status, text) in [
         (Fault::session_unauthorized(), 401, "need channel authorization for send message"),
         (Fault::unauthorized(), 401, "Unauthorized"),
@@ -496,7 +498,7 @@ async fn faults_with_a_status_come_with_that_status() {
         (Fault::server_error_page(), 500, "<html>"),
         (Fault::bad_gateway(), 502, "<html>"),
         (Fault::unavailable(None), 503, "<html>"),
-        (Fault::answer(teapot), 418, "short and stout"),
+        (Fault::response(teapot), 418, "short and stout"),
         (Fault::page(), 200, "<html>"),
         (Fault::empty(), 200, ""),
         (Fault::garbage(), 200, ""),
@@ -609,10 +611,10 @@ async fn answers_are_counted_by_target_and_class() {
             counts[index].1.abandoned,
         )
     };
-    assert_eq!(row(0), ("marketing", Class::Graph { code: 190, subcode: 467 }, 1, 0));
-    assert_eq!(row(1), ("sales", Class::Ok, 2, 0));
-    assert_eq!(row(2), ("sales", Class::Hung, 0, 1));
-    assert_eq!(row(3), (Recorded::UNKNOWN, Class::ChannelNotFound, 1, 0));
+    assert_eq!(row(0), ("marketing", ResponseClass::Graph { code: 190, subcode: 467 }, 1, 0));
+    assert_eq!(row(1), ("sales", ResponseClass::Ok, 2, 0));
+    assert_eq!(row(2), ("sales", ResponseClass::Hung, 0, 1));
+    assert_eq!(row(3), (RecordedRequest::UNKNOWN, ResponseClass::ChannelNotFound, 1, 0));
     assert_eq!((sim.asked(Some("sales")), sim.asked(None)), (3, 5));
     sim.forget_requests();
     assert_eq!((sim.requests().len(), sim.counts().len(), sim.asked(None)), (0, 0, 0));
@@ -621,7 +623,7 @@ async fn answers_are_counted_by_target_and_class() {
 #[tokio::test]
 async fn concurrency_is_measured_overall_and_per_target() {
     let sim = simulator().await;
-    sim.set_channel("support", Channel::new("support"));
+    sim.set_channel("support", WhapiChannel::new("support"));
     sim.set_fault_for_all(Some(Fault::slow(Duration::from_millis(200))));
     tokio::join!(ask(&sim, QUIET, SALES), ask(&sim, QUIET, "support"), ask(&sim, INSPECT, TOKEN));
     assert_eq!((sim.max_in_flight(), sim.max_in_flight_per_target()), (3, 1));

@@ -1,33 +1,44 @@
-//! One HTTP request, read from bytes. Lenient where it may be (the exporter's client is what is tested, not this), but never a guess:
-//! what it cannot read is an error.
+//! An HTTP request, read from bytes. Lenient where it may be (the exporter's client is what is
+//! tested, not this), but never a guess: what it cannot read is an error.
 
-/// A request with what the two APIs look at.
+/// A request with what the APIs look at.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// Without the query.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Decoded.
-    pub(super) query: Vec<(String, String)>,
-    /// What follows `Bearer ` in `Authorization`.
-    pub(super) bearer: Option<String>,
-    pub(super) body: Vec<u8>,
-    pub(super) keep_alive: bool,
+    pub(crate) query: Vec<(String, String)>,
+    /// In the order they came, names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) keep_alive: bool,
 }
 
 /// Why bytes are no request, with the HTTP status that says so.
 #[derive(Debug, PartialEq)]
-pub(super) struct BadRequest(pub(super) u16, pub(super) &'static str);
+pub(crate) struct BadRequest(pub(crate) u16, pub(crate) &'static str);
 
 impl Request {
     /// The first value of a query parameter.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The last value of a header; its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What follows `Bearer ` in `Authorization`.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        let (scheme, secret) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
     }
 }
 
-/// Reads a head (all up to the blank line); says how many bytes of body follow it.
-pub(super) fn read_head(head: &[u8]) -> Result<(Request, usize), BadRequest> {
+/// Reads a head (all up to the blank line), and how many bytes of body follow it.
+pub(crate) fn read_head(head: &[u8]) -> Result<(Request, usize), BadRequest> {
     let head = std::str::from_utf8(head).map_err(|_| BadRequest(400, "The head is not UTF-8"))?;
     let mut lines = head.split("\r\n");
     let mut first = lines.next().unwrap_or_default().split(' ');
@@ -53,7 +64,8 @@ pub(super) fn read_head(head: &[u8]) -> Result<(Request, usize), BadRequest> {
             return Err(BadRequest(400, "A header without a colon"));
         };
         let value = value.trim();
-        match name.to_ascii_lowercase().as_str() {
+        let name = name.to_ascii_lowercase();
+        match name.as_str() {
             "content-length" => {
                 length =
                     value.parse().map_err(|_| BadRequest(400, "Content-Length is not a number"))?
@@ -63,16 +75,9 @@ pub(super) fn read_head(head: &[u8]) -> Result<(Request, usize), BadRequest> {
             }
             "connection" if value.eq_ignore_ascii_case("close") => request.keep_alive = false,
             "connection" if value.eq_ignore_ascii_case("keep-alive") => request.keep_alive = true,
-            "authorization" => {
-                request.bearer = match value.split_once(' ') {
-                    Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => {
-                        Some(secret.trim().to_owned())
-                    }
-                    _ => None,
-                }
-            }
             _ => {}
         }
+        request.headers.push((name, value.to_owned()));
     }
     Ok((request, length))
 }
@@ -124,11 +129,13 @@ mod tests {
     #[test]
     fn a_head_is_read_with_its_query_and_bearer() {
         let (request, length) =
-            read("GET /v25.0/debug_token?input_token=EAA%7Cx&a=b+c HTTP/1.1\r\nHost: h\r\nauthorization: bearer 1|s\r\n").expect("a request");
+            read("GET /v25.0/debug_token?input_token=EAA%7Cx&a=b+c HTTP/1.1\r\nHost: h\r\nauthorization: bearer 1|s\r\n")
+                .expect("a request");
         assert_eq!((request.path.as_str(), length), ("/v25.0/debug_token", 0));
         assert_eq!(request.parameter("input_token"), Some("EAA|x"));
         assert_eq!(request.parameter("a"), Some("b c"));
-        assert_eq!(request.bearer.as_deref(), Some("1|s"));
+        assert_eq!(request.bearer(), Some("1|s"));
+        assert_eq!((request.header("host"), request.header("apikey")), (Some("h"), None));
         assert!(request.keep_alive);
     }
 
@@ -136,7 +143,7 @@ mod tests {
     fn another_scheme_than_bearer_is_no_bearer() {
         let (request, _) =
             read("GET / HTTP/1.1\r\nAuthorization: Basic eDp5\r\n").expect("a request");
-        assert_eq!(request.bearer, None);
+        assert_eq!(request.bearer(), None);
     }
 
     #[test]

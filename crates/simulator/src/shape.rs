@@ -1,4 +1,5 @@
-//! How the fields of an answer look: the liberties that the real APIs take with numbers and optional fields. Not their values.
+//! The form of a response's JSON fields: the liberties that the real APIs take with numbers and
+//! optional fields. Not their values.
 
 use serde_json::{Map, Value, json};
 
@@ -26,24 +27,25 @@ pub enum Fields {
     Null,
     /// None; what the vendor's schema requires is there.
     Required,
-    /// Only what an answer cannot be understood without: a channel's `status.text`, a token's `is_valid`.
+    /// Only what a response cannot be understood without: a channel's `status.text`, a token's
+    /// `is_valid`.
     Bare,
 }
 
-/// The looks of an answer.
+/// The form of a response's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shape {
     /// How numbers are written.
     pub numbers: Numbers,
     /// Which of the optional fields are there.
     pub fields: Fields,
-    /// Also fields that nobody has documented.
+    /// Whether undocumented fields are there too.
     pub extras: bool,
 }
 
 impl Shape {
     /// A count, a code or a duration.
-    pub(super) fn number(&self, value: i64) -> Value {
+    pub(crate) fn number(&self, value: i64) -> Value {
         match self.numbers {
             Numbers::Integers | Numbers::Milliseconds => json!(value),
             Numbers::Floats => json!(value as f64),
@@ -52,22 +54,22 @@ impl Shape {
     }
 
     /// A moment, given in seconds.
-    pub(super) fn moment(&self, seconds: u64) -> Value {
+    pub(crate) fn moment(&self, seconds: u64) -> Value {
         match self.numbers {
             Numbers::Milliseconds => json!(seconds.saturating_mul(1000)),
             _ => self.number(i64::try_from(seconds).unwrap_or(i64::MAX)),
         }
     }
 
-    /// Puts in a field that the schema requires.
-    pub(super) fn required(&self, into: &mut Map<String, Value>, name: &str, value: Value) {
+    /// Adds a field that the schema requires.
+    pub(crate) fn required(&self, into: &mut Map<String, Value>, name: &str, value: Value) {
         if self.fields != Fields::Bare {
             into.insert(name.to_owned(), value);
         }
     }
 
-    /// Puts in a field that may be missing.
-    pub(super) fn optional(&self, into: &mut Map<String, Value>, name: &str, value: Value) {
+    /// Adds a field that may be missing.
+    pub(crate) fn optional(&self, into: &mut Map<String, Value>, name: &str, value: Value) {
         match self.fields {
             Fields::All => into.insert(name.to_owned(), value),
             Fields::Null => into.insert(name.to_owned(), Value::Null),
@@ -75,8 +77,8 @@ impl Shape {
         };
     }
 
-    /// Puts in what nobody has documented.
-    pub(super) fn extra(&self, into: &mut Map<String, Value>) {
+    /// Adds undocumented fields.
+    pub(crate) fn extra(&self, into: &mut Map<String, Value>) {
         if self.extras {
             into.insert(
                 "x_added_yesterday".to_owned(),

@@ -1,10 +1,11 @@
-//! Meta's error answers: code, subcode, documented HTTP status and body, in the forms seen in the wild. Not when they are given: see `meta.rs`.
+//! Meta's errors: code, subcode, documented HTTP status and body, in the forms seen in the wild.
+//! Not when they are given: see `mod.rs`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Class};
+use crate::http::response::{Response, ResponseClass};
 
 /// One error of the Graph or Cloud API.
 #[derive(Debug, Clone)]
@@ -14,21 +15,21 @@ pub struct GraphError {
     status: u16,
     message: String,
     kind: &'static str,
-    details: Details,
-    looks: Looks,
+    details: ErrorDetails,
+    form: ErrorForm,
 }
 
 /// `error_data`, which is an object or a string.
 #[derive(Debug, Clone, PartialEq)]
-enum Details {
+enum ErrorDetails {
     None,
     Object(String),
     Text(String),
 }
 
-/// How the body looks.
+/// The form of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looks {
+enum ErrorForm {
     Usual,
     /// Only `message` and `code`; all else is optional.
     Bare,
@@ -37,7 +38,8 @@ enum Looks {
 }
 
 impl GraphError {
-    /// The error with this code (and subcode; 0 for none) in its documented form. An unlisted code gets HTTP 400.
+    /// The error with this code (and subcode; 0 for none) in its documented form. An unlisted code
+    /// gets HTTP 400.
     pub fn new(code: i64, subcode: i64) -> GraphError {
         let (status, message) = match code {
             0 => (401, "Unable to authenticate the app user"),
@@ -89,8 +91,11 @@ impl GraphError {
             _ => (400, "An unknown error has occurred."),
         };
         // Cloud API errors say more in `error_data`; plain Graph ones do not.
-        let details =
-            if code >= 130_000 { Details::Object(message.to_owned()) } else { Details::None };
+        let details = if code >= 130_000 {
+            ErrorDetails::Object(message.to_owned())
+        } else {
+            ErrorDetails::None
+        };
         GraphError {
             code,
             subcode,
@@ -98,7 +103,7 @@ impl GraphError {
             message: message.to_owned(),
             kind: "OAuthException",
             details,
-            looks: Looks::Usual,
+            form: ErrorForm::Usual,
         }
     }
 
@@ -116,25 +121,25 @@ impl GraphError {
 
     /// `error_data` as an object with this `details`.
     pub fn details(mut self, details: &str) -> GraphError {
-        self.details = Details::Object(details.to_owned());
+        self.details = ErrorDetails::Object(details.to_owned());
         self
     }
 
     /// `error_data` as a string.
     pub fn text_details(mut self, details: &str) -> GraphError {
-        self.details = Details::Text(details.to_owned());
+        self.details = ErrorDetails::Text(details.to_owned());
         self
     }
 
     /// Only `message` and `code`.
     pub fn bare(mut self) -> GraphError {
-        self.looks = Looks::Bare;
+        self.form = ErrorForm::Bare;
         self
     }
 
     /// `code` and `error_subcode` as strings.
     pub fn stringified(mut self) -> GraphError {
-        self.looks = Looks::Strings;
+        self.form = ErrorForm::Strings;
         self
     }
 
@@ -144,11 +149,13 @@ impl GraphError {
             UNIX_EPOCH + Duration::from_secs(expires_at.min(u64::from(u32::MAX))),
         );
         let now = httpdate::fmt_http_date(now);
-        GraphError::new(190, 463)
-            .message(format!("Error validating access token: Session has expired on {then}. The current time is {now}."))
+        GraphError::new(190, 463).message(format!(
+            "Error validating access token: Session has expired on {then}. \
+             The current time is {now}."
+        ))
     }
 
-    /// 190 with the subcode that says why it died before its time.
+    /// 190 with the subcode that says why it was invalidated before its expiry.
     pub(super) fn revoked(subcode: i64, app_id: &str) -> GraphError {
         let error = GraphError::new(190, subcode);
         match subcode {
@@ -166,25 +173,27 @@ impl GraphError {
             .message("Invalid OAuth access token - Cannot parse access token")
     }
 
-    /// The answer with this error at its top level.
-    pub fn answer(&self) -> Answer {
-        let class = Class::Graph { code: self.code, subcode: self.subcode };
-        let answer = Answer::json(self.status, &json!({ "error": self.body() })).classed(class);
+    /// The response with this error at its top level.
+    pub fn response(&self) -> Response {
+        let class = ResponseClass::Graph { code: self.code, subcode: self.subcode };
+        let response =
+            Response::json(self.status, &json!({ "error": self.body() })).with_class(class);
         match self.code {
-            4 | 17 | 32 => answer.header("X-App-Usage", r#"{"call_count":100,"total_time":25,"total_cputime":25}"#),
-            80007 | 80008 => answer.header(
+            4 | 17 | 32 => response.header("X-App-Usage", r#"{"call_count":100,"total_time":25,"total_cputime":25}"#),
+            80007 | 80008 => response.header(
                 "X-Business-Use-Case-Usage",
                 r#"{"112130216863063":[{"type":"whatsapp","call_count":100,"total_cputime":20,"total_time":20,"estimated_time_to_regain_access":19}]}"#,
             ),
             0 | 102 | 190 => {
                 let value = format!("OAuth \"Facebook Platform\" \"invalid_token\" \"{}\"", self.message);
-                answer.header("WWW-Authenticate", value)
+                response.header("WWW-Authenticate", value)
             }
-            _ => answer,
+            _ => response,
         }
     }
 
-    /// The form it takes within `debug_token`'s `data`, where the field is `subcode`, not `error_subcode`.
+    /// The form it takes within `debug_token`'s `data`, where the field is `subcode`, not
+    /// `error_subcode`.
     pub(super) fn as_data(&self) -> Value {
         let mut data = Map::from_iter([
             ("code".to_owned(), json!(self.code)),
@@ -198,13 +207,13 @@ impl GraphError {
 
     fn body(&self) -> Value {
         let number = |value: i64| {
-            if self.looks == Looks::Strings { json!(value.to_string()) } else { json!(value) }
+            if self.form == ErrorForm::Strings { json!(value.to_string()) } else { json!(value) }
         };
         let mut body = Map::from_iter([
             ("message".to_owned(), json!(self.message)),
             ("code".to_owned(), number(self.code)),
         ]);
-        if self.looks == Looks::Bare {
+        if self.form == ErrorForm::Bare {
             return Value::Object(body);
         }
         body.insert("type".to_owned(), json!(self.kind));
@@ -213,11 +222,11 @@ impl GraphError {
             body.insert("error_subcode".to_owned(), number(self.subcode));
         }
         match &self.details {
-            Details::None => {}
-            Details::Text(text) => {
+            ErrorDetails::None => {}
+            ErrorDetails::Text(text) => {
                 body.insert("error_data".to_owned(), json!(text));
             }
-            Details::Object(details) => {
+            ErrorDetails::Object(details) => {
                 body.insert(
                     "error_data".to_owned(),
                     json!({ "messaging_product": "whatsapp", "details": details }),
@@ -254,9 +263,9 @@ mod tests {
     use super::*;
 
     fn check(error: GraphError, status: u16, body: &str) {
-        let answer = error.answer();
-        assert_eq!(answer.status, status);
-        assert_eq!(String::from_utf8_lossy(&answer.body), body);
+        let response = error.response();
+        assert_eq!(response.status, status);
+        assert_eq!(String::from_utf8_lossy(&response.body), body);
     }
 
     #[test]
@@ -273,7 +282,7 @@ mod tests {
             (100, 400),
             (7777, 400),
         ] {
-            assert_eq!(GraphError::new(code, 0).answer().status, status, "code {code}");
+            assert_eq!(GraphError::new(code, 0).response().status, status, "code {code}");
         }
     }
 
@@ -288,17 +297,17 @@ mod tests {
 
     #[test]
     fn details_are_an_object_or_a_string() {
-        let object = GraphError::new(131005, 0).answer().body;
+        let object = GraphError::new(131005, 0).response().body;
         assert!(String::from_utf8_lossy(&object).contains(
             r#""error_data":{"details":"(#131005) Access denied","messaging_product":"whatsapp"}"#
         ));
-        let text = GraphError::new(131005, 0).text_details("no").answer().body;
+        let text = GraphError::new(131005, 0).text_details("no").response().body;
         assert!(String::from_utf8_lossy(&text).contains(r#""error_data":"no""#));
     }
 
     #[test]
     fn numbers_may_come_as_strings() {
-        let body = GraphError::new(190, 460).stringified().answer().body;
+        let body = GraphError::new(190, 460).stringified().response().body;
         let body = String::from_utf8_lossy(&body);
         assert!(
             body.contains(r#""code":"190""#) && body.contains(r#""error_subcode":"460""#),

@@ -1,17 +1,21 @@
-//! Plays the script of `scenario.rs` on a simulator, at the speed asked for. Holds no story of its own.
+//! Plays the script on a simulator, at a given speed. Not what happens: see `script.rs`.
+
+pub(crate) mod script;
 
 use std::time::{Duration, SystemTime};
 
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::Simulator;
-use super::channel::{Channel, Status, seconds};
-use super::scenario::{
+use crate::meta::token::{MetaToken, MetaTokenState};
+use crate::simulator::Simulator;
+use crate::unix_time::unix_seconds;
+use crate::whapi::channel::WhapiChannel;
+use crate::whapi::status::WhapiStatus;
+use crate::whapi::webhook::{WebhookMode, WhapiWebhook};
+use script::{
     APP, Act, CHANNELS, CYCLE, Cue, DemoChannel, DemoToken, Expiry, TIMELINE, TOKENS, UNRULY,
 };
-use super::token::{MetaToken, TokenState};
-use super::webhook::{Mode, Webhook};
 
 /// A demo that is being played, until this is dropped.
 #[must_use = "the demo ends when its plan is dropped"]
@@ -31,8 +35,8 @@ impl Drop for DemoPlan {
 }
 
 impl DemoPlan {
-    /// Sets all targets on the simulator and begins to play the script, over and over. A speed of 1 is the script's own, 60 plays a
-    /// minute in a second. Call it within a tokio runtime.
+    /// Sets all targets on the simulator and begins to play the script, over and over. A speed of 1
+    /// is the script's own, 60 plays a minute in a second. Call it within a tokio runtime.
     pub fn play(sim: &Simulator, speed: f64) -> DemoPlan {
         let now = SystemTime::now();
         sim.set_app(APP.id, APP.secret, APP.name);
@@ -48,16 +52,16 @@ impl DemoPlan {
         DemoPlan { channels: CHANNELS, tokens: TOKENS, playing }
     }
 
-    /// Has every channel tell its moves to this address, with this header. The modes take turns, and one channel's deliveries come
-    /// twice and out of order.
-    pub fn tell(&self, sim: &Simulator, url: &str, header: (&str, &str)) {
-        let modes = [Mode::Body, Mode::Path, Mode::Method];
+    /// Has every channel send its webhooks to this address, with this header. The modes take turns,
+    /// and one channel's deliveries come twice and out of order.
+    pub fn send_webhooks_to(&self, sim: &Simulator, url: &str, header: (&str, &str)) {
+        let modes = [WebhookMode::Body, WebhookMode::Path, WebhookMode::Method];
         for (demo, mode) in CHANNELS.iter().zip(modes.into_iter().cycle()) {
             sim.update_channel(demo.secret, |channel| {
-                channel.webhooks = vec![Webhook::new(url, mode).header(header.0, header.1)];
+                channel.webhooks = vec![WhapiWebhook::new(url, mode).header(header.0, header.1)];
                 if demo.name == UNRULY {
-                    channel.delivering.repeats = 1;
-                    channel.delivering.scatter = Duration::from_secs(2);
+                    channel.delivery.repeats = 1;
+                    channel.delivery.scatter = Duration::from_secs(2);
                 }
             });
         }
@@ -85,30 +89,30 @@ fn perform(sim: &Simulator, cue: &Cue) {
         Act::Refuse(fault) => sim.set_fault(secret, Some(fault())),
         Act::Recover => sim.set_fault(secret, None),
         Act::Revoke(subcode) => {
-            sim.update_token(secret, |token| token.state = TokenState::Revoked(*subcode));
+            sim.update_token(secret, |token| token.state = MetaTokenState::Revoked(*subcode));
         }
         act => {
-            sim.update_channel(secret, |channel| move_channel(channel, act, SystemTime::now()));
+            sim.update_channel(secret, |channel| change_channel(channel, act, SystemTime::now()));
         }
     }
 }
 
 /// What happens to the channel itself.
-fn move_channel(channel: &mut Channel, act: &Act, now: SystemTime) {
+fn change_channel(channel: &mut WhapiChannel, act: &Act, now: SystemTime) {
     match act {
         Act::Show(status) => channel.show_at(status.clone(), now),
         Act::Launch => channel.launch_at(now),
         Act::RestartUnseen => channel.set_started(now),
         Act::Forget => {
-            channel.show_at(Status::NOT_INIT, now);
+            channel.show_at(WhapiStatus::NOT_INIT, now);
             channel.linked = false;
         }
         Act::Refuse(_) | Act::Recover | Act::Revoke(_) => {}
     }
 }
 
-fn first_channel(demo: &DemoChannel, speed: f64) -> Channel {
-    let mut channel = Channel::new(demo.name);
+fn first_channel(demo: &DemoChannel, speed: f64) -> WhapiChannel {
+    let mut channel = WhapiChannel::new(demo.name);
     channel.init_lasts = scaled(demo.start.0, speed);
     channel.launch_lasts = scaled(demo.start.1, speed);
     channel.channel_id = format!("DEMOCH-{:0<5.5}", demo.name.to_uppercase());
@@ -116,18 +120,18 @@ fn first_channel(demo: &DemoChannel, speed: f64) -> Channel {
         Some(status) => channel = channel.with_status(status.clone()),
         None => channel.deleted = true,
     }
-    channel.linked = demo.begins != Some(Status::NOT_INIT);
+    channel.linked = demo.begins != Some(WhapiStatus::NOT_INIT);
     channel
 }
 
 fn first_token(demo: &DemoToken, speed: f64, now: SystemTime) -> MetaToken {
-    let start = seconds(now);
+    let start = unix_seconds(now);
     let mut token = MetaToken::new(demo.name);
     token.expires_at = match demo.expires {
         None => 0,
         Some(Expiry::Left(left)) => start + u64::from(left),
         Some(Expiry::Ago(ago)) => start.saturating_sub(u64::from(ago)),
-        Some(Expiry::During(second)) => seconds(now + scaled(f64::from(second), speed)),
+        Some(Expiry::During(second)) => unix_seconds(now + scaled(f64::from(second), speed)),
     };
     // Meta: such a token lives for 60 days.
     let issued = if token.expires_at == 0 { start } else { token.expires_at };
@@ -150,7 +154,7 @@ fn scaled(seconds: f64, speed: f64) -> Duration {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::super::scenario::UNHEARD_OF;
+    use super::script::UNHEARD_OF;
     use super::*;
 
     /// Every status of each channel, second by second through one cycle, as the script has it.
@@ -166,7 +170,7 @@ mod tests {
                     .iter()
                     .filter(|cue| cue.target == demo.name && u64::from(cue.at) == second)
                 {
-                    move_channel(&mut channel, &cue.act, now);
+                    change_channel(&mut channel, &cue.act, now);
                 }
                 let text = channel.status_at(now).text();
                 if statuses.last().map(String::as_str) != Some(text) {
@@ -183,12 +187,12 @@ mod tests {
         let moves: BTreeSet<&str> =
             played.values().flat_map(|statuses| &statuses[1..]).map(String::as_str).collect();
         let all: BTreeSet<&str> =
-            Status::ALL.iter().map(Status::text).chain([UNHEARD_OF]).collect();
+            WhapiStatus::ALL.iter().map(WhapiStatus::text).chain([UNHEARD_OF]).collect();
         assert_eq!(moves, all);
     }
 
     #[test]
-    fn each_channel_tells_its_story() {
+    fn each_channel_plays_its_story() {
         let played = played();
         for (name, story) in [
             ("support", "AUTH QR AUTH"),

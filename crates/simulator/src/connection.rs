@@ -1,5 +1,5 @@
-//! One connection of HTTP/1.1: requests are read, answers are written, well or badly as planned. Knows neither API.
-//! Written by hand, since no HTTP library agrees to send what the faults need.
+//! One connection of HTTP/1.1: requests are read, responses are written, well or badly as planned.
+//! Not what is answered: see `state.rs`.
 
 use std::io;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use bytes::BytesMut;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::answer::Answer;
-use super::fault::{Plan, Travel, What};
-use super::request::{BadRequest, Request, read_head};
-use super::world::{Ticket, World};
+use crate::fault::{Action, ResponsePlan, Transfer};
+use crate::http::request::{BadRequest, Request, read_head};
+use crate::http::response::Response;
+use crate::state::{InFlightRequest, SharedState};
 
-/// No request of ours is larger.
+/// No request to the simulated APIs is larger.
 const MAX_REQUEST: usize = 64 * 1024;
 
-/// What is sent again and again by the answers that are too large.
+/// What is sent again and again by the responses that are too large.
 const BLANKS: [u8; 4096] = [b' '; 4096];
 
-/// What becomes of the connection after an answer.
+/// What becomes of the connection after a response.
 #[derive(PartialEq)]
 enum Next {
     Read,
@@ -28,32 +28,32 @@ enum Next {
 }
 
 /// Serves a connection until either side closes it.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(world: &Arc<World>, io: S) {
-    world.lock().ledger.connections += 1;
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(state: &Arc<SharedState>, io: S) {
+    state.lock().log.connections += 1;
     let (mut reader, mut writer) = tokio::io::split(io);
     let mut buffer = BytesMut::new();
     loop {
         let request = match read(&mut reader, &mut buffer).await {
             Ok(Some(Ok(request))) => request,
             Ok(Some(Err(BadRequest(status, message)))) => {
-                let answer = Answer::json(
+                let response = Response::json(
                     status,
                     &json!({ "error": { "code": status, "message": message } }),
                 );
-                let _ = writer.write_all(&whole(&answer, answer.body.len(), false)).await;
+                let _ = writer.write_all(&whole(&response, response.body.len(), false)).await;
                 let _ = writer.shutdown().await;
                 return;
             }
             Ok(None) | Err(_) => return,
         };
-        let (mut ticket, plan) = World::receive(world, &request, SystemTime::now());
+        let (mut in_flight, plan) = SharedState::receive(state, &request, SystemTime::now());
         let next = tokio::select! {
-            // First, so that an answer that can be written at once never looks at the reader.
+            // First, so that a response that can be written at once never looks at the reader.
             biased;
-            next = carry_out(&mut writer, plan, &request, &mut ticket) => next.unwrap_or(Next::Close),
+            next = execute(&mut writer, plan, &request, &mut in_flight) => next.unwrap_or(Next::Close),
             () = gone(&mut reader, &mut buffer) => Next::Close,
         };
-        drop(ticket);
+        drop(in_flight);
         if next == Next::Close || !request.keep_alive {
             let _ = writer.shutdown().await;
             return;
@@ -105,93 +105,94 @@ async fn gone<R: AsyncRead + Unpin>(reader: &mut R, buffer: &mut BytesMut) {
     std::future::pending().await
 }
 
-/// Does what the plan says. The ticket is told right before the last bytes, so that it never lags behind what the client knows.
-async fn carry_out<W: AsyncWrite + Unpin>(
+/// Does what the plan says. The request is recorded as delivered right before the last bytes, so
+/// that the log never lags behind what the client knows.
+async fn execute<W: AsyncWrite + Unpin>(
     writer: &mut W,
-    plan: Plan,
+    plan: ResponsePlan,
     request: &Request,
-    ticket: &mut Ticket,
+    in_flight: &mut InFlightRequest,
 ) -> io::Result<Next> {
     if !plan.after.is_zero() {
         tokio::time::sleep(plan.after).await;
     }
-    let (answer, travel) = match plan.what {
-        What::Send(answer, travel) => (answer, travel),
-        What::Raw(bytes) => {
-            ticket.delivered();
+    let (response, transfer) = match plan.action {
+        Action::Send(response, transfer) => (response, transfer),
+        Action::Raw(bytes) => {
+            in_flight.delivered();
             writer.write_all(&bytes).await?;
             return Ok(Next::Close);
         }
-        What::Close => {
-            ticket.delivered();
+        Action::Close => {
+            in_flight.delivered();
             return Ok(Next::Close);
         }
-        What::Hang => std::future::pending().await,
+        Action::Hang => std::future::pending().await,
     };
     if request.method == "HEAD" {
-        ticket.delivered();
-        writer.write_all(head(&answer, Some(answer.body.len())).as_bytes()).await?;
+        in_flight.delivered();
+        writer.write_all(head(&response, Some(response.body.len())).as_bytes()).await?;
         writer.flush().await?;
         return Ok(Next::Read);
     }
-    let size = answer.body.len();
-    let half = &answer.body[..size / 2];
-    match travel {
-        Travel::Whole => {
-            ticket.delivered();
-            writer.write_all(&whole(&answer, size, request.keep_alive)).await?;
+    let size = response.body.len();
+    let half = &response.body[..size / 2];
+    match transfer {
+        Transfer::Whole => {
+            in_flight.delivered();
+            writer.write_all(&whole(&response, size, request.keep_alive)).await?;
         }
-        Travel::Half => {
-            ticket.delivered();
-            let answer = Answer { body: answer.body.slice(..size / 2), ..answer };
-            writer.write_all(&whole(&answer, size / 2, request.keep_alive)).await?;
+        Transfer::Half => {
+            in_flight.delivered();
+            let response = Response { body: response.body.slice(..size / 2), ..response };
+            writer.write_all(&whole(&response, size / 2, request.keep_alive)).await?;
         }
-        Travel::Chunked => {
-            writer.write_all(head(&answer, None).as_bytes()).await?;
-            for part in answer.body.chunks(size.div_ceil(3).max(1)) {
+        Transfer::Chunked => {
+            writer.write_all(head(&response, None).as_bytes()).await?;
+            for part in response.body.chunks(size.div_ceil(3).max(1)) {
                 write_chunk(writer, part).await?;
                 writer.flush().await?;
             }
-            ticket.delivered();
+            in_flight.delivered();
             writer.write_all(b"0\r\n\r\n").await?;
         }
-        Travel::Drip(pause) => {
-            writer.write_all(head(&answer, Some(size)).as_bytes()).await?;
-            for (index, byte) in answer.body.iter().enumerate() {
+        Transfer::Drip(pause) => {
+            writer.write_all(head(&response, Some(size)).as_bytes()).await?;
+            for (index, byte) in response.body.iter().enumerate() {
                 writer.flush().await?;
                 tokio::time::sleep(pause).await;
                 if index + 1 == size {
-                    ticket.delivered();
+                    in_flight.delivered();
                 }
                 writer.write_all(&[*byte]).await?;
             }
         }
-        Travel::CutHead => {
-            ticket.delivered();
-            let head = head(&answer, Some(size));
+        Transfer::CutHead => {
+            in_flight.delivered();
+            let head = head(&response, Some(size));
             writer.write_all(&head.as_bytes()[..head.len() / 2]).await?;
             return Ok(Next::Close);
         }
-        Travel::CutBody => {
-            ticket.delivered();
-            writer.write_all(head(&answer, Some(size)).as_bytes()).await?;
+        Transfer::CutBody => {
+            in_flight.delivered();
+            writer.write_all(head(&response, Some(size)).as_bytes()).await?;
             writer.write_all(half).await?;
             return Ok(Next::Close);
         }
-        Travel::Padded(bytes) => {
+        Transfer::Padded(bytes) => {
             let total = bytes.max(size);
-            writer.write_all(&whole(&answer, total, request.keep_alive)).await?;
+            writer.write_all(&whole(&response, total, request.keep_alive)).await?;
             let mut left = total - size;
             while left > BLANKS.len() {
                 writer.write_all(&BLANKS).await?;
                 left -= BLANKS.len();
             }
-            ticket.delivered();
+            in_flight.delivered();
             writer.write_all(&BLANKS[..left]).await?;
         }
-        Travel::Endless => {
-            writer.write_all(head(&answer, None).as_bytes()).await?;
-            write_chunk(writer, &answer.body).await?;
+        Transfer::Endless => {
+            writer.write_all(head(&response, None).as_bytes()).await?;
+            write_chunk(writer, &response.body).await?;
             loop {
                 write_chunk(writer, &BLANKS).await?;
             }
@@ -209,25 +210,25 @@ async fn write_chunk<W: AsyncWrite + Unpin>(writer: &mut W, part: &[u8]) -> io::
 }
 
 /// Head and body in one piece, which announces this many bytes of body.
-fn whole(answer: &Answer, length: usize, keep_alive: bool) -> Vec<u8> {
-    let mut bytes = head(answer, Some(length)).into_bytes();
+fn whole(response: &Response, length: usize, keep_alive: bool) -> Vec<u8> {
+    let mut bytes = head(response, Some(length)).into_bytes();
     if !keep_alive {
         bytes.truncate(bytes.len() - 2);
         bytes.extend_from_slice(b"Connection: close\r\n\r\n");
     }
-    bytes.extend_from_slice(&answer.body);
+    bytes.extend_from_slice(&response.body);
     bytes
 }
 
 /// The head; without a length the body comes in chunks.
-fn head(answer: &Answer, length: Option<usize>) -> String {
-    let mut head = format!("HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status));
+fn head(response: &Response, length: Option<usize>) -> String {
+    let mut head = format!("HTTP/1.1 {} {}\r\n", response.status, reason(response.status));
     head += &format!("Date: {}\r\n", httpdate::fmt_http_date(SystemTime::now()));
-    for (name, value) in &answer.headers {
+    for (name, value) in &response.headers {
         head += &format!("{name}: {value}\r\n");
     }
     match length {
-        _ if answer.status == 204 => {}
+        _ if response.status == 204 => {}
         Some(length) => head += &format!("Content-Length: {length}\r\n"),
         None => head += "Transfer-Encoding: chunked\r\n",
     }
