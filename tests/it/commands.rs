@@ -1,12 +1,10 @@
 //! The commands as a person or a container types them: what they print, and how they end.
 
-mod common;
-
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use common::{Files, Setup, Upstream, closed_port, http};
+use crate::common::{Files, Setup, Upstream, closed_port, http};
 use whatsapp_exporter::settings::VARIABLES;
 use whatsapp_simulator::{
     Fault, MetaToken, MetaTokenState as TokenState, WebhookMode as Mode, WhapiChannel as Channel,

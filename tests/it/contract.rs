@@ -1,15 +1,13 @@
 //! The contract between the catalog and everything that is written in PromQL: dashboards, rules, their templates, runbooks and the
 //! catalog's own queries. Nothing runs here; the queries are put to a real Prometheus in `end_to_end.rs`.
 
-mod peers;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use peers::contract::{CHOICE, Contract, Labels, alternatives};
-use peers::dashboards::{self, Chosen, Dashboard, Filling, text};
-use peers::rules::{RULES, Rule, Rules, rules};
-use peers::{files, read, repository};
+use crate::peers::contract::{CHOICE, Contract, Labels, alternatives};
+use crate::peers::dashboards::{self, Chosen, Dashboard, Filling, text};
+use crate::peers::rules::{RULES, Rule, Rules, rules};
+use crate::peers::{files, read, repository};
 use serde_json::Value;
 use whatsapp_exporter::metrics::catalog;
 

@@ -3,22 +3,20 @@
 //! with the example of its settings, and a receiver. Then every query of the dashboards is put to that Prometheus.
 //!
 //! Time is hurried: the rules and Alertmanager's settings are used as they are, but each of their durations is divided by
-//! [`TIMES`], and the exporter polls and Prometheus scrapes faster by as much. See [`peers::rules::hurried`].
-
-mod peers;
+//! [`TIMES`], and the exporter polls and Prometheus scrapes faster by as much. See [`crate::peers::rules::hurried`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use peers::alertmanager::Alertmanager;
-use peers::application::Application;
-use peers::dashboards::{self, Ask, Chosen, Filling};
-use peers::program::{self, PATIENCE, installed, wait_for};
-use peers::prometheus::{Labels, Prometheus};
-use peers::rules::{ALERTMANAGER, RULES, hurried};
-use peers::webhook::{Message, Webhook};
-use peers::{read, repository, settings};
+use crate::peers::alertmanager::Alertmanager;
+use crate::peers::application::Application;
+use crate::peers::dashboards::{self, Ask, Chosen, Filling};
+use crate::peers::program::{self, PATIENCE, installed, wait_for};
+use crate::peers::prometheus::{Labels, Prometheus};
+use crate::peers::rules::{ALERTMANAGER, RULES, hurried};
+use crate::peers::webhook::{Message, Webhook};
+use crate::peers::{read, repository, settings};
 use serde_json::Value;
 use whatsapp_simulator::{
     self as simulator, MetaToken, Simulator, WebhookMode as Mode, WhapiChannel as Channel,
@@ -115,7 +113,8 @@ fn the_hurried_rules_are_rules() {
         .expect("promtool runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let rules: usize = peers::rules::rules().groups.iter().map(|group| group.rules.len()).sum();
+    let rules: usize =
+        crate::peers::rules::rules().groups.iter().map(|group| group.rules.len()).sum();
     assert!(said.contains(&format!("{rules} rules found")), "{said}");
 }
 

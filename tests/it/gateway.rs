@@ -4,8 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod common;
-
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,8 +11,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use common::wire::{ByHand, Received, Wire, watched};
-use common::{Files, Program, Setup, Upstream, closed_port, http};
+use crate::common::wire::{ByHand, Received, Wire, watched};
+use crate::common::{Files, Program, Setup, Upstream, closed_port, http};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use whatsapp_simulator::{MetaToken, WhapiChannel as Channel};

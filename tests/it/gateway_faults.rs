@@ -4,16 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod common;
-
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::wire::{AUTH, ByHand, Wire, watched};
-use common::{Files, Program, Setup, closed_port, eventually, http};
+use crate::common::wire::{AUTH, ByHand, Wire, watched};
+use crate::common::{Files, Program, Setup, closed_port, eventually, http};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const GET: &str = "GET /whapi/x HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -143,7 +141,7 @@ impl Signal {
     }
 
     fn wait(&self, what: &str) {
-        let got = self.1.lock().unwrap().recv_timeout(common::DEADLINE);
+        let got = self.1.lock().unwrap().recv_timeout(crate::common::DEADLINE);
         assert!(got.is_ok(), "not in time: {what}");
     }
 }
@@ -567,12 +565,13 @@ fn a_signal_lets_requests_under_way_end() {
     ended.give();
     let reply = wire.message().unwrap();
     assert_eq!((&*reply.body, reply.header("connection")), (&b"ok"[..], vec!["close"]));
-    assert_eq!(program.wait(common::DEADLINE).code(), Some(0));
+    assert_eq!(program.wait(crate::common::DEADLINE).code(), Some(0));
     drop(idle);
 }
 
 #[test]
 fn many_idle_connections_make_room_and_those_at_work_stay() {
+    crate::common::raise_descriptor_limit();
     let (asked, go) = (Signal::new(), Signal::new());
     let upstream = {
         let (asked, go) = (Arc::clone(&asked), Arc::clone(&go));

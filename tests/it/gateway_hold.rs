@@ -4,15 +4,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod common;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use common::wire::{ByHand, Received, Wire};
-use common::{Program, Setup, Upstream, eventually};
+use crate::common::wire::{ByHand, Received, Wire};
+use crate::common::{Program, Setup, Upstream, eventually};
 use whatsapp_simulator::{WhapiChannel as Channel, WhapiStatus as Status};
 
 const SESSION: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 45\r\n\r\nneed channel authorization for send message..";
@@ -303,7 +301,7 @@ fn a_signal_lets_go_of_what_is_held() {
     eventually("it is held", || (polls(&program) > before).then_some(()));
     program.signal("TERM");
     assert_eq!(asked.join().unwrap().body, b"sent");
-    assert_eq!(program.wait(common::DEADLINE).code(), Some(0));
+    assert_eq!(program.wait(crate::common::DEADLINE).code(), Some(0));
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! The way to an upstream: TLS and proxies. Not what the upstream answers: see `upstream.rs`.
 
-mod common;
-
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
+use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use whatsapp_simulator::WhapiChannel as Channel;

@@ -1,17 +1,15 @@
 //! The page of metrics, read by those who read it in earnest: a real Prometheus in both formats, promtool, the prometheus crate's
 //! own encoder, and a person who looks at a change of the golden pages.
 
-mod peers;
-
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use peers::program::{self, PATIENCE, installed, wait_for};
-use peers::prometheus::{Labels, Prometheus};
-use peers::{read, repository, settings};
+use crate::peers::program::{self, PATIENCE, installed, wait_for};
+use crate::peers::prometheus::{Labels, Prometheus};
+use crate::peers::{read, repository, settings};
 use prometheus::{
     Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder,

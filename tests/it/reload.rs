@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod common;
-
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Files, Program, Setup, Upstream, http};
+use crate::common::{Files, Program, Setup, Upstream, http};
 use tokio::net::TcpListener;
 use whatsapp_exporter::run::Exporter;
 use whatsapp_exporter::settings::Settings;

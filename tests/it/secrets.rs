@@ -1,7 +1,5 @@
 //! Secrets: files that hold them or do not, their rotation, and that none of them ever gets out.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -9,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Files, Program, Setup, Upstream, closed_port, eventually, http, within};
+use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http, within};
 use whatsapp_simulator::{
     Fault, GraphError, MetaToken, MetaTokenState as TokenState, Response as Answer,
     WhapiChannel as Channel,

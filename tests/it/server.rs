@@ -1,14 +1,12 @@
 //! The program's own listener: routes, forms of answers, and visitors that are slow, many or rude.
 
-mod common;
-
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::metrics::Metrics;
-use common::{Files, Program, Setup, Upstream, closed_port, http};
+use crate::common::metrics::Metrics;
+use crate::common::{Files, Program, Setup, Upstream, closed_port, http, raise_descriptor_limit};
 use whatsapp_simulator::{MetaToken, WhapiChannel as Channel, WhapiStatus as Status};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -197,6 +195,7 @@ fn a_connection_serves_many_requests_also_pipelined() {
 
 #[test]
 fn a_thousand_idle_visitors_keep_nobody_out() {
+    raise_descriptor_limit();
     let program = lonely();
     let idle: Vec<TcpStream> =
         (0..1000).map(|_| http::connect(program.address).expect("a connection")).collect();
@@ -341,7 +340,7 @@ fn a_reader_that_stalls_is_closed_and_keeps_nobody_waiting() {
         .collect();
     assert_eq!(program.get("/healthz").status, 200);
     assert_eq!(program.get("/channels/c1/ready").status, 503);
-    common::eventually("the stalled readers closed", || {
+    crate::common::eventually("the stalled readers closed", || {
         (descriptors(&program) <= before).then_some(())
     });
     let mut rest = Vec::new();

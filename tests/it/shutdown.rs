@@ -1,12 +1,10 @@
 //! The end: whatever is under way, a signal ends the program in order and in time.
 
-mod common;
-
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
+use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
 use whatsapp_simulator::{Fault, WhapiChannel as Channel};
 
 /// The five seconds that requests under way are waited for, and what a slow machine needs beside.

@@ -1,12 +1,10 @@
 //! `STATE_FILE`: what is known survives a restart, whatever happens to the exporter or to the file.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use common::{DEADLINE, Files, Program, Setup, Upstream, closed_port, eventually, http};
+use crate::common::{DEADLINE, Files, Program, Setup, Upstream, closed_port, eventually, http};
 use whatsapp_simulator::{WhapiChannel as Channel, WhapiStatus as Status};
 
 const SECRET: &str = "a-webhook-secret";

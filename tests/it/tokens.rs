@@ -1,13 +1,11 @@
 //! The program watching tokens, inspected by an app and by themselves. Not channels: see `upstream.rs`.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::metrics::{Metrics, Series};
-use common::{Files, Program, Setup, Upstream};
+use crate::common::metrics::{Metrics, Series};
+use crate::common::{Files, Program, Setup, Upstream};
 use whatsapp_simulator::{
     Fault, Fields, GraphError, MetaToken, MetaTokenState as TokenState, Numbers, Shape,
 };

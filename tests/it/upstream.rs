@@ -1,11 +1,9 @@
 //! The program against upstreams that go wrong, over real HTTP. Not what it does with its own visitors: see `server.rs`.
 
-mod common;
-
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{Files, Setup, Upstream, closed_port, eventually};
+use crate::common::{Files, Setup, Upstream, closed_port, eventually};
 use whatsapp_simulator::{
     Fault, Fields, Numbers, Response as Answer, Shape, WhapiChannel as Channel,
     WhapiStatus as Status,

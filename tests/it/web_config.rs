@@ -2,17 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod common;
-mod peers;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::peers::program::wait_for;
+use crate::peers::prometheus::Prometheus;
 use base64::Engine as _;
-use peers::program::wait_for;
-use peers::prometheus::Prometheus;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -224,7 +221,7 @@ async fn a_refusal_costs_as_much_whether_the_user_exists_or_not() {
             let header = ("Authorization", &*format!("Basic {word}"));
             let before = ticks(process);
             for _ in 0..4 {
-                let reply = common::http::get(address, "/api/status", &[header]).unwrap();
+                let reply = crate::common::http::get(address, "/api/status", &[header]).unwrap();
                 assert_eq!(reply.status, 401);
             }
             *spent += ticks(process) - before;

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod common;
-
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::http::{self, Line, Reply};
-use common::metrics::{Metrics, Series};
-use common::{Files, Program, Setup, Upstream, closed_port, eventually};
+use crate::common::http::{self, Line, Reply};
+use crate::common::metrics::{Metrics, Series};
+use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually};
 use serde_json::{Value, json};
 use whatsapp_exporter::domain::WebhookRefusal;
 use whatsapp_simulator::{
