@@ -13,11 +13,14 @@ help:
 demo:
 	cargo run --locked --quiet -- demo
 
+# Tests wait for programs more than they compute.
+TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
+
 test: packages
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
-	cargo test --locked --no-fail-fast
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace --no-fail-fast
 	alerts/tests/run
 
 bench: packages
@@ -28,7 +31,7 @@ soak:
 	cargo bench --locked --bench soak
 
 docs:
-	BLESS=1 cargo test --locked --quiet --test documents --test prometheus -- the_reference the_pages
+	BLESS=1 cargo test --locked --quiet --test it -- documents::the_reference prometheus::the_pages
 
 # Debian's own packages; the services they start by themselves are not used.
 packages:

@@ -21,7 +21,6 @@ pub mod reload;
 pub mod report;
 pub mod secret;
 pub mod server;
-pub mod simulator;
 pub mod state_file;
 pub mod target;
 pub mod upstream;

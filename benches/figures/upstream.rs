@@ -11,7 +11,7 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use whatsapp_exporter::simulator::{Channel, MetaToken, Simulator};
+use whatsapp_simulator::{MetaToken, Simulator, WhapiChannel as Channel};
 
 use crate::common::Result;
 use crate::common::http::Connection;

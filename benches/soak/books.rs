@@ -8,7 +8,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use whatsapp_exporter::simulator::{Class, Recorded, Simulator, Tally};
+use whatsapp_simulator::{
+    RecordedRequest as Recorded, ResponseClass as Class, ResponseCount as Tally, Simulator,
+};
 
 use super::page::{Counted, Page};
 use super::reloads::Gone;

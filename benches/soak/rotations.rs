@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use whatsapp_exporter::simulator::{Simulator, TokenState};
+use whatsapp_simulator::{MetaTokenState as TokenState, Simulator};
 
 use super::targets::{Kind, Targets};
 use super::{Storm, lock};

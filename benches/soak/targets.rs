@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use whatsapp_exporter::simulator::{Channel, MetaToken, Simulator};
+use whatsapp_simulator::{MetaToken, Simulator, WhapiChannel as Channel};
 
 use crate::common::Result;
 

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use whatsapp_exporter::simulator::{Answer, Channel, Class, Fault};
+use whatsapp_simulator::{
+    Fault, Response as Answer, ResponseClass as Class, WhapiChannel as Channel,
+};
 
 use super::targets::{Kind, Targets};
 use super::upstream::Upstream;
@@ -65,7 +67,7 @@ fn any(faults: &[fn() -> Fault]) -> Fault {
 /// Not the simulator's own `truncated`, which halves whatever the usual answer is: half a refusal is still a refusal.
 fn truncated() -> Fault {
     let half: &[u8] = b"{\"status\": {\"text\": \"AU";
-    Fault::answer(Answer::new(200, "application/json", half).classed(Class::Nonsense))
+    Fault::response(Answer::new(200, "application/json", half).with_class(Class::Nonsense))
 }
 
 const OF_CHANNELS: [fn() -> Fault; 27] = [

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use whatsapp_exporter::simulator::{Fault, Simulator};
+use whatsapp_simulator::{Fault, Simulator};
 
 use crate::common::Result;
 

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use whatsapp_simulator::{DemoPlan, Simulator};
+
 use super::{UNHEALTHY, USAGE, complain, logging, run, runtime};
 use crate::config::{DEFAULT_LISTEN, Settings};
-use crate::simulator::{DemoPlan, Simulator};
+use whatsapp_simulator::{DemoPlan, Simulator};
 
 /// Made up, and good for nothing anywhere else.
 const WEBHOOK_SECRET: &str = "demoWebhookSecretNotARealOne";
@@ -66,7 +68,7 @@ async fn play() -> u8 {
     let Ok(listener) = run::listen(&settings) else { return UNHEALTHY };
     let address = listener.local_addr().unwrap_or(settings.listen);
     let url = format!("http://{}/webhook/whapi", from_here(address));
-    plan.tell(&simulator, &url, ("X-Webhook-Secret", WEBHOOK_SECRET));
+    plan.send_webhooks_to(&simulator, &url, ("X-Webhook-Secret", WEBHOOK_SECRET));
     introduce(&plan, address.port());
     run::serve_on(listener, settings, variables).await
 }

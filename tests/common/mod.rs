@@ -8,7 +8,7 @@ pub mod wire;
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use http::Reply;
 use metrics::Metrics;
-use whatsapp_exporter::simulator::Simulator;
+use whatsapp_simulator::Simulator;
 
 /// Longer than anything here takes on a slow machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -41,10 +41,26 @@ pub fn within<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Opt
     }
 }
 
-/// A port where nothing listens.
+/// Raises this process's limit of open files as far as the system lets it. For tests with more
+/// connections than the usual 1,024; all tests share the process.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("a soft limit may be raised to the hard one");
+}
+
+/// A port where nothing listens, nor ever will while the tests run: many tests share this process,
+/// and a port that is merely free may be another's a moment later.
 pub fn closed_port() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
+    use socket2::{Domain, Socket, Type};
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&any.into()).expect("a free port");
+    let address = socket.local_addr().expect("an address").as_socket().expect("IPv4");
+    // Bound, but not listening: connections are refused, and nobody else gets the port.
+    std::mem::forget(socket);
+    address
 }
 
 /// The simulated upstreams, on a thread of their own so that tests can be written without waiting in the language.
@@ -171,7 +187,7 @@ impl Setup {
         let (stdout, stderr) = (Printed::default(), Printed::default());
         stdout.follow(child.stdout.take().expect("standard output"));
         stderr.follow(child.stderr.take().expect("standard error"));
-        Program { child, stdout, stderr, address: closed_port() }
+        Program { child, stdout, stderr, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }
     }
 
     /// Starts the program and waits until it listens.

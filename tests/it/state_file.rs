@@ -1,0 +1,211 @@
+//! `STATE_FILE`: what is known survives a restart, whatever happens to the exporter or to the file.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use crate::common::{DEADLINE, Files, Program, Setup, Upstream, closed_port, eventually, http};
+use whatsapp_simulator::{WhapiChannel as Channel, WhapiStatus as Status};
+
+const SECRET: &str = "a-webhook-secret";
+
+struct Stage {
+    upstream: Upstream,
+    files: Files,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let stage = Self { upstream: Upstream::start(), files: Files::new() };
+        stage.upstream.set_channel("s3cret", Channel::new("sales"));
+        stage
+    }
+
+    fn setup(&self) -> Setup {
+        Setup::of(&self.upstream)
+            .set("WHAPI_TOKEN", "s3cret")
+            .set("WHAPI_CHANNEL", "sales")
+            .set("WEBHOOK_SECRET", SECRET)
+            .set("STATE_FILE", self.path())
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.files.path("state.json")
+    }
+}
+
+fn transitions(to: &str) -> String {
+    format!("whatsapp_channel_status_transitions_total{{channel=\"sales\",to=\"{to}\"}}")
+}
+
+fn stop(mut program: Program) {
+    program.signal("TERM");
+    assert_eq!(program.wait(DEADLINE).code(), Some(0));
+}
+
+fn webhook(program: &Program, body: &str) {
+    let reply = http::send(
+        program.address,
+        "POST",
+        "/webhook/whapi",
+        &[("X-Webhook-Secret", SECRET), ("Content-Type", "application/json")],
+        body.as_bytes(),
+    )
+    .expect("an answer");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+#[test]
+fn a_logout_that_happened_while_the_exporter_was_away_is_counted() {
+    let stage = Stage::new();
+    let program = stage.setup().start();
+    program.until_is("whatsapp_channel_authorized", 1.0);
+    let polls = program.metrics().get("whatsapp_channel_polls_total").unwrap_or_default();
+    let since = program.metrics().get("whatsapp_channel_status_since_timestamp_seconds");
+    stop(program);
+
+    stage.upstream.update_channel("s3cret", |channel| channel.show(Status::QR));
+    let program = stage.setup().start();
+    program.until_is(&transitions("QR"), 1.0);
+    let page = program.metrics();
+    assert!(page.get("whatsapp_channel_polls_total") > Some(polls), "{page}");
+    stop(program);
+
+    // Nothing happened meanwhile, so nothing is counted, and the status is as old as it is.
+    let before = program_since(&stage);
+    let program = stage.setup().start();
+    program.until("a poll", |page| page.get("whatsapp_channel_poll_success").filter(|v| *v == 1.0));
+    let page = program.metrics();
+    assert_eq!(page.get(&transitions("QR")), Some(1.0));
+    assert_eq!(page.get("whatsapp_channel_status_since_timestamp_seconds"), before);
+    assert!(before > since);
+}
+
+/// `since` in the file, in seconds.
+fn program_since(stage: &Stage) -> Option<f64> {
+    let text = fs::read_to_string(stage.path()).expect("the state file");
+    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    Some(document["channels"][0]["since"].as_f64()? / 1000.0)
+}
+
+#[test]
+fn the_last_known_status_counts_no_longer_than_it_would_have() {
+    let stage = Stage::new();
+    let setup = stage.setup().set("STALE_AFTER", "3s");
+    let program = setup.start();
+    program.until_is("whatsapp_channel_authorized", 1.0);
+    stop(program);
+    // Nobody can be asked, so all there is is what was known.
+    let away = setup.set("WHAPI_API_URL", format!("http://{}", closed_port()));
+    let program = away.start();
+    program.until_is("whatsapp_channel_authorized", None);
+    program.until_is("whatsapp_channel_status{status=\"UNKNOWN\"}", 1.0);
+    assert_eq!(program.metrics().get(&transitions("AUTH")), Some(0.0));
+}
+
+#[test]
+fn a_damaged_file_is_put_aside_and_told() {
+    for damage in ["{\"version\":1,\"channels\":[{", "", "[]", "{\"version\":99}", "\u{0}\u{1}"] {
+        let stage = Stage::new();
+        fs::write(stage.path(), damage).expect("a written file");
+        let program = stage.setup().start();
+        program.until_is("whatsapp_channel_authorized", 1.0);
+        assert!(program.log().contains("was put aside"), "{}", program.log());
+        let aside = fs::read_to_string(stage.files.path("state.json.damaged"));
+        assert_eq!(aside.expect("the old file"), damage);
+        stop(program);
+        assert!(program_since(&stage).is_some());
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_stops_the_start_with_a_sentence() {
+    let stage = Stage::new();
+    let ended = stage.setup().set("STATE_FILE", "/nonexistent/state.json").run();
+    assert_eq!(ended.code, Some(2));
+    let said = ended.stderr;
+    assert!(said.contains("STATE_FILE /nonexistent/state.json: cannot be written"), "{said}");
+    let ended = stage.setup().set("STATE_FILE", stage.files.directory()).run();
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("is not a regular file"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_whole_file() {
+    let stage = Stage::new();
+    let mut counted = 0.0;
+    let saved = || -> Option<f64> {
+        let text = fs::read_to_string(stage.path()).expect("the state file");
+        let document: serde_json::Value = serde_json::from_str(&text).expect("a whole file");
+        document["channels"][0]["counters"]["polls"].as_f64()
+    };
+    const ROUNDS: u64 = 8;
+    for round in 0..ROUNDS {
+        let mut program = stage.setup().start();
+        program.until_is("whatsapp_channel_authorized", 1.0);
+        assert!(!program.log().contains("put aside"), "{}", program.log());
+        let polls = program.metrics().get("whatsapp_channel_polls_total").unwrap_or_default();
+        assert!(polls >= counted, "round {round}: {polls} polls after {counted}");
+        for number in 0..200 {
+            let status = ["INIT", "LAUNCH", "AUTH"][number % 3];
+            let uptime = 10_000 * round + 10 * number as u64;
+            webhook(
+                &program,
+                &format!(
+                    r#"{{"health":{{"start_at":1795000000,"uptime":{uptime},"status":{{"text":"{status}"}}}},"event":{{"type":"channel","event":"post"}},"channel_id":"{}"}}"#,
+                    stage.channel_id()
+                ),
+            );
+        }
+        // Not at the same moment of its five seconds in each round.
+        std::thread::sleep(Duration::from_millis(700 * round));
+        if round + 1 == ROUNDS {
+            eventually("something was written", saved);
+        }
+        program.signal("KILL");
+        program.wait(DEADLINE);
+        counted = saved().unwrap_or_default();
+    }
+    assert!(counted > 0.0, "nothing outlived the last kill");
+}
+
+impl Stage {
+    /// As the simulator gives it.
+    fn channel_id(&self) -> String {
+        let reply = http::get(
+            self.upstream.address(),
+            "/health?wakeup=false",
+            &[("Authorization", "Bearer s3cret")],
+        );
+        let health: serde_json::Value =
+            serde_json::from_slice(&reply.expect("an answer").body).expect("JSON");
+        health["channel_id"].as_str().expect("an id").to_owned()
+    }
+}
+
+#[test]
+fn the_file_is_written_while_the_exporter_runs_and_holds_no_secret() {
+    let stage = Stage::new();
+    let program = stage.setup().start();
+    program.until_is("whatsapp_channel_authorized", 1.0);
+    eventually("the file has polls", || {
+        let document: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(stage.path()).ok()?).ok()?;
+        document["channels"][0]["counters"]["polls"].as_u64().filter(|polls| *polls > 0)
+    });
+    assert_eq!(
+        program.metrics().get("whatsapp_exporter_state_file_last_write_successful"),
+        Some(1.0)
+    );
+    let text = fs::read_to_string(stage.path()).expect("the state file");
+    assert!(!text.contains("s3cret") && !text.contains(SECRET), "{text}");
+    let mode = fs::metadata(stage.path()).expect("the state file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!stage.files.path("state.json.new").exists());
+
+    // The directory is gone: said in the metric and in the log, and the exporter goes on.
+    fs::remove_dir_all(stage.files.directory()).expect("a removed directory");
+    program.until_is("whatsapp_exporter_state_file_last_write_successful", 0.0);
+    assert!(program.log().contains("STATE_FILE cannot be written"), "{}", program.log());
+    assert_eq!(program.get("/healthz").status, 200);
+}
