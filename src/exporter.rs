@@ -22,7 +22,7 @@ use crate::poller::{Ask, Poller};
 use crate::reload::Reloader;
 use crate::server::{self, Guard};
 use crate::state_file::StateFile;
-use crate::target::TargetSet;
+use crate::target::{Target, TargetSet};
 
 /// Everything that runs, set up and not yet started.
 pub struct Exporter {
@@ -69,7 +69,7 @@ impl Exporter {
         };
         let metrics = ExporterMetrics::new(features)
             .map_err(|error| format!("the metrics cannot be set up: {error}"))?;
-        metrics.loaded(now.unix, &settings.targets);
+        metrics.loaded(now.unix, Target::count_by_kind(&settings.targets));
         let fleet = Arc::new(Fleet::new(settings.targets.clone(), now, features.webhooks));
         let targets = TargetSet::new(settings.targets);
         let concurrency = settings.polling.concurrency;

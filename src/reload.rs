@@ -19,7 +19,7 @@ use crate::fleet::Fleet;
 use crate::input::Problems;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::NewTargets;
-use crate::target::Name;
+use crate::target::{Name, Target};
 
 /// How often the settings file is looked at.
 const WATCH: Duration = Duration::from_secs(5);
@@ -110,12 +110,13 @@ impl Reloader {
         });
         match loaded {
             Ok(settings) => {
-                self.metrics.loaded(clock::now().unix, &settings.targets);
+                let counts = Target::count_by_kind(&settings.targets);
                 let count = settings.targets.len();
                 let (done, in_force) = oneshot::channel();
                 let new = NewTargets { targets: settings.targets, done };
                 // Both fail only while the exporter is stopping.
                 if self.poller.send(new).await.is_ok() && in_force.await.is_ok() {
+                    self.metrics.loaded(clock::now().unix, counts);
                     info!(targets = count, "the settings were reloaded");
                 }
                 Ok(())

@@ -141,6 +141,11 @@ impl SecretSource {
 }
 
 impl SecretFile {
+    /// The name of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn read(&self) -> Result<SecretString, String> {
         // Opening a pipe would wait for its writer, so look before opening.
         let metadata = std::fs::metadata(&self.path).map_err(|error| describe(&error))?;

@@ -11,7 +11,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use humantime::format_duration;
-use whatsapp_exporter::settings::{SecretSource, Settings};
+use whatsapp_exporter::config::Settings;
+use whatsapp_exporter::domain::TargetKind;
+use whatsapp_exporter::secret::SecretSource;
+use whatsapp_exporter::target::Target;
 
 /// The variables in a `.env` file.
 fn variables(text: &str) -> Vec<(OsString, OsString)> {
@@ -47,7 +50,7 @@ fn read(directory: &str, name: &str) -> (bool, String) {
 }
 
 fn describe(settings: &Settings) -> String {
-    let Settings { listen, log, polling, channels, tokens, .. } = settings;
+    let Settings { listen, log, polling, targets, .. } = settings;
     let mut text = format!("listen {listen}\nlog {} {:?}\n", log.level, log.format);
     let timeout = format_duration(polling.timeout);
     let _ = write!(text, "polling timeout {timeout}, {} at a time", polling.concurrency);
@@ -55,43 +58,37 @@ fn describe(settings: &Settings) -> String {
         let _ = write!(text, ", also trusting {}", path.display());
     }
     text.push('\n');
-    let source = |source: &SecretSource| match source {
-        SecretSource::Value(_) => "a value".to_owned(),
-        SecretSource::File(path) => path.display().to_string(),
-    };
-    for channel in channels {
-        let options = &channel.options;
-        let _ = writeln!(
-            text,
-            "channel {}: {} at {} with {}, every {}, stale after {}",
-            channel.name,
-            options.provider.word(),
-            options.api_url,
-            source(&channel.credential),
-            format_duration(options.limits.interval),
-            format_duration(options.limits.stale_after),
-        );
-    }
-    for token in tokens {
-        let options = &token.options;
-        let _ = writeln!(
-            text,
-            "token {}: {} at {} {} with {}, every {}, stale after {}, {}, scopes {}",
-            token.name,
-            options.provider.word(),
-            options.api_url,
-            options.api_version,
-            source(&token.credential),
-            format_duration(options.limits.interval),
-            format_duration(options.limits.stale_after),
-            token.app.as_ref().map_or_else(
-                || "by itself".to_owned(),
-                |app| format!("by app {} with {}", app.id, source(&app.secret))
-            ),
-            options.required_scopes.join(" "),
-        );
+    for target in targets {
+        describe_target(target, &mut text);
     }
     text
+}
+
+fn describe_target(target: &Target, text: &mut String) {
+    let source = |source: &SecretSource| match source {
+        SecretSource::Value(_) => "a value".to_owned(),
+        SecretSource::File(file) => file.path().display().to_string(),
+    };
+    let options = &target.options;
+    let (kind, name, provider) = (target.kind.as_str(), &target.name, target.provider().label());
+    let interval = format_duration(options.policy.interval);
+    let stale_after = format_duration(options.policy.stale_after);
+    let _ = write!(
+        text,
+        "{kind} {name}: {provider} at {} with {}, every {interval}, stale after {stale_after}",
+        options.api_url,
+        source(&target.credential),
+    );
+    if target.kind == TargetKind::Token {
+        let endpoint = options.endpoint.as_ref().expect("tokens are polled");
+        let second = endpoint.second_secret().map(source);
+        let inspected =
+            second.map_or_else(|| "by itself".to_owned(), |app| format!("by app with {app}"));
+        let _ = write!(text, ", {inspected}, scopes {}", options.required_scopes.join(" "));
+        // The endpoint's own settings, such as the API's version and the app's id.
+        let _ = write!(text, ", {endpoint:?}");
+    }
+    text.push('\n');
 }
 
 fn compare(directory: &str, good: bool, at_least: usize) {

@@ -8,7 +8,6 @@ use whatsapp_simulator::{DemoPlan, Simulator};
 
 use super::{UNHEALTHY, USAGE, complain, logging, run, runtime};
 use crate::config::{DEFAULT_LISTEN, Settings};
-use whatsapp_simulator::{DemoPlan, Simulator};
 
 /// Made up, and good for nothing anywhere else.
 const WEBHOOK_SECRET: &str = "demoWebhookSecretNotARealOne";

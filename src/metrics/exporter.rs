@@ -2,7 +2,6 @@
 //!
 //! Not here: channels and tokens; theirs are drawn from the fleet.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
@@ -16,7 +15,6 @@ use super::catalog::{self, Metric, Values};
 use super::process::Process;
 use crate::domain::{HeldOutcome, TargetKind, Timestamp, WebhookRefusal};
 use crate::providers;
-use crate::target::Target;
 use crate::upstream::ProviderId;
 
 /// The exporter's own metrics.
@@ -144,12 +142,11 @@ impl ExporterMetrics {
         self.panics.inc();
     }
 
-    /// Records that settings with these targets were loaded.
-    pub fn loaded(&self, now: Timestamp, targets: &[Arc<Target>]) {
+    /// Records that settings with so many targets of each kind were loaded.
+    pub fn loaded(&self, now: Timestamp, targets: [usize; TargetKind::COUNT]) {
         self.reload_successful.set(1);
         self.reload_timestamp.set(now.millis() as f64 / 1000.0);
-        for kind in TargetKind::ALL {
-            let count = targets.iter().filter(|target| target.kind == *kind).count();
+        for (kind, count) in TargetKind::ALL.iter().zip(targets) {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             self.targets.with_label_values(&[kind.as_str()]).set(count);
         }

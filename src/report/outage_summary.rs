@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn only_the_last_moves_are_told() {
         let moves: Vec<_> = (0..20).map(|second| (at(second), Init)).collect();
-        let moves = moves(&moves);
+        let moves = recent(&moves);
         assert_eq!(moves.len(), TOLD);
         assert_eq!(moves[7].at, humanize::rfc3339(at(19)));
     }

@@ -4,6 +4,7 @@
 
 mod listing;
 mod name;
+#[expect(clippy::module_inception, reason = "the struct that the module is about")]
 mod target;
 mod target_set;
 

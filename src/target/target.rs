@@ -75,6 +75,13 @@ impl PartialEq for TargetOptions {
 }
 
 impl Target {
+    /// How many targets there are of each kind.
+    pub fn count_by_kind(targets: &[Arc<Self>]) -> [usize; TargetKind::COUNT] {
+        let mut counts = [0; TargetKind::COUNT];
+        targets.iter().for_each(|target| counts[target.kind.index()] += 1);
+        counts
+    }
+
     /// The provider.
     pub fn provider(&self) -> ProviderId {
         self.options.provider

@@ -153,6 +153,8 @@ fn count(channels: usize) -> u32 {
 mod tests {
     use std::time::Duration;
 
+    use wildmatch::WildMatch;
+
     use super::*;
     use crate::domain::PollPolicy;
 

@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use crate::common::{Files, Setup, Upstream, closed_port, http};
-use whatsapp_exporter::settings::VARIABLES;
+use whatsapp_exporter::config::variables;
+use whatsapp_exporter::input::Variable;
 use whatsapp_simulator::{
     Fault, MetaToken, MetaTokenState as TokenState, WebhookMode as Mode, WhapiChannel as Channel,
     WhapiStatus as Status, WhapiWebhook as Webhook,
@@ -16,7 +17,7 @@ fn help_lists_every_setting() {
     for word in ["--help", "-h", "help"] {
         let ended = Setup::bare().argument(word).run();
         assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-        for (name, default, _) in VARIABLES {
+        for Variable { name, default, .. } in variables() {
             let line =
                 ended.stdout.lines().find(|line| line.split_whitespace().next() == Some(name));
             assert!(line.is_some_and(|line| line.contains(default)), "{name}: {line:?}");

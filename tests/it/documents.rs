@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::Path;
 
+use whatsapp_exporter::config::variables;
+use whatsapp_exporter::input::Variable;
 use whatsapp_exporter::metrics::{catalog, reference};
-use whatsapp_exporter::settings::VARIABLES;
 
 fn read(path: &str) -> String {
     let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -27,7 +28,7 @@ fn the_reference_of_metrics_is_the_catalog() {
 #[test]
 fn every_setting_is_documented_with_its_default() {
     let document = read("docs/settings.md");
-    for (name, default, _) in VARIABLES {
+    for Variable { name, default, .. } in variables() {
         let row = document
             .lines()
             .find(|line| line.starts_with("| `") && line.contains(&format!("`{name}`")));

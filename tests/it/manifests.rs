@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use whatsapp_exporter::config::{self, DEFAULT_LISTEN, Settings};
 use whatsapp_exporter::metrics::catalog;
 use whatsapp_exporter::server::WebConfig;
-use whatsapp_exporter::settings::{DEFAULT_LISTEN, Settings, VARIABLES};
 
 const IMAGE: &str = "ghcr.io/whatsapp-exporter/whatsapp-exporter:";
 const KUBERNETES: &str = "deploy/kubernetes";
@@ -93,8 +93,12 @@ fn containers() -> Vec<(PathBuf, Value, Value)> {
 }
 
 /// Settings as the program reads them from these variables.
+fn counts(settings: &Settings) -> [usize; 3] {
+    whatsapp_exporter::target::Target::count_by_kind(&settings.targets)
+}
+
 fn load(variables: &[(String, String)]) -> Settings {
-    let known: BTreeSet<_> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+    let known: BTreeSet<_> = config::variables().iter().map(|variable| variable.name).collect();
     for (name, _) in variables {
         assert!(known.contains(name.as_str()), "the program reads no {name}");
     }
@@ -113,7 +117,7 @@ fn assignments(text: &str) -> Vec<(String, String)> {
 
 #[test]
 fn every_variable_that_is_named_is_one_the_program_reads() {
-    let known: BTreeSet<_> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+    let known: BTreeSet<_> = config::variables().iter().map(|variable| variable.name).collect();
     let prefix = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
     let ours: BTreeSet<_> = known.iter().map(|name| prefix(name)).collect();
     let mut seen = 0;
@@ -135,25 +139,25 @@ fn the_examples_settings_load_as_they_are() {
     let file = text(&application, "/configMapGenerator/0/envs/0");
     let folder = Path::new("deploy/kubernetes/examples/application");
     let settings = load(&assignments(&read(folder.join(file))));
-    assert_eq!((settings.channels.len(), settings.tokens.len()), (1, 1));
+    assert_eq!(counts(&settings), [1, 1, 0]);
 
     let classic = yaml("deploy/kubernetes/examples/application-classic/kustomization.yaml");
     let literals = list(&classic, "/configMapGenerator/0/literals");
     let lines: Vec<_> = literals.iter().filter_map(Value::as_str).collect();
     let settings = load(&assignments(&lines.join("\n")));
-    assert_eq!((settings.channels.len(), settings.tokens.len()), (1, 0));
+    assert_eq!(counts(&settings), [1, 0, 0]);
 
     let settings = load(&assignments(&read("deploy/systemd/environment.example")));
-    assert_eq!((settings.channels.len(), settings.tokens.len()), (1, 1));
+    assert_eq!(counts(&settings), [1, 1, 0]);
 
     let file = root().join("deploy/kubernetes/standalone/settings.yaml");
     let settings = load(&[("CONFIG_FILE".to_owned(), file.display().to_string())]);
-    assert_eq!((settings.channels.len(), settings.tokens.len()), (2, 1));
+    assert_eq!(counts(&settings), [2, 1, 0]);
 }
 
 #[test]
 fn containers_set_only_variables_that_the_program_reads_and_no_secret() {
-    let known: BTreeSet<_> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+    let known: BTreeSet<_> = config::variables().iter().map(|variable| variable.name).collect();
     let compose = yaml("deploy/compose/compose.yaml");
     let mut names: Vec<_> = compose["services"]["exporter"]["environment"]
         .as_object()
@@ -431,7 +435,7 @@ const WITH_TLS: [(&str, &str); 3] = [
 
 #[test]
 fn tls_is_merged_into_the_right_container_and_every_probe_speaks_it() {
-    let known: BTreeSet<_> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+    let known: BTreeSet<_> = config::variables().iter().map(|variable| variable.name).collect();
     let web_config = "WEB_CONFIG_FILE";
     assert!(known.contains(web_config));
     for (target, patch) in WITH_TLS {

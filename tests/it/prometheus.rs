@@ -17,17 +17,20 @@ use prometheus::{
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use whatsapp_exporter::config::Settings;
 use whatsapp_exporter::domain::{
-    AnswerClass, ChannelObservation, Expiry, Failure, FailureReason, Happening, HeldOutcome,
-    Moment, Provider, Reported, Status, Timestamp, TokenErrorReason, TokenInfo, TokenObservation,
+    AnswerClass, ChannelEvent, ChannelObservation, Expiry, Failure, FailureReason, HeldOutcome,
+    Now, Reported, Status, TargetKind, Timestamp, TokenErrorReason, TokenInfo, TokenObservation,
     TokenReading, UnauthorizedReason, WebhookRefusal,
 };
-use whatsapp_exporter::fleet::{Fleet, Handle, Members, TargetId};
+use whatsapp_exporter::fleet::{Fleet, FleetView};
 use whatsapp_exporter::metrics::Features;
 use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
-use whatsapp_exporter::metrics::exposition::{Exposition, Format};
-use whatsapp_exporter::settings::{Name, Settings};
+use whatsapp_exporter::metrics::exposition::Exposition;
+use whatsapp_exporter::metrics::format::Format;
+use whatsapp_exporter::providers;
+use whatsapp_exporter::upstream::{Fact, ProviderId};
 use whatsapp_simulator::{
     self as simulator, Fault, MetaToken, MetaTokenState as TokenState, Simulator,
 };
@@ -275,13 +278,21 @@ fn promtool_does_say_something_of_a_bad_page() {
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_250);
 
-fn seconds_before_now(seconds: u64) -> Moment {
+fn seconds_before_now(seconds: u64) -> Now {
     let millis = i64::try_from(seconds * 1000).expect("a small number");
-    Moment { unix: NOW.plus_millis(-millis), steady: 100_000_000 - millis }
+    Now { unix: NOW.plus_millis(-millis), steady: 100_000_000 - millis }
+}
+
+fn whapi() -> ProviderId {
+    providers::with_label("whapi").expect("a provider")
+}
+
+fn meta() -> ProviderId {
+    providers::with_label("meta").expect("a provider")
 }
 
 /// A fleet with something of everything, and the exporter's own metrics, at one moment.
-fn fleet() -> (Members, ExporterMetrics) {
+fn fleet() -> (FleetView, ExporterMetrics) {
     let directory = tempfile::tempdir().expect("a directory");
     let file = settings::write(
         directory.path(),
@@ -295,11 +306,19 @@ fn fleet() -> (Members, ExporterMetrics) {
     );
     let variables = [("CONFIG_FILE".into(), file.into_os_string())];
     let settings = Settings::load(variables).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let fleet =
-        Fleet::new(settings.channels, settings.tokens, seconds_before_now(7200)).witnessed();
-    let polled = |at, when, outcome| {
-        let known = fleet.channel(at, |channel| channel.state.known()).expect("a channel");
-        fleet.channel_polled(at, when, known, outcome);
+    let fleet = Fleet::new(settings.targets, seconds_before_now(7200), true);
+    let apply = |kind, name: &str, when, fact| {
+        let target = fleet.find(kind, name).expect("a target");
+        let (_, sent_at) = fleet.begin_poll(target).expect("a target");
+        fleet.apply(target, when, sent_at, false, fact);
+    };
+    let channels = ["sales", "support", "stale", "never-asked"];
+    let polled = |at: usize, when, outcome| {
+        apply(TargetKind::Channel, channels[at], when, Fact::Channel(outcome));
+    };
+    let tokens = ["system", "campaign", "expired", "new"];
+    let token_polled = |at: usize, when, reading| {
+        apply(TargetKind::Token, tokens[at], when, Fact::Token(reading));
     };
 
     let health = |status, started_before: u64| ChannelObservation {
@@ -324,18 +343,20 @@ fn fleet() -> (Members, ExporterMetrics) {
     }
 
     let qr = ChannelObservation { channel_id: None, ..health(Status::Qr, 80_000) };
-    for happening in [Happening::Status(qr), Happening::Login, Happening::Login, Happening::Other] {
-        fleet.channel_told("MANTIS-M72HC", seconds_before_now(8), happening);
+    for event in
+        [ChannelEvent::Status(qr), ChannelEvent::Login, ChannelEvent::Login, ChannelEvent::Other]
+    {
+        fleet.deliver(whapi(), "MANTIS-M72HC", seconds_before_now(8), event);
     }
-    let owner = |id, name| Handle::new(id, Name::new(name).expect("a name"));
-    let (sales, system) =
-        (owner(TargetId::Channel(0), "sales"), owner(TargetId::Token(0), "system"));
-    fleet.answered(Provider::Whapi, Some(&sales), AnswerClass::Success);
-    fleet.answered(Provider::Whapi, Some(&sales), AnswerClass::Unauthorized);
-    fleet.channel_unauthorized(&sales, UnauthorizedReason::Session);
-    fleet.answered(Provider::Meta, Some(&system), AnswerClass::Forbidden);
-    fleet.token_refused(&system, Some(TokenErrorReason::PermissionMissing), false);
-    fleet.answered(Provider::Meta, None, AnswerClass::Failed);
+    let sales = fleet.find(TargetKind::Channel, "sales");
+    let system = fleet.find(TargetKind::Token, "system");
+    fleet.count_request(whapi(), sales, AnswerClass::Success);
+    fleet.count_request(whapi(), sales, AnswerClass::Unauthorized);
+    fleet.count_unauthorized(sales.expect("a channel"), UnauthorizedReason::Session);
+    fleet.count_request(meta(), system, AnswerClass::Forbidden);
+    let missing = Some(TokenErrorReason::PermissionMissing);
+    fleet.count_token_error(system.expect("a token"), missing, false);
+    fleet.count_request(meta(), None, AnswerClass::Failed);
 
     let read =
         |observation| TokenReading { outcome: Ok(observation), error: None, unauthorized: false };
@@ -352,38 +373,38 @@ fn fleet() -> (Members, ExporterMetrics) {
             application: "Lucky \"Shrub\" \\ Söhne".into(),
         }),
     };
-    fleet.token_polled(0, seconds_before_now(5), read(healthy.clone()));
+    token_polled(0, seconds_before_now(5), read(healthy.clone()));
     let campaign = TokenObservation {
         expiry: Some(Expiry::At(NOW.plus_millis(6 * 86_400_000 + 1))),
         data_access_expiry: Some(Expiry::At(NOW.plus_millis(-1500))),
         scopes: Some(vec![scopes[0].to_owned()]),
         ..healthy.clone()
     };
-    fleet.token_polled(1, seconds_before_now(5), read(campaign));
+    token_polled(1, seconds_before_now(5), read(campaign));
     let expired =
         TokenObservation { expiry: Some(Expiry::At(seconds_before_now(600).unix)), ..healthy };
-    fleet.token_polled(2, seconds_before_now(1200), read(expired));
+    token_polled(2, seconds_before_now(1200), read(expired));
     let dead = TokenReading {
         outcome: Ok(TokenObservation::dead()),
         error: Some(TokenErrorReason::TokenExpired),
         unauthorized: true,
     };
-    fleet.token_polled(2, seconds_before_now(300), dead);
-    fleet.token_polled(3, seconds_before_now(5), TokenReading::failed(failed(FailureReason::Tls)));
+    token_polled(2, seconds_before_now(300), dead);
+    token_polled(3, seconds_before_now(5), TokenReading::failed(failed(FailureReason::Tls)));
 
     let features = Features { webhooks: true, gateway: true, state_file: true };
     let metrics = ExporterMetrics::new(features).expect("the metrics");
-    metrics.gateway_answered(Provider::Whapi, Duration::from_millis(80));
+    metrics.gateway_answered(whapi(), Duration::from_millis(80));
     metrics.gateway_held(HeldOutcome::Sent);
     metrics.webhook_refused(WebhookRefusal::Secret);
     metrics.state_written(true);
-    metrics.loaded(seconds_before_now(7200).unix, 4, 4);
+    metrics.loaded(seconds_before_now(7200).unix, [4, 4, 0]);
     for millis in [3, 12, 45, 45, 250, 9_999, 20_000] {
-        metrics.poll_took(Provider::Whapi, Duration::from_millis(millis));
+        metrics.poll_took(whapi(), Duration::from_millis(millis));
     }
-    metrics.unknown_status(Provider::Whapi);
+    metrics.unknown_status(whapi());
     metrics.panicked();
-    (fleet.members(seconds_before_now(0)), metrics)
+    (fleet.view(seconds_before_now(0)), metrics)
 }
 
 /// A page without what differs from build to build and from machine to machine.
@@ -527,26 +548,27 @@ proptest! {
         for (of_whapi, micros) in polls {
             let took = Duration::from_micros(micros);
             let (provider, word) =
-                if of_whapi { (Provider::Whapi, "whapi") } else { (Provider::Meta, "meta") };
+                if of_whapi { (whapi(), "whapi") } else { (meta(), "meta") };
             metrics.poll_took(provider, took);
             oracle.poll_duration.with_label_values(&[word]).observe(took.as_secs_f64());
         }
         for _ in 0..unknown {
-            metrics.unknown_status(Provider::Whapi);
+            metrics.unknown_status(whapi());
             oracle.unknown.with_label_values(&["whapi"]).inc();
         }
         for _ in 0..panics {
             metrics.panicked();
             oracle.panics.inc();
         }
-        metrics.loaded(Timestamp::from_millis(loaded), channels, tokens);
+        metrics.loaded(Timestamp::from_millis(loaded), [channels, tokens, 0]);
         oracle.targets.with_label_values(&["channel"]).set(channels as i64);
         oracle.targets.with_label_values(&["token"]).set(tokens as i64);
+        oracle.targets.with_label_values(&["source"]).set(0);
         oracle.successful.set(1);
         oracle.timestamp.set(loaded as f64 / 1000.0);
 
         let now = seconds_before_now(0);
-        let nobody = Fleet::new(Vec::new(), Vec::new(), now).members(now);
+        let nobody = Fleet::new(Vec::new(), now, false).view(now);
         let page = steady(&Exposition::new(nobody, &metrics, Format::Text).into_bytes());
         let build_info = |line: &&str| line.contains("whatsapp_exporter_build_info");
         let page: Vec<&str> = page.lines().filter(|line| !build_info(line)).collect();

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::common::{Files, Program, Setup, Upstream, http};
 use tokio::net::TcpListener;
-use whatsapp_exporter::run::Exporter;
-use whatsapp_exporter::settings::Settings;
+use whatsapp_exporter::config::Settings;
+use whatsapp_exporter::exporter::Exporter;
 use whatsapp_simulator::{Simulator, WhapiChannel as Channel, WhapiStatus as Status};
 
 struct Running {

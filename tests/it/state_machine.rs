@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use whatsapp_exporter::domain::{
-    ChannelObservation, ChannelState, Expiry, Failure, FailureReason, Limits, Moment, Reported,
-    Source, Status, Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
+    ChannelObservation, ChannelState, ErrorSource, Expiry, Failure, FailureReason, Now, PollPolicy,
+    Reported, Status, Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
     TokenState, UnauthorizedReason,
 };
 
-const LIMITS: Limits =
-    Limits { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
+const LIMITS: PollPolicy =
+    PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
 
-fn at(second: u64) -> Moment {
-    let start = Moment { unix: Timestamp::from_secs(1_795_000_000), steady: 0 };
+fn at(second: u64) -> Now {
+    let start = Now { unix: Timestamp::from_secs(1_795_000_000), steady: 0 };
     start.plus(Duration::from_secs(second))
 }
 
@@ -71,8 +71,8 @@ fn any_life() -> impl Strategy<Value = Vec<(u64, Poll)>> {
 /// Plays polls, and hands each step to `see` with the state before and after.
 fn play(
     life: &[(u64, Poll)],
-    mut see: impl FnMut(Moment, &ChannelState, &Poll, &ChannelState),
-) -> (Moment, ChannelState) {
+    mut see: impl FnMut(Now, &ChannelState, &Poll, &ChannelState),
+) -> (Now, ChannelState) {
     let mut state = ChannelState::new(at(0));
     let mut second = 0;
     for (pause, poll) in life {
@@ -117,7 +117,7 @@ proptest! {
         let answered = answered(&life);
         for to in &Status::ALL[..Status::REPORTED] {
             let edges = answered.windows(2).filter(|pair| pair[0] != pair[1] && pair[1] == Some(*to)).count();
-            prop_assert_eq!(state.transitions(*to) as usize, edges, "to {}", to.word());
+            prop_assert_eq!(state.transitions(*to) as usize, edges, "to {}", to.as_str());
         }
     }
 
@@ -156,9 +156,9 @@ proptest! {
         prop_assert_eq!(polls.polls() as usize, life.len());
         prop_assert_eq!(failures as usize, failed);
         let session = polls.failures(FailureReason::SessionUnauthorized);
-        prop_assert_eq!(state.unauthorized_errors(Source::Poll, UnauthorizedReason::Session), session);
+        prop_assert_eq!(state.unauthorized_errors(ErrorSource::Poll, UnauthorizedReason::Session), session);
         let credential = polls.failures(FailureReason::CredentialUnauthorized);
-        prop_assert_eq!(state.unauthorized_errors(Source::Poll, UnauthorizedReason::Credential), credential);
+        prop_assert_eq!(state.unauthorized_errors(ErrorSource::Poll, UnauthorizedReason::Credential), credential);
     }
 
     #[test]
@@ -185,7 +185,7 @@ proptest! {
     }
 }
 
-fn after(polls: &[Poll]) -> (Moment, ChannelState) {
+fn after(polls: &[Poll]) -> (Now, ChannelState) {
     let life: Vec<_> = polls.iter().map(|poll| (30, poll.clone())).collect();
     play(&life, |_, _, _, _| {})
 }
@@ -293,8 +293,8 @@ fn people_are_told_of_each_move_once() {
 
 // Tokens.
 
-const TOKEN_LIMITS: Limits =
-    Limits { interval: Duration::from_secs(600), stale_after: Duration::from_secs(3000) };
+const TOKEN_LIMITS: PollPolicy =
+    PollPolicy { interval: Duration::from_secs(600), stale_after: Duration::from_secs(3000) };
 
 fn scopes() -> Vec<Box<str>> {
     vec!["a".into(), "b".into()]
@@ -334,8 +334,8 @@ fn an_expiry_stays_after_the_token_has_died_and_while_polls_fail() {
     assert_eq!(state.expiry(), Some(Expiry::At(at(1000).unix)));
     assert_eq!(state.valid(at(1200), TOKEN_LIMITS), Some(false));
     assert!(!state.granted(0), "a dead token grants nothing");
-    assert_eq!(state.errors(Source::Poll, TokenErrorReason::TokenExpired), 1);
-    assert_eq!(state.unauthorized_errors(Source::Poll), 1);
+    assert_eq!(state.errors(ErrorSource::Poll, TokenErrorReason::TokenExpired), 1);
+    assert_eq!(state.unauthorized_errors(ErrorSource::Poll), 1);
 }
 
 #[test]
@@ -366,6 +366,6 @@ fn a_replaced_token_inherits_nothing_but_the_counters() {
         (state.valid(at(20), TOKEN_LIMITS), state.expiry(), state.issued()),
         (None, None, None)
     );
-    assert_eq!(state.errors(Source::Poll, TokenErrorReason::TokenExpired), 1);
+    assert_eq!(state.errors(ErrorSource::Poll, TokenErrorReason::TokenExpired), 1);
     assert_eq!(state.polls().polls(), 2);
 }

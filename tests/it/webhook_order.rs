@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use whatsapp_exporter::domain::{
-    ChannelObservation, ChannelState, Happening, Limits, Moment, Reported, Status, Timestamp,
+    ChannelEvent, ChannelObservation, ChannelState, Now, PollPolicy, Reported, Status, Timestamp,
     WebhookEvent, WebhookOutcome,
 };
 
-const LIMITS: Limits =
-    Limits { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
+const LIMITS: PollPolicy =
+    PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
 const START: i64 = 1_795_000_000;
 
-fn at(second: u32) -> Moment {
-    let start = Moment { unix: Timestamp::from_secs(START), steady: 0 };
+fn at(second: u32) -> Now {
+    let start = Now { unix: Timestamp::from_secs(START), steady: 0 };
     start.plus(Duration::from_secs(second.into()))
 }
 
@@ -70,14 +70,14 @@ struct Known {
     course: Vec<(Timestamp, Status)>,
 }
 
-fn known(state: &ChannelState, now: Moment) -> Known {
+fn known(state: &ChannelState, now: Now) -> Known {
     Known {
         status: state.status(now, LIMITS),
         since: state.since(now, LIMITS),
         started: state.started(),
         transitions: Status::ALL.iter().map(|to| state.transitions(*to)).collect(),
         restarts: state.restarts(),
-        course: state.webhooks().map(|webhooks| webhooks.course()).unwrap_or_default(),
+        course: state.webhooks().map(|webhooks| webhooks.recent_moves()).unwrap_or_default(),
     }
 }
 
@@ -89,7 +89,7 @@ enum Arrival {
 }
 
 fn play(arrivals: &[(u32, Arrival)], end: u32, ahead: i64) -> ChannelState {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     for (second, arrival) in arrivals {
         match arrival {
             Arrival::Poll(step) => {
@@ -98,7 +98,7 @@ fn play(arrivals: &[(u32, Arrival)], end: u32, ahead: i64) -> ChannelState {
             }
             Arrival::Webhook(step) => {
                 let observation = says(step.status, step.second, step.started, ahead);
-                state.apply_event(at(*second), LIMITS, Happening::Status(observation));
+                state.apply_event(at(*second), LIMITS, ChannelEvent::Status(observation));
             }
         }
     }
@@ -177,13 +177,13 @@ proptest! {
     }
 }
 
-fn event(status: Status, second: u32, started: u32) -> Happening {
-    Happening::Status(says(status, second, started, 0))
+fn event(status: Status, second: u32, started: u32) -> ChannelEvent {
+    ChannelEvent::Status(says(status, second, started, 0))
 }
 
 #[test]
 fn a_reconnect_between_two_polls_is_three_moves() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     state.apply(at(0), LIMITS, Ok(says(Status::Auth, 0, 0, 0)));
     for (second, status) in [(10, Status::Init), (11, Status::Launch), (13, Status::Auth)] {
         let (outcome, moved) = state.apply_event(at(second), LIMITS, event(status, second, 10));
@@ -200,7 +200,7 @@ fn a_reconnect_between_two_polls_is_three_moves() {
 
 #[test]
 fn an_old_webhook_never_overwrites_what_is_newer() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     state.apply(at(100), LIMITS, Ok(says(Status::Auth, 100, 90, 0)));
     let (outcome, moved) = state.apply_event(at(101), LIMITS, event(Status::Qr, 95, 0));
     assert_eq!((outcome, moved), (WebhookOutcome::Late, None));
@@ -218,18 +218,18 @@ fn an_old_webhook_never_overwrites_what_is_newer() {
 
 #[test]
 fn an_answer_is_newer_than_what_was_known_when_it_was_asked_for() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     // An instance that always says the same of its clocks.
     let poll = |status| Ok(says(status, 50, 0, 0));
     state.apply(at(100), LIMITS, poll(Status::Auth));
     state.apply_event(at(110), LIMITS, event(Status::Qr, 60, 0));
     assert_eq!(state.status(at(110), LIMITS), Status::Qr);
-    let asked = state.known();
+    let asked = state.sent_at();
     state.apply_since(at(130), LIMITS, asked, poll(Status::Auth));
     assert_eq!(state.status(at(130), LIMITS), Status::Auth);
 
     // What came in while the poll was under way is judged by its own time.
-    let asked = state.known();
+    let asked = state.sent_at();
     state.apply_event(at(131), LIMITS, event(Status::Stop, 131, 0));
     state.apply_since(at(132), LIMITS, asked, poll(Status::Auth));
     assert_eq!(state.status(at(132), LIMITS), Status::Stop);
@@ -237,7 +237,7 @@ fn an_answer_is_newer_than_what_was_known_when_it_was_asked_for() {
 
 #[test]
 fn an_event_from_the_future_does_not_hold_up_those_that_come() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     state.apply_event(at(10), LIMITS, event(Status::Error, 4_000_000, 0));
     assert_eq!(state.status(at(10), LIMITS), Status::Error);
     state.apply_event(at(20), LIMITS, event(Status::Auth, 20, 0));
@@ -246,7 +246,7 @@ fn an_event_from_the_future_does_not_hold_up_those_that_come() {
 
 #[test]
 fn an_instance_that_stands_still_has_no_clock() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     state.apply(at(100), LIMITS, Ok(says(Status::Auth, 100, 20, 0)));
     // It says when it started, and an uptime of 0.
     let stopped = || event(Status::Stop, 20, 20);
@@ -270,7 +270,7 @@ fn an_instance_that_stands_still_has_no_clock() {
 
 #[test]
 fn old_news_are_not_fresh() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     // Half an hour old when it comes: it was so, and whether it still is, nobody knows.
     state.apply_event(at(2000), LIMITS, event(Status::Auth, 100, 0));
     assert_eq!(state.status(at(2000), LIMITS), Status::Unknown);
@@ -281,42 +281,42 @@ fn old_news_are_not_fresh() {
 
 #[test]
 fn the_same_login_twice_counts_once() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     let mut tell = |happening| state.apply_event(at(1), LIMITS, happening).0;
-    assert_eq!(tell(Happening::Logout), WebhookOutcome::Applied);
-    assert_eq!(tell(Happening::Logout), WebhookOutcome::Duplicate);
-    assert_eq!(tell(Happening::Login), WebhookOutcome::Applied);
-    assert_eq!(tell(Happening::Login), WebhookOutcome::Duplicate);
-    assert_eq!(tell(Happening::Logout), WebhookOutcome::Applied);
-    assert_eq!(tell(Happening::Qr), WebhookOutcome::Ignored);
-    assert_eq!(tell(Happening::NoStatus), WebhookOutcome::Malformed);
+    assert_eq!(tell(ChannelEvent::Logout), WebhookOutcome::Applied);
+    assert_eq!(tell(ChannelEvent::Logout), WebhookOutcome::Duplicate);
+    assert_eq!(tell(ChannelEvent::Login), WebhookOutcome::Applied);
+    assert_eq!(tell(ChannelEvent::Login), WebhookOutcome::Duplicate);
+    assert_eq!(tell(ChannelEvent::Logout), WebhookOutcome::Applied);
+    assert_eq!(tell(ChannelEvent::Qr), WebhookOutcome::Ignored);
+    assert_eq!(tell(ChannelEvent::NoStatus), WebhookOutcome::Malformed);
     let webhooks = state.webhooks().map(|webhooks| (webhooks.logins(), webhooks.logouts()));
     assert_eq!(webhooks, Some((1, 2)));
 }
 
 #[test]
 fn a_status_told_again_makes_no_new_logout_of_an_old_one() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     let mut tell = |second, happening| state.apply_event(at(second), LIMITS, happening).0;
     assert_eq!(tell(10, event(Status::Auth, 10, 0)), WebhookOutcome::Applied);
-    assert_eq!(tell(11, Happening::Logout), WebhookOutcome::Applied);
+    assert_eq!(tell(11, ChannelEvent::Logout), WebhookOutcome::Applied);
     assert_eq!(tell(12, event(Status::Auth, 12, 0)), WebhookOutcome::Applied);
-    assert_eq!(tell(13, Happening::Logout), WebhookOutcome::Duplicate);
+    assert_eq!(tell(13, ChannelEvent::Logout), WebhookOutcome::Duplicate);
     // Logged out, and in again without its own webhook: the next one is new.
     assert_eq!(tell(14, event(Status::Qr, 14, 0)), WebhookOutcome::Applied);
     assert_eq!(tell(15, event(Status::Auth, 15, 0)), WebhookOutcome::Applied);
-    assert_eq!(tell(16, Happening::Logout), WebhookOutcome::Applied);
+    assert_eq!(tell(16, ChannelEvent::Logout), WebhookOutcome::Applied);
 }
 
 #[test]
 fn a_long_life_is_remembered_in_bounds() {
-    let mut state = ChannelState::new(at(0)).witnessed();
+    let mut state = ChannelState::new(at(0)).with_webhooks();
     for second in 0..10_000_u32 {
         let status = if second % 2 == 0 { Status::Launch } else { Status::Auth };
         state.apply_event(at(second), LIMITS, event(status, second, 0));
     }
     assert_eq!(state.transitions(Status::Auth), 5000);
-    assert!(state.webhooks().is_some_and(|webhooks| webhooks.course().len() <= 64));
+    assert!(state.webhooks().is_some_and(|webhooks| webhooks.recent_moves().len() <= 64));
     // Beyond what is remembered nothing can be told apart, so nothing is counted.
     let (outcome, _) = state.apply_event(at(10_000), LIMITS, event(Status::Qr, 5, 0));
     assert_eq!(outcome, WebhookOutcome::Late);

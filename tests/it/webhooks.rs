@@ -110,7 +110,7 @@ fn refused(program: &Program) -> Vec<(&'static str, f64)> {
         let series = format!("whatsapp_exporter_webhooks_refused_total{{reason=\"{reason}\"}}");
         (*reason, page.get(&series).expect("a count"))
     };
-    WebhookRefusal::WORDS.iter().map(count).filter(|(_, count)| *count > 0.0).collect()
+    WebhookRefusal::LABELS.iter().map(count).filter(|(_, count)| *count > 0.0).collect()
 }
 
 /// What is known of a channel, but for its polls and for when its last webhook came.

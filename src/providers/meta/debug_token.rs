@@ -308,33 +308,6 @@ mod tests {
     }
 
     #[test]
-    fn codes_decide_the_class() {
-        use TokenErrorReason as R;
-        for (code, subcode, class) in [
-            (0, None, R::AuthException),
-            (190, Some(463), R::TokenExpired),
-            (190, Some(460), R::TokenInvalid),
-            (190, None, R::TokenInvalid),
-            (102, None, R::TokenInvalid),
-            (2500, None, R::TokenInvalid),
-            (3, None, R::Capability),
-            (10, None, R::PermissionDenied),
-            (131_005, Some(2_494_010), R::PermissionDenied),
-            (200, None, R::PermissionMissing),
-            (299, None, R::PermissionMissing),
-            (300, None, R::Other),
-            (4, None, R::RateLimited),
-            (80_007, None, R::RateLimited),
-            (100, Some(33), R::Config),
-            (368, None, R::Integrity),
-            (2, None, R::Transient),
-            (-1, None, R::Other),
-        ] {
-            assert_eq!(classify(code, subcode), class, "{code} {subcode:?}");
-        }
-    }
-
-    #[test]
     fn refusals_are_failures_whatever_their_http_status() {
         use FailureReason as F;
         for (http, body, reason, class) in [

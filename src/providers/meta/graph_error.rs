@@ -67,3 +67,35 @@ pub(super) fn error(body: &[u8]) -> Option<TokenErrorReason> {
 struct ErrorEnvelope {
     error: Option<GraphError>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_decide_the_class() {
+        use TokenErrorReason as R;
+        for (code, subcode, class) in [
+            (0, None, R::AuthException),
+            (190, Some(463), R::TokenExpired),
+            (190, Some(460), R::TokenInvalid),
+            (190, None, R::TokenInvalid),
+            (102, None, R::TokenInvalid),
+            (2500, None, R::TokenInvalid),
+            (3, None, R::Capability),
+            (10, None, R::PermissionDenied),
+            (131_005, Some(2_494_010), R::PermissionDenied),
+            (200, None, R::PermissionMissing),
+            (299, None, R::PermissionMissing),
+            (300, None, R::Other),
+            (4, None, R::RateLimited),
+            (80_007, None, R::RateLimited),
+            (100, Some(33), R::Config),
+            (368, None, R::Integrity),
+            (2, None, R::Transient),
+            (-1, None, R::Other),
+        ] {
+            assert_eq!(classify(code, subcode), class, "{code} {subcode:?}");
+        }
+    }
+}

@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn event(body: &str, kind: Option<&str>, method: Option<&str>, http: &str) -> WebhookEvent {
-        read(body, kind, method, http).unwrap().event.event()
+        read(body, kind, method, http).unwrap().event.kind()
     }
 
     #[test]
