@@ -204,7 +204,7 @@ pub const CHANNEL: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_last_authorized_timestamp_seconds", []
-            "When a poll or a webhook last said that the channel can send, in seconds since the epoch; absent until one did.",
+            "When the channel was last reported to be able to send, in seconds since the epoch; absent until it was.",
             "Kept over restarts with `STATE_FILE`. It does not go stale: its age is what an alert on a line that never comes back stands on.",
             "time() - whatsapp_channel_last_authorized_timestamp_seconds > 600"),
         rows: Rows::One(|w, _| w.channel()?.last_authorized().map(Value::from)),

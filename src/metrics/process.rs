@@ -78,8 +78,8 @@ fn number(text: &str, line: &str) -> Option<f64> {
 }
 
 fn most_descriptors() -> Option<f64> {
-    let policy = fs::read_to_string("/proc/self/policy").ok()?;
-    let line = policy.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     match line.split_whitespace().next()? {
         "unlimited" => Some(f64::INFINITY),
         soft => soft.parse().ok(),

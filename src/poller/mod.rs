@@ -290,7 +290,7 @@ impl Poller {
                     self.metrics.panicked();
                     error!(
                         target_kind = target.kind.as_str(),
-                        name = %target.name,
+                        name = target.name.as_str(),
                         "a poll panicked, which is a bug in the exporter; the target is polled again"
                     );
                 }
@@ -442,7 +442,7 @@ fn log_failure(target: &Target, before: &PollBackoff, failure: Option<&Failure>)
         Some(failure) if before.failing == Some(failure.reason) => {
             debug!(
                 target_kind = kind,
-                %name,
+                name = name.as_str(),
                 reason = failure.reason.as_str(),
                 detail = failure.detail,
                 "a poll failed again"
@@ -451,14 +451,16 @@ fn log_failure(target: &Target, before: &PollBackoff, failure: Option<&Failure>)
         Some(failure) => {
             warn!(
                 target_kind = kind,
-                %name,
+                name = name.as_str(),
                 reason = failure.reason.as_str(),
                 detail = failure.detail,
                 todo = advice::failure(target.provider(), failure.reason),
                 "polls fail"
             );
         }
-        None if before.failing.is_some() => info!(target_kind = kind, %name, "polls succeed again"),
+        None if before.failing.is_some() => {
+            info!(target_kind = kind, name = name.as_str(), "polls succeed again")
+        }
         None => {}
     }
 }

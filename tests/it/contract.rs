@@ -554,7 +554,7 @@ fn wrong_expressions_are_refused() {
         ("up{channel=\"sales\"}", "up has no label `channel`"),
         (
             "whatsapp_channel_status{status=\"AUHT\"}",
-            "whatsapp_channel_status: the label `status` is never \"AUHT\"; it is one of AUTH, ERROR",
+            "whatsapp_channel_status: the label `status` is never \"AUHT\"; it is one of AUTH, BLOCKED, ERROR",
         ),
         ("whatsapp_channel_status{status!=\"auth\"}", "the label `status` is never \"auth\""),
         (

@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::common::metrics::Metrics;
-use crate::common::{Files, Program, Setup, Upstream, closed_port, http, raise_descriptor_limit};
+use crate::common::{
+    Files, Program, Setup, Upstream, closed_port, eventually, http, raise_descriptor_limit,
+};
 use whatsapp_simulator::{MetaToken, WhapiChannel as Channel, WhapiStatus as Status};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -144,9 +146,12 @@ fn the_metrics_come_as_they_are_asked_for() {
 
 #[test]
 fn gzip_is_the_same_page_however_large() {
-    // No poll changes anything between two answers.
     let (files, count) = (Files::new(), 2000);
     let program = fleet(&files, count).start();
+    // After its first poll no channel is polled for an hour, so nothing changes between two answers.
+    eventually("every channel was polled", || {
+        (program.metrics().sum("whatsapp_channel_polls_total") >= count as f64).then_some(())
+    });
     let stable = |page: &[u8]| -> Vec<String> {
         let page = String::from_utf8(page.to_vec()).expect("UTF-8");
         page.lines().filter(|line| line.contains("channel=\"c")).map(str::to_owned).collect()
