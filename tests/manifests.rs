@@ -308,6 +308,20 @@ fn the_image_is_built_with_a_compiler_that_the_program_accepts() {
 }
 
 #[test]
+fn the_image_starts_the_program_by_its_path_and_finds_it_by_its_name() {
+    let dockerfile = read("Dockerfile");
+    let after = |word: &str| {
+        let rest = dockerfile.rsplit(word).next().and_then(|rest| rest.lines().next());
+        rest.unwrap_or_default()
+    };
+    let program = "/whatsapp-exporter";
+    assert!(dockerfile.contains(&format!(" /image{program} ")), "the build puts it elsewhere");
+    assert_eq!(after("\nENTRYPOINT "), format!(r#"["{program}"]"#));
+    assert!(after("\nHEALTHCHECK ").ends_with(&format!(r#"CMD ["{program}", "healthcheck"]"#)));
+    assert_eq!(Some(Path::new(after("\nENV PATH="))), Path::new(program).parent());
+}
+
+#[test]
 fn the_image_holds_nothing_that_dockerignore_leaves_out() {
     let ignore = read(".dockerignore");
     let let_in: BTreeSet<_> = ignore.lines().filter_map(|line| line.strip_prefix('!')).collect();
