@@ -603,6 +603,35 @@ fn the_examples_web_configuration_is_refused_until_it_has_a_hash_and_is_taken_th
     assert_eq!(load(&example.replace(": HASH\n", &format!(": {hash}\n"))), Ok(true));
 }
 
+/// What a kustomization leads to through its resources and components, itself included.
+fn reaches(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    let folder = root().join(folder).canonicalize().expect("a folder");
+    if found.insert(folder.clone()) {
+        let kustomization = yaml(folder.join("kustomization.yaml"));
+        for key in ["/resources", "/components"] {
+            for item in list(&kustomization, key).iter().filter_map(Value::as_str) {
+                let path = folder.join(item);
+                if path.is_dir() { reaches(&path, found) } else { drop(found.insert(path)) }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_example_of_a_certificate_needs_cert_manager() {
+    let example = Path::new(KUBERNETES).join("examples/certificate");
+    let needs = |path: &Path| text(&yaml(path), "/apiVersion").starts_with("cert-manager.io/");
+    let mut seen = 0;
+    for (path, _) in manifests().iter().filter(|(path, _)| path.ends_with("kustomization.yaml")) {
+        let (folder, mut found) = (path.parent().expect("a folder"), BTreeSet::new());
+        reaches(folder, &mut found);
+        let certificates = found.iter().filter(|path| path.is_file() && needs(path)).count();
+        assert_eq!(certificates, usize::from(folder == example), "{}", folder.display());
+        seen += 1;
+    }
+    assert!(seen > 10, "only {seen} kustomizations were found");
+}
+
 #[test]
 fn monitors_with_tls_ask_as_the_listener_answers() {
     let certificate = yaml("deploy/kubernetes/examples/certificate/certificate.yaml");
