@@ -34,6 +34,8 @@ RUN touch src/main.rs src/lib.rs \
     && /image/whatsapp-exporter --version \
     # `demo` writes its settings to /tmp.
     && install -d -m 1777 /image/tmp \
+    # A new volume mounted here takes over its owner, so the exporter may write STATE_FILE to it.
+    && install -d -o 65532 -g 65532 /image/var/lib/whatsapp-exporter \
     && install -d /image/etc \
     && echo 'hosts: files dns' > /image/etc/nsswitch.conf \
     && echo 'nonroot:x:65532:65532:nonroot:/:/sbin/nologin' > /image/etc/passwd \

@@ -459,6 +459,48 @@ fn the_classic_sidecar_is_the_default_one_by_another_name() {
 }
 
 #[test]
+fn a_state_file_has_a_volume_that_outlives_the_exporter_and_one_writer() {
+    let standalone = workload("standalone");
+    let patch = workload("components/standalone-state");
+    let (_, container) = our_container(&standalone);
+    let (_, added) = our_container(&patch);
+    assert_eq!(standalone["spec"]["replicas"], 1);
+    assert_eq!(patch["spec"]["strategy"], serde_json::json!({ "type": "Recreate" }));
+    assert_eq!(patch["metadata"]["name"], standalone["metadata"]["name"]);
+
+    let mount = &added["volumeMounts"][0];
+    assert!(mount.get("readOnly").is_none() && mount.get("subPath").is_none());
+    for other in list(&container, "/volumeMounts") {
+        assert_ne!(other["name"], mount["name"]);
+        assert_ne!(other["mountPath"], mount["mountPath"]);
+    }
+    let volume = &patch["spec"]["template"]["spec"]["volumes"][0];
+    assert_eq!(volume["name"], mount["name"]);
+    let claim = yaml("deploy/kubernetes/components/standalone-state/claim.yaml");
+    assert_eq!(volume["persistentVolumeClaim"]["claimName"], claim["metadata"]["name"]);
+
+    let folder = text(mount, "/mountPath");
+    let is_inside = |variables: &[(String, String)]| {
+        let file = load(variables).state_file.expect("a state file");
+        assert_eq!(file.parent(), Some(Path::new(folder)));
+    };
+    let (name, value) = (text(&added, "/env/0/name"), text(&added, "/env/0/value"));
+    let mut variables = assignments(&read("deploy/systemd/environment.example"));
+    is_inside(&variables);
+    variables.retain(|(variable, _)| variable != name);
+    variables.push((name.to_owned(), value.to_owned()));
+    is_inside(&variables);
+    let unit = read("deploy/systemd/whatsapp-exporter.service");
+    let state_directory = folder.strip_prefix("/var/lib/").expect("systemd's place for states");
+    assert!(unit.contains(&format!("\nStateDirectory={state_directory}\n")));
+    // A new volume of Docker's gets the owner of the folder in the image.
+    let made = format!("install -d -o 65532 -g 65532 /image{folder} ");
+    assert!(read("Dockerfile").contains(&made));
+    assert!(read("deploy/compose/README.md").contains(&format!("[state:{folder}]")));
+    assert!(read("deploy/compose/README.md").contains(&format!("STATE_FILE: {folder}/")));
+}
+
+#[test]
 fn monitors_and_selectors_find_what_they_look_for() {
     let finds = |selector: &Value, labels: &Value| {
         let selector = selector.as_object().expect("a selector");
