@@ -22,33 +22,33 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (
         "LISTEN_ADDRESS",
         "[::]:10401",
-        "where /metrics and the rest are served; both IP versions, and `0.0.0.0` where the machine has no IPv6",
+        "where /metrics and the other pages are served; over IPv6 and IPv4, or on `0.0.0.0` if the machine has no IPv6",
     ),
     (
         "WEB_CONFIG_FILE",
         "",
-        "Prometheus' own web configuration file: TLS and basic authentication on the listener",
+        "Prometheus' web configuration file: TLS and basic authentication on the listener",
     ),
     ("CONFIG_FILE", "", "YAML file with channels and tokens"),
     ("LOG_LEVEL", "info", "`error`, `warn`, `info`, `debug` or `trace`"),
     ("LOG_FORMAT", "text", "`text` or `json`"),
     ("WHAPI_TOKEN", "", "token of one Whapi channel"),
-    ("WHAPI_TOKEN_FILE", "", "file that holds it, read again before each use"),
+    ("WHAPI_TOKEN_FILE", "", "file that contains it, read again before each use"),
     ("WHAPI_CHANNEL", "default", "that channel's name: the label `channel`"),
     (
         "WHAPI_CHANNEL_ID",
         "",
-        "that channel's id at Whapi, which its webhooks carry; learnt from its first answer when not set",
+        "that channel's id at Whapi, which its webhooks carry; taken from its first answer if not set",
     ),
-    ("WHAPI_API_URL", "https://gate.whapi.cloud", "where Whapi is"),
+    ("WHAPI_API_URL", "https://gate.whapi.cloud", "Whapi's address"),
     ("WHAPI_POLL_INTERVAL", "30s", "time between two polls of a channel"),
     ("META_TOKEN", "", "one Meta access token"),
-    ("META_TOKEN_FILE", "", "file that holds it, read again before each use"),
+    ("META_TOKEN_FILE", "", "file that contains it, read again before each use"),
     ("META_TOKEN_NAME", "default", "that token's name: the label `token`"),
     ("META_APP_ID", "", "the app that inspects the token; without it the token inspects itself"),
     ("META_APP_SECRET", "", "that app's secret"),
-    ("META_APP_SECRET_FILE", "", "file that holds it, read again before each use"),
-    ("META_API_URL", "https://graph.facebook.com", "where the Graph API is"),
+    ("META_APP_SECRET_FILE", "", "file that contains it, read again before each use"),
+    ("META_API_URL", "https://graph.facebook.com", "the Graph API's address"),
     ("META_API_VERSION", "v25.0", "version of the Graph API"),
     ("META_POLL_INTERVAL", "10m", "time between two inspections of a token"),
     (
@@ -56,19 +56,19 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
         "whatsapp_business_messaging,whatsapp_business_management",
         "scopes a token must have, separated by commas",
     ),
-    ("POLL_TIMEOUT", "10s", "longest a whole answer may take"),
-    ("POLL_CONCURRENCY", "64", "requests under way at a time, over all targets"),
+    ("POLL_TIMEOUT", "10s", "longest that a whole answer may take"),
+    ("POLL_CONCURRENCY", "64", "maximum number of requests in flight, over all targets"),
     (
         "STALE_AFTER",
         "",
-        "how long the last answer counts after polls began to fail; 5 intervals, at least `5m`, when not set",
+        "how long the last answer remains valid once polls fail; 5 intervals, at least `5m`, if not set",
     ),
     (
         "WEBHOOK_SECRET",
         "",
-        "secret that Whapi's webhooks must carry in a header; without it they are not received",
+        "secret that Whapi's webhooks must carry in a header; without it no webhooks are received",
     ),
-    ("WEBHOOK_SECRET_FILE", "", "file that holds it, read again before each use"),
+    ("WEBHOOK_SECRET_FILE", "", "file that contains it, read again before each use"),
     ("WEBHOOK_SECRET_HEADER", "X-Webhook-Secret", "the header that carries it"),
     (
         "WEBHOOK_URL",
@@ -78,27 +78,27 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (
         "GATEWAY_ADDRESS",
         "",
-        "where the gateway to Whapi and Meta listens, `127.0.0.1:10402` for a sidecar; without it there is none",
+        "where the gateway to Whapi and Meta listens, `127.0.0.1:10402` for a sidecar; off if not set",
     ),
     (
         "GATEWAY_HOLD",
         "",
-        "how long the gateway holds a request while its channel reconnects, for example `5s`; not at all when not set",
+        "how long the gateway holds a request while its channel reconnects, for example `5s`; off if not set",
     ),
     ("STATE_FILE", "", "file that keeps statuses and counters over a restart"),
     (
         "ENABLE_LIFECYCLE",
         "false",
-        "`true` answers `POST /-/reload` to every address, not to loopback alone",
+        "`true` answers `POST /-/reload` from every address, not only from loopback",
     ),
     (
         "EXTRA_CA_FILE",
         "",
-        "PEM certificates trusted beside the public roots, for a proxy or gateway with a CA of its own",
+        "PEM certificates to trust in addition to the public roots, for a proxy or gateway with its own CA",
     ),
 ];
 
-/// The variables as they are, before any is understood. Empty ones are as good as unset.
+/// The variables as they are, before any is understood. Empty ones count as unset.
 #[derive(Default)]
 pub(super) struct Environment(BTreeMap<String, String>);
 
