@@ -1,4 +1,5 @@
-//! The manifests are held to what the program accepts: its variables, its port, its paths, its metrics, its version.
+//! The manifests are held to what the program accepts: its variables, its port, its paths, its metrics,
+//! its version.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -653,7 +654,11 @@ fn reaches(folder: &Path, found: &mut BTreeSet<PathBuf>) {
         for key in ["/resources", "/components"] {
             for item in list(&kustomization, key).iter().filter_map(Value::as_str) {
                 let path = folder.join(item);
-                if path.is_dir() { reaches(&path, found) } else { drop(found.insert(path)) }
+                if path.is_dir() {
+                    reaches(&path, found);
+                } else {
+                    found.insert(path);
+                }
             }
         }
     }
