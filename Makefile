@@ -1,15 +1,15 @@
-# What a person types is what CI runs. `make demo` and `make test` do all their set-up themselves.
+# CI runs the same commands as people. `make demo` and `make test` need no set-up.
 
 .PHONY: demo test check bench soak docs packages help
 
 help:
 	@echo 'make demo   run the exporter against the embedded simulator'
 	@echo 'make test   install what is missing from Debian packages, then run everything CI runs'
-	@echo 'make bench  print the figures of speed and memory, side by side with nginx and blackbox_exporter'
-	@echo 'make soak   ten minutes of everything that goes wrong (SOAK=60s: one): no scrape fails, no count is lost, nothing grows'
-	@echo 'make docs   write docs/metrics.md and the golden pages anew'
+	@echo 'make bench  measure speed and memory, side by side with nginx and blackbox_exporter'
+	@echo 'make soak   ten minutes of faults (SOAK=60s: one): no scrape fails, no count is lost, nothing grows'
+	@echo 'make docs   regenerate docs/metrics.md and the golden pages'
 
-# Unoptimised builds in half the time, and it serves the demo as well.
+# An unoptimised build takes half the time, and is fast enough for the demo.
 demo:
 	cargo run --locked --quiet -- demo
 
@@ -26,13 +26,13 @@ test: packages
 bench: packages
 	cargo bench --locked --bench figures
 
-# The storm takes ten minutes, or as long as SOAK says, such as 60s; the calm after it about one more.
+# The faults take ten minutes, or the duration in SOAK, such as 60s; the calm after them one more.
 soak:
 	cargo bench --locked --bench soak
 
 docs:
 	BLESS=1 cargo test --locked --quiet --test it -- documents::the_reference prometheus::the_pages
 
-# Debian's own packages; the services they start by themselves are not used.
+# Debian's packages of the programs that the tests run. Services that they start are not used.
 packages:
 	@.ci/packages

@@ -21,12 +21,12 @@ pub(super) const BASIC: &[Variable] = &[
     Variable::new(
         "LISTEN_ADDRESS",
         super::DEFAULT_LISTEN,
-        "where /metrics and the rest are served; both IP versions, and `0.0.0.0` where the machine has no IPv6",
+        "where /metrics and the other pages are served; over IPv6 and IPv4, or on `0.0.0.0` if the machine has no IPv6",
     ),
     Variable::new(
         "WEB_CONFIG_FILE",
         "",
-        "Prometheus' own web configuration file: TLS and basic authentication on the listener",
+        "Prometheus' web configuration file: TLS and basic authentication on the listener",
     ),
     Variable::new("CONFIG_FILE", "", "YAML file with channels and tokens"),
     Variable::new("LOG_LEVEL", "info", "`error`, `warn`, `info`, `debug` or `trace`"),
@@ -35,23 +35,23 @@ pub(super) const BASIC: &[Variable] = &[
 
 /// Variables that come after the providers' in lists for people.
 pub(super) const FURTHER: &[Variable] = &[
-    Variable::new("POLL_TIMEOUT", "10s", "longest a whole answer may take"),
+    Variable::new("POLL_TIMEOUT", "10s", "longest that a whole answer may take"),
     Variable::new(
         "POLL_CONCURRENCY",
         "64",
-        "requests in flight at a time, over all upstreams; each upstream can always have one",
+        "maximum number of requests in flight, over all upstreams; each upstream can always have one",
     ),
     Variable::new(
         "STALE_AFTER",
         "",
-        "how long the last answer counts after polls began to fail; 5 intervals, at least `5m`, when not set",
+        "how long the last answer remains valid once polls fail; 5 intervals, at least `5m`, if not set",
     ),
     Variable::new(
         "WEBHOOK_SECRET",
         "",
-        "secret that webhooks must carry in a header; without it they are not received",
+        "secret that webhooks must carry in a header; without it no webhooks are received",
     ),
-    Variable::new("WEBHOOK_SECRET_FILE", "", "file that holds it, read again before each use"),
+    Variable::new("WEBHOOK_SECRET_FILE", "", "file that contains it, read again before each use"),
     Variable::new("WEBHOOK_SECRET_HEADER", "X-Webhook-Secret", "the header that carries it"),
     Variable::new(
         "WEBHOOK_URL",
@@ -61,23 +61,23 @@ pub(super) const FURTHER: &[Variable] = &[
     Variable::new(
         "GATEWAY_ADDRESS",
         "",
-        "where the gateway to the upstreams listens, `127.0.0.1:10402` for a sidecar; without it there is none",
+        "where the gateway to the upstreams listens, `127.0.0.1:10402` for a sidecar; off if not set",
     ),
     Variable::new(
         "GATEWAY_HOLD",
         "",
-        "how long the gateway holds a request while its channel reconnects, for example `5s`; not at all when not set",
+        "how long the gateway holds a request while its channel reconnects, for example `5s`; off if not set",
     ),
     Variable::new("STATE_FILE", "", "file that keeps statuses and counters over a restart"),
     Variable::new(
         "ENABLE_LIFECYCLE",
         "false",
-        "`true` answers `POST /-/reload` to every address, not to loopback alone",
+        "`true` answers `POST /-/reload` from every address, not only from loopback",
     ),
     Variable::new(
         "EXTRA_CA_FILE",
         "",
-        "PEM certificates trusted beside the public roots, for a proxy or gateway with a CA of its own",
+        "PEM certificates to trust in addition to the public roots, for a proxy or gateway with its own CA",
     ),
 ];
 

@@ -1,4 +1,5 @@
-//! The manifests are held to what the program accepts: its variables, its port, its paths, its metrics, its version.
+//! The manifests are held to what the program accepts: its variables, its port, its paths, its metrics,
+//! its version.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -75,20 +76,43 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .map(|word| word.trim_matches(':'))
 }
 
-/// Every container of ours in a Deployment, with its pod's template and the file it is in.
+/// The Deployment of a folder, or the patch of one, with the container that a JSON patch appends.
+fn workload(folder: impl AsRef<Path>) -> Value {
+    let folder = Path::new(KUBERNETES).join(folder);
+    let mut manifest = yaml(folder.join("deployment.yaml"));
+    if root().join(folder.join("container.yaml")).exists() {
+        let patch = yaml(folder.join("container.yaml"));
+        let spec = manifest["spec"]["template"]["spec"].as_object_mut().expect("a pod");
+        let appended = list(&patch, "").iter().map(|operation| operation["value"].clone());
+        let before = spec.insert("containers".to_owned(), appended.collect());
+        assert_eq!(before, None, "{} has containers already", folder.display());
+    }
+    manifest
+}
+
+/// Every container of ours, with its pod's template and the folder it is in.
 fn containers() -> Vec<(PathBuf, Value, Value)> {
     let mut found = Vec::new();
-    for (path, manifest) in manifests() {
-        let template = manifest.pointer("/spec/template").cloned().unwrap_or_default();
+    let deployments = manifests()
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.ends_with("deployment.yaml"));
+    for path in deployments {
+        let folder = path.parent().and_then(|folder| folder.strip_prefix(KUBERNETES).ok());
+        let folder = folder.expect("a folder of the manifests").to_owned();
+        let template = workload(&folder)["spec"]["template"].clone();
         for kind in ["/spec/containers", "/spec/initContainers"] {
             for container in list(&template, kind) {
                 if text(container, "/image").starts_with(IMAGE) {
-                    found.push((path.clone(), template.clone(), container.clone()));
+                    found.push((folder.clone(), template.clone(), container.clone()));
                 }
             }
         }
     }
-    assert_eq!(found.len(), 3, "the two sidecars and the exporter that stands alone");
+    assert_eq!(found.len(), 3, "the two sidecars and the standalone exporter");
+    let images: usize =
+        files(&[KUBERNETES]).iter().map(|(_, text)| text.matches(IMAGE).count()).sum();
+    assert_eq!(found.len(), images, "a container of ours was not found");
     found
 }
 
@@ -141,11 +165,15 @@ fn the_examples_settings_load_as_they_are() {
     let settings = load(&assignments(&read(folder.join(file))));
     assert_eq!(counts(&settings), [1, 1, 0]);
 
-    let classic = yaml("deploy/kubernetes/examples/application-classic/kustomization.yaml");
-    let literals = list(&classic, "/configMapGenerator/0/literals");
-    let lines: Vec<_> = literals.iter().filter_map(Value::as_str).collect();
-    let settings = load(&assignments(&lines.join("\n")));
-    assert_eq!(counts(&settings), [1, 0, 0]);
+    for (example, has_gateway) in [("application-strict", true), ("application-tls", false)] {
+        let kustomization =
+            yaml(format!("deploy/kubernetes/examples/{example}/kustomization.yaml"));
+        let literals = list(&kustomization, "/configMapGenerator/0/literals");
+        let lines: Vec<_> = literals.iter().filter_map(Value::as_str).collect();
+        let settings = load(&assignments(&lines.join("\n")));
+        assert_eq!(counts(&settings), [1, 0, 0], "{example}");
+        assert_eq!(settings.gateway.is_some(), has_gateway, "{example}");
+    }
 
     let settings = load(&assignments(&read("deploy/systemd/environment.example")));
     assert_eq!(counts(&settings), [1, 1, 0]);
@@ -233,15 +261,20 @@ fn every_path_that_is_asked_is_one_of_the_routes() {
     let asked = |path: &str| {
         assert!(routes.contains(&format!("| `GET {path}` |")), "nothing answers {path}");
     };
+    let mut readiness_probes = 0;
     for (_, _, container) in containers() {
         for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
             let Some(probe) = container.get(probe) else { continue };
             asked(text(probe, "/httpGet/path"));
             assert_eq!(text(probe, "/httpGet/port"), text(&container, "/ports/0/name"));
         }
-        assert_eq!(text(&container, "/readinessProbe/httpGet/path"), "/readyz");
+        if container.get("readinessProbe").is_some() {
+            assert_eq!(text(&container, "/readinessProbe/httpGet/path"), "/readyz");
+            readiness_probes += 1;
+        }
         assert_eq!(text(&container, "/livenessProbe/httpGet/path"), "/healthz");
     }
+    assert_eq!(readiness_probes, 2, "all but the default sidecar, which has none on purpose");
     asked(text(
         &yaml("deploy/kubernetes/base/podmonitor.yaml"),
         "/spec/podMetricsEndpoints/0/path",
@@ -277,6 +310,20 @@ fn the_image_is_built_with_a_compiler_that_the_program_accepts() {
     assert!(minor(version) >= minor(env!("CARGO_PKG_RUST_VERSION")));
     let tested = format!("container: docker.io/library/rust:{version}-");
     assert!(read(".github/workflows/ci.yml").contains(&tested), "CI tests with another compiler");
+}
+
+#[test]
+fn the_image_starts_the_program_by_its_path_and_finds_it_by_its_name() {
+    let dockerfile = read("Dockerfile");
+    let after = |word: &str| {
+        let rest = dockerfile.rsplit(word).next().and_then(|rest| rest.lines().next());
+        rest.unwrap_or_default()
+    };
+    let program = "/whatsapp-exporter";
+    assert!(dockerfile.contains(&format!(" /image{program} ")), "the build puts it elsewhere");
+    assert_eq!(after("\nENTRYPOINT "), format!(r#"["{program}"]"#));
+    assert!(after("\nHEALTHCHECK ").ends_with(&format!(r#"CMD ["{program}", "healthcheck"]"#)));
+    assert_eq!(Some(Path::new(after("\nENV PATH="))), Path::new(program).parent());
 }
 
 #[test]
@@ -330,6 +377,7 @@ fn every_container_is_locked_down_as_the_restricted_standard_asks() {
         assert_eq!(container["resources"]["limits"]["memory"], "64Mi", "{path}");
         assert!(container["resources"]["limits"].get("cpu").is_none(), "{path}");
         assert_eq!(container["resources"]["requests"]["memory"], "16Mi", "{path}");
+        assert_eq!(container["terminationMessagePolicy"], "FallbackToLogsOnError", "{path}");
         for mount in list(&container, "/volumeMounts") {
             assert_eq!(mount["readOnly"], true, "{path}");
             // A file mounted alone never changes, so no rotated Secret would arrive.
@@ -341,19 +389,120 @@ fn every_container_is_locked_down_as_the_restricted_standard_asks() {
 }
 
 #[test]
-fn the_two_sidecars_differ_only_in_what_kubernetes_before_1_29_does_not_know() {
-    let mut native = yaml("deploy/kubernetes/components/sidecar/deployment.yaml");
-    let mut classic = yaml("deploy/kubernetes/components/sidecar-classic/deployment.yaml");
+fn the_application_neither_waits_for_the_default_sidecar_nor_loses_its_readiness_with_it() {
+    let folder = Path::new(KUBERNETES).join("components");
+    let patch = yaml(folder.join("sidecar/container.yaml"));
+    assert_eq!(list(&patch, "").len(), 1);
+    assert_eq!(patch[0]["op"], "add");
+    assert_eq!(patch[0]["path"], "/spec/template/spec/containers/-", "after the application");
+    let container = &patch[0]["value"];
+    for key in ["readinessProbe", "startupProbe", "restartPolicy"] {
+        assert!(container.get(key).is_none(), "{key}");
+    }
+    let liveness = &container["livenessProbe"];
+    let patience = liveness["periodSeconds"].as_u64().zip(liveness["failureThreshold"].as_u64());
+    assert!(patience.is_some_and(|(period, failures)| period * failures >= 300), "{patience:?}");
+
+    let mut volumes = 0;
+    for component in ["sidecar", "sidecar-tls"] {
+        let pod = yaml(folder.join(component).join("deployment.yaml"));
+        assert!(pod.pointer("/spec/template/spec/initContainers").is_none(), "{component}");
+        for volume in list(&pod, "/spec/template/spec/volumes") {
+            assert_eq!(volume["secret"]["optional"], true, "{component}: {}", volume["name"]);
+            volumes += 1;
+        }
+    }
+    assert_eq!(volumes, 3);
+
+    // The merge of TLS puts the container first; the last patch brings it to the end again.
+    let patches = yaml(folder.join("sidecar-tls/kustomization.yaml"));
+    let names: Vec<_> =
+        list(&patches, "/patches").iter().map(|patch| text(patch, "/path")).collect();
+    assert_eq!(names, ["deployment.yaml", "last.yaml"]);
+    let last = yaml(folder.join("sidecar-tls/last.yaml"));
+    let expected = serde_json::json!([
+        { "op": "test", "path": "/spec/template/spec/containers/0/name", "value": container["name"] },
+        { "op": "move", "from": "/spec/template/spec/containers/0", "path": patch[0]["path"] },
+    ]);
+    assert_eq!(last, expected);
+}
+
+#[test]
+fn the_strict_sidecar_differs_from_the_default_only_in_what_the_application_waits_for() {
+    let mut lenient = workload("components/sidecar");
+    let mut strict = workload("components/sidecar-strict");
     let taken = |list: &str, from: &mut Value| {
         from["spec"]["template"]["spec"].as_object_mut().unwrap().remove(list).unwrap()
     };
-    let mut native_container = taken("initContainers", &mut native);
-    let classic_container = taken("containers", &mut classic);
-    let own = native_container[0].as_object_mut().unwrap();
+    let mut strict_container = taken("initContainers", &mut strict);
+    let own = strict_container[0].as_object_mut().unwrap();
     assert_eq!(own.remove("restartPolicy"), Some("Always".into()));
     assert!(own.remove("startupProbe").is_some());
-    assert_eq!(native_container, classic_container);
-    assert_eq!(native, classic);
+    assert!(own.remove("readinessProbe").is_some());
+    let mut lenient_container = taken("containers", &mut lenient);
+    let liveness = lenient_container[0]["livenessProbe"].as_object_mut().unwrap();
+    assert!(liveness.remove("failureThreshold").is_some());
+    assert_eq!(strict_container, lenient_container);
+
+    let secret = |pod: &mut Value| -> Option<Value> {
+        pod["spec"]["template"]["spec"]["volumes"][0]["secret"]
+            .as_object_mut()
+            .unwrap()
+            .remove("optional")
+    };
+    assert_eq!(secret(&mut lenient), Some(true.into()));
+    assert_eq!(secret(&mut strict), None);
+    assert_eq!(strict, lenient);
+}
+
+#[test]
+fn the_classic_sidecar_is_the_default_one_by_another_name() {
+    let mut classic = yaml("deploy/kubernetes/components/sidecar-classic/kustomization.yaml");
+    let own = classic.as_object_mut().unwrap();
+    assert_eq!(own.remove("components"), Some(serde_json::json!(["../sidecar"])));
+    assert_eq!(own.keys().collect::<Vec<_>>(), ["apiVersion", "kind"]);
+}
+
+#[test]
+fn a_state_file_has_a_volume_that_outlives_the_exporter_and_one_writer() {
+    let standalone = workload("standalone");
+    let patch = workload("components/standalone-state");
+    let (_, container) = our_container(&standalone);
+    let (_, added) = our_container(&patch);
+    assert_eq!(standalone["spec"]["replicas"], 1);
+    assert_eq!(patch["spec"]["strategy"], serde_json::json!({ "type": "Recreate" }));
+    assert_eq!(patch["metadata"]["name"], standalone["metadata"]["name"]);
+
+    let mount = &added["volumeMounts"][0];
+    assert!(mount.get("readOnly").is_none() && mount.get("subPath").is_none());
+    for other in list(&container, "/volumeMounts") {
+        assert_ne!(other["name"], mount["name"]);
+        assert_ne!(other["mountPath"], mount["mountPath"]);
+    }
+    let volume = &patch["spec"]["template"]["spec"]["volumes"][0];
+    assert_eq!(volume["name"], mount["name"]);
+    let claim = yaml("deploy/kubernetes/components/standalone-state/claim.yaml");
+    assert_eq!(volume["persistentVolumeClaim"]["claimName"], claim["metadata"]["name"]);
+
+    let folder = text(mount, "/mountPath");
+    let is_inside = |variables: &[(String, String)]| {
+        let file = load(variables).state_file.expect("a state file");
+        assert_eq!(file.parent(), Some(Path::new(folder)));
+    };
+    let (name, value) = (text(&added, "/env/0/name"), text(&added, "/env/0/value"));
+    let mut variables = assignments(&read("deploy/systemd/environment.example"));
+    is_inside(&variables);
+    variables.retain(|(variable, _)| variable != name);
+    variables.push((name.to_owned(), value.to_owned()));
+    is_inside(&variables);
+    let unit = read("deploy/systemd/whatsapp-exporter.service");
+    let state_directory = folder.strip_prefix("/var/lib/").expect("systemd's place for states");
+    assert!(unit.contains(&format!("\nStateDirectory={state_directory}\n")));
+    // A new volume of Docker's gets the owner of the folder in the image.
+    let made = format!("install -d -o 65532 -g 65532 /image{folder} ");
+    assert!(read("Dockerfile").contains(&made));
+    assert!(read("deploy/compose/README.md").contains(&format!("[state:{folder}]")));
+    assert!(read("deploy/compose/README.md").contains(&format!("STATE_FILE: {folder}/")));
 }
 
 #[test]
@@ -363,10 +512,11 @@ fn monitors_and_selectors_find_what_they_look_for() {
         assert!(!selector.is_empty());
         selector.iter().all(|(name, value)| labels.get(name) == Some(value))
     };
-    let sidecar = yaml("deploy/kubernetes/components/sidecar/deployment.yaml");
     let monitor = yaml("deploy/kubernetes/base/podmonitor.yaml");
     let selector = &monitor["spec"]["selector"]["matchLabels"];
-    assert!(finds(selector, &sidecar["spec"]["template"]["metadata"]["labels"]));
+    for sidecar in ["components/sidecar", "components/sidecar-strict"] {
+        assert!(finds(selector, &workload(sidecar)["spec"]["template"]["metadata"]["labels"]));
+    }
 
     let deployment = yaml("deploy/kubernetes/standalone/deployment.yaml");
     let pods = &deployment["spec"]["template"]["metadata"]["labels"];
@@ -398,7 +548,7 @@ fn secrets_are_mounted_where_the_settings_look_for_them() {
     let kubernetes = "/run/secrets/whatsapp/";
     inside(&read("deploy/kubernetes/standalone/settings.yaml"), kubernetes);
     inside(&read("deploy/kubernetes/examples/application/whatsapp-exporter.env"), kubernetes);
-    inside(&read("deploy/kubernetes/examples/application-classic/kustomization.yaml"), kubernetes);
+    inside(&read("deploy/kubernetes/examples/application-strict/kustomization.yaml"), kubernetes);
     inside(&read("deploy/kubernetes/examples/application-tls/kustomization.yaml"), kubernetes);
     // A folder given to LoadCredential becomes files that begin with its name.
     let unit = read("deploy/systemd/whatsapp-exporter.service");
@@ -429,7 +579,7 @@ fn our_container(manifest: &Value) -> (&'static str, Value) {
 /// What TLS is merged into, and the patch that brings it.
 const WITH_TLS: [(&str, &str); 3] = [
     ("components/sidecar", "components/sidecar-tls"),
-    ("components/sidecar-classic", "components/standalone-tls"),
+    ("components/sidecar-strict", "components/sidecar-strict-tls"),
     ("standalone", "components/standalone-tls"),
 ];
 
@@ -439,8 +589,7 @@ fn tls_is_merged_into_the_right_container_and_every_probe_speaks_it() {
     let web_config = "WEB_CONFIG_FILE";
     assert!(known.contains(web_config));
     for (target, patch) in WITH_TLS {
-        let [target, patch] = [target, patch]
-            .map(|folder| yaml(Path::new(KUBERNETES).join(folder).join("deployment.yaml")));
+        let [target, patch] = [target, patch].map(workload);
         let ((list_of_target, container), (list_of_patch, added)) =
             (our_container(&target), our_container(&patch));
         assert_eq!(list_of_target, list_of_patch);
@@ -499,6 +648,39 @@ fn the_examples_web_configuration_is_refused_until_it_has_a_hash_and_is_taken_th
     assert!(refused.contains("the password of `prometheus` is not a bcrypt hash"), "{refused}");
     let hash = bcrypt::hash("from a vault", 4).unwrap();
     assert_eq!(load(&example.replace(": HASH\n", &format!(": {hash}\n"))), Ok(true));
+}
+
+/// What a kustomization leads to through its resources and components, itself included.
+fn reaches(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    let folder = root().join(folder).canonicalize().expect("a folder");
+    if found.insert(folder.clone()) {
+        let kustomization = yaml(folder.join("kustomization.yaml"));
+        for key in ["/resources", "/components"] {
+            for item in list(&kustomization, key).iter().filter_map(Value::as_str) {
+                let path = folder.join(item);
+                if path.is_dir() {
+                    reaches(&path, found);
+                } else {
+                    found.insert(path);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_example_of_a_certificate_needs_cert_manager() {
+    let example = Path::new(KUBERNETES).join("examples/certificate");
+    let needs = |path: &Path| text(&yaml(path), "/apiVersion").starts_with("cert-manager.io/");
+    let mut seen = 0;
+    for (path, _) in manifests().iter().filter(|(path, _)| path.ends_with("kustomization.yaml")) {
+        let (folder, mut found) = (path.parent().expect("a folder"), BTreeSet::new());
+        reaches(folder, &mut found);
+        let certificates = found.iter().filter(|path| path.is_file() && needs(path)).count();
+        assert_eq!(certificates, usize::from(folder == example), "{}", folder.display());
+        seen += 1;
+    }
+    assert!(seen > 10, "only {seen} kustomizations were found");
 }
 
 #[test]

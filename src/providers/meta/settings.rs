@@ -17,7 +17,7 @@ use crate::upstream::ProviderId;
 
 pub(super) const VARIABLES: &[Variable] = &[
     Variable::new("META_TOKEN", "", "one Meta access token"),
-    Variable::new("META_TOKEN_FILE", "", "file that holds it, read again before each use"),
+    Variable::new("META_TOKEN_FILE", "", "file that contains it, read again before each use"),
     Variable::new("META_TOKEN_NAME", "default", "that token's name: the label `token`"),
     Variable::new(
         "META_APP_ID",
@@ -25,8 +25,8 @@ pub(super) const VARIABLES: &[Variable] = &[
         "the app that inspects the token; without it the token inspects itself",
     ),
     Variable::new("META_APP_SECRET", "", "that app's secret"),
-    Variable::new("META_APP_SECRET_FILE", "", "file that holds it, read again before each use"),
-    Variable::new("META_API_URL", "https://graph.facebook.com", "where the Graph API is"),
+    Variable::new("META_APP_SECRET_FILE", "", "file that contains it, read again before each use"),
+    Variable::new("META_API_URL", "https://graph.facebook.com", "the Graph API's address"),
     Variable::new("META_API_VERSION", "v25.0", "version of the Graph API"),
     Variable::new("META_POLL_INTERVAL", "10m", "time between two inspections of a token"),
     Variable::new(

@@ -17,14 +17,14 @@ use crate::upstream::{Endpoint, ProviderId};
 
 pub(super) const VARIABLES: &[Variable] = &[
     Variable::new("WHAPI_TOKEN", "", "token of one Whapi channel"),
-    Variable::new("WHAPI_TOKEN_FILE", "", "file that holds it, read again before each use"),
+    Variable::new("WHAPI_TOKEN_FILE", "", "file that contains it, read again before each use"),
     Variable::new("WHAPI_CHANNEL", "default", "that channel's name: the label `channel`"),
     Variable::new(
         "WHAPI_CHANNEL_ID",
         "",
-        "that channel's id at Whapi, which its webhooks carry; learnt from its first answer when not set",
+        "that channel's id at Whapi, which its webhooks carry; taken from its first answer if not set",
     ),
-    Variable::new("WHAPI_API_URL", "https://gate.whapi.cloud", "where Whapi is"),
+    Variable::new("WHAPI_API_URL", "https://gate.whapi.cloud", "Whapi's address"),
     Variable::new("WHAPI_POLL_INTERVAL", "30s", "time between two polls of a channel"),
 ];
 
