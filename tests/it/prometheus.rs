@@ -323,6 +323,7 @@ fn fleet() -> (FleetView, ExporterMetrics) {
 
     let health = |status, started_before: u64| ChannelObservation {
         status: Reported::Known(status),
+        at: None,
         started: Some(seconds_before_now(started_before).unix),
         uptime_millis: Some(86_412_500),
         channel_id: Some("MANTIS-M72HC".into()),
@@ -346,7 +347,7 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     for event in
         [ChannelEvent::Status(qr), ChannelEvent::Login, ChannelEvent::Login, ChannelEvent::Other]
     {
-        fleet.deliver(whapi(), "MANTIS-M72HC", seconds_before_now(8), event);
+        fleet.deliver(whapi(), None, "MANTIS-M72HC", seconds_before_now(8), event);
     }
     let sales = fleet.find(TargetKind::Channel, "sales");
     let system = fleet.find(TargetKind::Token, "system");
