@@ -5,18 +5,18 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::application::{Api, Load, apply};
-use crate::common::exporter::Exporter;
-use crate::common::process::free_address;
-use crate::common::statistics::median;
 use crate::peers::nginx_passing;
 use crate::report::{Bar, Figure, Report, Unit};
 use crate::upstream::CHANNEL_SECRET;
 use crate::{Bench, Result};
+use whatsapp_exporter_bench::exporter::ExporterProcess;
+use whatsapp_exporter_bench::process::free_address;
+use whatsapp_exporter_bench::statistics::median;
 
 const CONNECTIONS: usize = 64;
 
 /// An exporter with one channel, and a gateway if it is to have one.
-fn exporter(bench: &Bench, api: &Api, gateway: Option<SocketAddr>) -> Result<Exporter> {
+fn exporter(bench: &Bench, api: &Api, gateway: Option<SocketAddr>) -> Result<ExporterProcess> {
     let mut settings = vec![
         ("WHAPI_TOKEN", CHANNEL_SECRET.to_owned()),
         ("WHAPI_API_URL", format!("http://{}", api.address)),
@@ -24,7 +24,7 @@ fn exporter(bench: &Bench, api: &Api, gateway: Option<SocketAddr>) -> Result<Exp
         ("POLL_TIMEOUT", "1s".to_owned()),
     ];
     settings.extend(gateway.map(|address| ("GATEWAY_ADDRESS", address.to_string())));
-    let exporter = Exporter::start(&bench.binary, bench.directory, &settings)?;
+    let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
     exporter.settled(1)?;
     if let Some(address) = gateway {
         exporter.process.listens(address)?;

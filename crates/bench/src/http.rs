@@ -1,4 +1,5 @@
-//! A client that costs as little as can be: one socket, one buffer, and it looks at nothing but lengths.
+//! A client that costs as little as can be: one socket, one buffer, and it looks at nothing but
+//! lengths.
 //!
 //! Not here: anything that knows who is asked.
 
@@ -6,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::Result;
+use crate::Result;
 
 const BUFFER: usize = 256 * 1024;
 /// Nothing on loopback is silent for this long, unless it is broken.
@@ -21,17 +22,21 @@ pub struct Connection {
 }
 
 /// What came back.
-pub struct Answer {
+pub struct ClientResponse {
+    /// The HTTP status.
     pub status: u16,
     /// Bytes of the body as sent, compressed or not.
     pub bytes: u64,
+    /// Whether it is compressed.
     pub gzip: bool,
+    /// `Content-Type`, empty when there is none.
     pub content_type: String,
     /// The body, where it was asked for.
     pub body: Vec<u8>,
 }
 
 impl Connection {
+    /// Connects.
     pub fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -49,17 +54,17 @@ impl Connection {
     }
 
     /// Asks, and keeps the body.
-    pub fn get(&mut self, path: &str) -> Result<Answer> {
+    pub fn get(&mut self, path: &str) -> Result<ClientResponse> {
         self.exchange(path, "", false, true)
     }
 
     /// Asks with further header lines, and keeps the body.
-    pub fn get_with(&mut self, path: &str, headers: &str) -> Result<Answer> {
+    pub fn get_with(&mut self, path: &str, headers: &str) -> Result<ClientResponse> {
         self.exchange(path, headers, false, true)
     }
 
     /// Sends a POST without a body, and keeps the answer's.
-    pub fn post(&mut self, path: &str) -> Result<Answer> {
+    pub fn post(&mut self, path: &str) -> Result<ClientResponse> {
         self.stream.write_all(
             format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
                 .as_bytes(),
@@ -85,16 +90,27 @@ impl Connection {
         Ok(self.stream.write_all(request.as_bytes())?)
     }
 
-    fn exchange(&mut self, path: &str, headers: &str, gzip: bool, keep: bool) -> Result<Answer> {
+    fn exchange(
+        &mut self,
+        path: &str,
+        headers: &str,
+        gzip: bool,
+        keep: bool,
+    ) -> Result<ClientResponse> {
         self.ask(path, headers, gzip)?;
         self.answer(keep)
     }
 
-    fn answer(&mut self, keep: bool) -> Result<Answer> {
+    fn answer(&mut self, keep: bool) -> Result<ClientResponse> {
         let status = self.line()?.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or("not an HTTP answer")?;
-        let mut answer =
-            Answer { status, bytes: 0, gzip: false, content_type: String::new(), body: Vec::new() };
+        let mut answer = ClientResponse {
+            status,
+            bytes: 0,
+            gzip: false,
+            content_type: String::new(),
+            body: Vec::new(),
+        };
         let (mut length, mut chunked) = (None, false);
         loop {
             let line = self.line()?;
@@ -122,7 +138,7 @@ impl Connection {
         Ok(answer)
     }
 
-    fn take(&mut self, mut bytes: u64, keep: bool, answer: &mut Answer) -> Result<()> {
+    fn take(&mut self, mut bytes: u64, keep: bool, answer: &mut ClientResponse) -> Result<()> {
         answer.bytes += bytes;
         while bytes > 0 {
             if self.start == self.end {

@@ -1,4 +1,5 @@
-//! Many channels: memory while polled and scraped, the time of a scrape, `/healthz` meanwhile, readers that stall, and lateness.
+//! Many channels: memory while polled and scraped, the time of a scrape, `/healthz` meanwhile,
+//! readers that stall, and lateness.
 
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,33 +7,35 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use crate::Bench;
-use crate::common::Result;
-use crate::common::exporter::Exporter;
-use crate::common::http::Connection;
-use crate::common::process::{Noise, is_open};
-use crate::common::statistics::{median, millis, most, quantile};
 use crate::peers::nginx_sending;
 use crate::report::{Bar, Figure, Report, Unit};
 use crate::settings::Fleet;
 use crate::upstream::Responder;
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::exporter::ExporterProcess;
+use whatsapp_exporter_bench::http::Connection;
+use whatsapp_exporter_bench::process::{Noise, is_open};
+use whatsapp_exporter_bench::statistics::{median, millis, most, quantile};
 
 const SMALL: usize = 10_000;
 const LARGE: usize = 100_000;
 
-/// Memory of both fleets over a whole interval; then the scrapes of the small fleet, `/healthz` and stalled readers at the large one.
+/// Memory of both fleets over a whole interval; then `/healthz` and stalled readers at the large
+/// one.
 pub fn fleets(bench: &Bench, report: &mut Report) -> Result<()> {
     let responder = Responder::start(&bench.runtime)?;
-    // A quick run has no time for the interval of the bar, so it asks three times as often, which costs a little more.
+    // A quick run has no time for the interval of the bar, so it asks three times as often, which
+    // costs a little more.
     let interval = if bench.quick { "10s" } else { "30s" };
     let whole = Duration::from_secs(if bench.quick { 12 } else { 38 });
-    let start = |channels: usize| -> Result<Vec<Exporter>> {
+    let start = |channels: usize| -> Result<Vec<ExporterProcess>> {
         let fleet = Fleet { channels, upstream: responder.address, interval, told_apart: false };
         let settings = fleet.settings(bench.directory)?;
         (0..bench.rounds())
-            .map(|_| Exporter::start(&bench.binary, bench.directory, &settings))
+            .map(|_| ExporterProcess::start(&bench.binary, bench.directory, &settings))
             .collect()
     };
-    let (mut small, mut large) = (start(SMALL)?, start(LARGE)?);
+    let (small, mut large) = (start(SMALL)?, start(LARGE)?);
     let began = Instant::now();
     let mut turn = 0;
     while began.elapsed() < whole {
@@ -74,16 +77,21 @@ pub fn fleets(bench: &Bench, report: &mut Report) -> Result<()> {
     };
     part("stalled readers", stalls(&large, report), report);
     // From here on time is measured, so nobody else is about.
-    small.truncate(1);
+    drop(small);
     large.truncate(1);
     part("/healthz", healthz(bench, &large[0], report), report);
-    drop(large);
-    part("scrapes", scrapes(bench, &small[0], report), report);
     Ok(())
 }
 
-/// A scrape of 10,000 channels against nginx sending the same page from a file, plain and compressed, one after the other.
-fn scrapes(bench: &Bench, exporter: &Exporter, report: &mut Report) -> Result<()> {
+/// A scrape of 10,000 channels against nginx sending the same page from a file, plain and
+/// compressed, one after the other.
+pub fn scrape(bench: &Bench, report: &mut Report) -> Result<()> {
+    let responder = Responder::start(&bench.runtime)?;
+    let (interval, first_polls) = if bench.quick { ("10s", 12) } else { ("30s", 32) };
+    let fleet = Fleet { channels: SMALL, upstream: responder.address, interval, told_apart: false };
+    let settings = fleet.settings(bench.directory)?;
+    let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
+    sleep(Duration::from_secs(first_polls));
     exporter.settled(SMALL)?;
     let mut ours = exporter.connect()?;
     let page = ours.get("/metrics")?.body;
@@ -108,7 +116,8 @@ fn scrapes(bench: &Bench, exporter: &Exporter, report: &mut Report) -> Result<()
             our_rounds.push(median(&our_times));
             their_rounds.push(median(&their_times));
         }
-        // The page changes a little from scrape to scrape: ages, counters, the exporter's own numbers.
+        // The page changes a little from scrape to scrape: ages, counters, the exporter's own
+        // numbers.
         let same = if gzip { page.len() as u64 } else { sizes.1 };
         let apart = (sizes.0 as f64 / same as f64 - 1.0).abs();
         if !gzip && apart > 0.005 {
@@ -130,7 +139,7 @@ fn scrapes(bench: &Bench, exporter: &Exporter, report: &mut Report) -> Result<()
 }
 
 /// `/healthz` while another reader takes one compressed page of 100,000 channels after the other.
-fn healthz(bench: &Bench, exporter: &Exporter, report: &mut Report) -> Result<()> {
+fn healthz(bench: &Bench, exporter: &ExporterProcess, report: &mut Report) -> Result<()> {
     let length = Duration::from_secs(if bench.quick { 5 } else { 8 });
     let mut rounds = Vec::new();
     for _ in 0..bench.rounds() {
@@ -176,7 +185,7 @@ fn healthz(bench: &Bench, exporter: &Exporter, report: &mut Report) -> Result<()
 }
 
 /// Asks every 5 ms at the latest, and no more often than that.
-fn ask_healthz(exporter: &Exporter, length: Duration) -> Result<Vec<f64>> {
+fn ask_healthz(exporter: &ExporterProcess, length: Duration) -> Result<Vec<f64>> {
     let mut connection = exporter.connect()?;
     let mut times = Vec::new();
     let began = Instant::now();
@@ -189,12 +198,13 @@ fn ask_healthz(exporter: &Exporter, length: Duration) -> Result<Vec<f64>> {
     Ok(times)
 }
 
-/// Readers that take the beginning of a page of 100,000 channels and then nothing more: what each costs, and when it is closed.
-/// All exporters at once, each its own round: memory that one round has given back could hide what the next one takes.
-fn stalls(exporters: &[Exporter], report: &mut Report) -> Result<()> {
+/// Readers that take the beginning of a page of 100,000 channels and then nothing more: what each
+/// costs, and when it is closed. All exporters at once, each its own round: memory that one round
+/// has given back could hide what the next one takes.
+fn stalls(exporters: &[ExporterProcess], report: &mut Report) -> Result<()> {
     const READERS: usize = 8;
     struct Round<'a> {
-        exporter: &'a Exporter,
+        exporter: &'a ExporterProcess,
         before: u64,
         most: u64,
         open: Vec<TcpStream>,
@@ -244,16 +254,20 @@ fn stalls(exporters: &[Exporter], report: &mut Report) -> Result<()> {
     let costs = rounds.iter().map(cost).collect();
     let closed = rounds.iter().map(|round| round.closed.as_secs_f64()).collect();
     figure(80, "a stalled reader of 100,000, each of 8", Unit::Kibibytes, costs, 256.0);
-    // Its deadline is 10 s without progress; the little that the kernel still takes in when it probes a full socket is progress.
+    // Its deadline is 10 s without progress; the little that the kernel still takes in when it
+    // probes a full socket is progress.
     figure(81, "… closed after", Unit::Seconds, closed, 20.0);
     Ok(())
 }
 
-/// How late polls come at 10,000 channels that are asked every 10 s (three times as often as by default) and scraped meanwhile.
+/// How late polls come at 10,000 channels that are asked every 10 s (three times as often as by
+/// default) and scraped meanwhile.
 ///
-/// From outside it is not known when a poll is due, since each is moved by chance; but a large fleet's first polls are spread over the
-/// interval, each within its own slot of interval / channels. So an arrival minus the start of its slot, counted from the earliest such
-/// difference of all, is the lateness and up to one slot (1 ms) more; the way over loopback and the responder's own delay are in it too.
+/// From outside it is not known when a poll is due, since each is moved by chance; but a large
+/// fleet's first polls are spread over the interval, each within its own slot of interval /
+/// channels. So an arrival minus the start of its slot, counted from the earliest such difference
+/// of all, is the lateness and up to one slot (1 ms) more; the way over loopback and the
+/// responder's own delay are in it too.
 pub fn lateness(bench: &Bench, report: &mut Report) -> Result<()> {
     let responder = Responder::start(&bench.runtime)?;
     let interval = Duration::from_secs(10);
@@ -263,7 +277,7 @@ pub fn lateness(bench: &Bench, report: &mut Report) -> Result<()> {
     let mut rounds = Vec::new();
     for _ in 0..bench.rounds() {
         responder.watch(SMALL);
-        let exporter = Exporter::start(&bench.binary, bench.directory, &settings)?;
+        let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
         let (began, noise) = (Instant::now(), Noise::listen());
         let mut connection = exporter.connect()?;
         let mut scrapes = 0;

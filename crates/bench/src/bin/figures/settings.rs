@@ -5,8 +5,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::common::Result;
 use crate::upstream::CHANNEL_SECRET;
+use whatsapp_exporter_bench::Result;
 
 /// How the channels of a fleet are asked.
 pub struct Fleet<'a> {

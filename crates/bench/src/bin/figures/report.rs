@@ -1,6 +1,6 @@
 //! The table, and the arithmetic of rounds.
 
-use crate::common::statistics::{median, most};
+use whatsapp_exporter_bench::statistics::{median, most};
 
 /// What a figure is held against.
 #[derive(Clone, Copy)]

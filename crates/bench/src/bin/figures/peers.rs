@@ -1,5 +1,6 @@
-//! What a user would take instead: nginx sending a saved page or passing requests on, and blackbox_exporter probing the same address.
-//! Each is a process of its own with a configuration of its own on loopback; installed services are not touched.
+//! What a user would take instead: nginx sending a saved page or passing requests on, and
+//! blackbox_exporter probing the same address. Each is a process of its own with a configuration of
+//! its own on loopback; installed services are not touched.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,10 +9,10 @@ use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-use crate::common::Result;
-use crate::common::http::Connection;
-use crate::common::process::{Process, free_address};
 use crate::upstream::CHANNEL_SECRET;
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::http::Connection;
+use whatsapp_exporter_bench::process::{Process, free_address};
 
 /// The program and its version, or which package is missing.
 fn find(names: &[&str], flag: &str, package: &str) -> Result<(PathBuf, String)> {
@@ -78,7 +79,8 @@ pub fn nginx_tls(
     start_nginx(&directory, address, &server)
 }
 
-/// nginx passing `/whapi/…` on to an API, with kept connections on both sides as anybody would set it up.
+/// nginx passing `/whapi/…` on to an API, with kept connections on both sides as anybody would set
+/// it up.
 pub fn nginx_passing(upstream: SocketAddr, directory: &Path) -> Result<Peer> {
     let directory = directory.join("nginx-proxy");
     fs::create_dir_all(&directory)?;

@@ -1,5 +1,5 @@
-//! Prometheus, so to speak: pages in both formats, compressed and not, at a steady pace. One that is late, refused, broken or not
-//! whole is a failed scrape.
+//! Prometheus, so to speak: pages in both formats, compressed and not, at a steady pace. One that
+//! is late, refused, broken or not whole is a failed scrape.
 //!
 //! Not here: what the pages say of single targets (`books.rs`).
 
@@ -12,10 +12,10 @@ use flate2::read::MultiGzDecoder;
 
 use super::targets::CHANNELS;
 use super::{Storm, lock};
-use crate::common::Result;
-use crate::common::exporter::Exporter;
-use crate::common::http::{Answer, Connection};
-use crate::common::statistics::millis;
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::exporter::ExporterProcess;
+use whatsapp_exporter_bench::http::{ClientResponse, Connection};
+use whatsapp_exporter_bench::statistics::millis;
 
 pub const SCRAPERS: u32 = 5;
 /// Each; together 50 a second.
@@ -35,7 +35,7 @@ pub struct Scrapes {
 }
 
 /// Scrapes until the storm is over.
-pub fn make(storm: &Storm, exporter: &Exporter, number: u32, scrapes: &Mutex<Scrapes>) {
+pub fn make(storm: &Storm, exporter: &ExporterProcess, number: u32, scrapes: &Mutex<Scrapes>) {
     let mut connection = None;
     let mut next = Instant::now() + EVERY * number / SCRAPERS;
     for turn in number.. {
@@ -59,7 +59,11 @@ pub fn make(storm: &Storm, exporter: &Exporter, number: u32, scrapes: &Mutex<Scr
     }
 }
 
-fn scrape(exporter: &Exporter, connection: &mut Option<Connection>, turn: u32) -> Result<()> {
+fn scrape(
+    exporter: &ExporterProcess,
+    connection: &mut Option<Connection>,
+    turn: u32,
+) -> Result<()> {
     let open_metrics = turn.is_multiple_of(2);
     let gzip = (turn / 2).is_multiple_of(2);
     let connection = match connection {
@@ -72,14 +76,14 @@ fn scrape(exporter: &Exporter, connection: &mut Option<Connection>, turn: u32) -
     check(&answer, open_metrics, gzip, turn.is_multiple_of(READ_WHOLE))
 }
 
-fn check(answer: &Answer, open_metrics: bool, gzip: bool, whole: bool) -> Result<()> {
+fn check(answer: &ClientResponse, open_metrics: bool, gzip: bool, whole: bool) -> Result<()> {
     let expected = if open_metrics {
         "application/openmetrics-text; version=1.0.0; charset=utf-8"
     } else {
         "text/plain; version=0.0.4; charset=utf-8"
     };
     if (answer.status, answer.gzip, answer.content_type.as_str()) != (200, gzip, expected) {
-        let Answer { status, gzip, content_type, .. } = answer;
+        let ClientResponse { status, gzip, content_type, .. } = answer;
         return Err(format!("HTTP {status}, {content_type}, gzip: {gzip}").into());
     }
     let mut plain = Vec::new();

@@ -4,14 +4,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::Bench;
-use crate::common::Result;
-use crate::common::exporter::Exporter;
-use crate::common::http::Connection;
-use crate::common::statistics::{median, millis};
 use crate::peers::{Certificates, blackbox_probing, nginx_tls, probe};
 use crate::report::{Bar, Figure, Report, Unit};
 use crate::settings::Fleet;
 use crate::upstream::{CHANNEL_SECRET, HEALTH, Responder, TOKEN_SECRET, simulator};
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::exporter::ExporterProcess;
+use whatsapp_exporter_bench::http::Connection;
+use whatsapp_exporter_bench::statistics::{median, millis};
 
 /// Memory after 10,000 scrapes, while a channel and a token are polled over HTTPS every second.
 pub fn memory(bench: &Bench, report: &mut Report) -> Result<()> {
@@ -32,7 +32,7 @@ pub fn memory(bench: &Bench, report: &mut Report) -> Result<()> {
     let probes = if bench.quick { 1_000 } else { 10_000 };
     let (mut early, mut late, mut peaks, mut theirs) = (vec![], vec![], vec![], vec![]);
     for _ in 0..bench.rounds() {
-        let exporter = Exporter::start(&bench.binary, bench.directory, &settings)?;
+        let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
         sleep(Duration::from_millis(1500));
         exporter.all_well(1)?;
         let page = String::from_utf8(exporter.connect()?.get("/metrics")?.body)?;
@@ -76,7 +76,8 @@ pub fn memory(bench: &Bench, report: &mut Report) -> Result<()> {
     let against = format!("… against blackbox after {probes} probes");
     figure(31, &against, Unit::Mebibytes, late, theirs, Bar::Ratio(0.4));
     figure(32, "… its peak", Unit::Mebibytes, peaks, vec![], Bar::AtMost(7.0));
-    // Less than this is a page here and there, not growth: over 9,000 scrapes it would be 14 bytes each.
+    // Less than this is a page here and there, not growth: over 9,000 scrapes it would be 14 bytes
+    // each.
     let name = "… growth from 1,000 to 10,000 scrapes";
     figure(33, name, Unit::Kibibytes, grown, vec![], Bar::AtMost(128.0));
     Ok(())
@@ -96,7 +97,7 @@ pub fn cpu(bench: &Bench, report: &mut Report) -> Result<()> {
     let (mut ours, mut theirs) = (vec![], vec![]);
     let settings = fleet.settings(bench.directory)?;
     for _ in 0..bench.rounds() {
-        let exporter = Exporter::start(&bench.binary, bench.directory, &settings)?;
+        let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
         sleep(Duration::from_secs(2));
         exporter.settled(fleet.channels)?;
         let (polls, cpu) = (responder.answered(), exporter.process.cpu()?);
@@ -137,7 +138,7 @@ pub fn start(bench: &Bench, report: &mut Report) -> Result<()> {
         let mut times = Vec::new();
         for _ in 0..7 {
             let began = Instant::now();
-            let exporter = Exporter::start(&bench.binary, bench.directory, &settings)?;
+            let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
             exporter.connect()?.count("/metrics", false)?;
             times.push(millis(began.elapsed()));
         }

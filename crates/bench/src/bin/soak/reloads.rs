@@ -1,7 +1,8 @@
-//! Settings that change all the time: by request, by signal and by content, with targets that go and come back, everybody in another
-//! place, and now and then a mistake.
+//! Settings that change all the time: by request, by signal and by content, with targets that go
+//! and come back, everybody in another place, and now and then a mistake.
 //!
-//! Not here: the comparison of counts (`books.rs`); only what was counted for those who go is noted down, while it can be seen.
+//! Not here: the comparison of counts (`books.rs`); only what was counted for those who go is noted
+//! down, while it can be seen.
 
 use std::sync::Mutex;
 use std::thread::sleep;
@@ -11,8 +12,8 @@ use super::page::{Counted, Page};
 use super::targets::{Kind, Targets};
 use super::upstream::Upstream;
 use super::{Storm, lock};
-use crate::common::Result;
-use crate::common::exporter::Exporter;
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::exporter::ExporterProcess;
 
 const PAUSE: Duration = Duration::from_secs(2);
 /// So many go at a time, and come back with the next reload.
@@ -50,7 +51,7 @@ enum How {
 /// Changes the settings until the storm is over.
 pub fn make(
     storm: &Storm,
-    exporter: &Exporter,
+    exporter: &ExporterProcess,
     upstream: &Upstream,
     targets: &Mutex<Targets>,
 ) -> Result<Reloads> {
@@ -74,7 +75,7 @@ pub fn make(
 }
 
 /// The metrics of this moment.
-pub fn look(exporter: &Exporter) -> Result<Page> {
+pub fn look(exporter: &ExporterProcess) -> Result<Page> {
     let answer = exporter.connect()?.get("/metrics")?;
     if answer.status != 200 {
         return Err(format!("/metrics: HTTP {}", answer.status).into());
@@ -83,7 +84,7 @@ pub fn look(exporter: &Exporter) -> Result<Page> {
 }
 
 /// Asks for a reload that must succeed.
-pub fn reload(exporter: &Exporter) -> Result<()> {
+pub fn reload(exporter: &ExporterProcess) -> Result<()> {
     let answer = exporter.connect()?.post("/-/reload")?;
     if answer.status != 200 {
         let said = String::from_utf8_lossy(&answer.body).into_owned();
@@ -92,7 +93,7 @@ pub fn reload(exporter: &Exporter) -> Result<()> {
     Ok(())
 }
 
-fn mistake(exporter: &Exporter, targets: &Mutex<Targets>, done: &mut Reloads) -> Result<()> {
+fn mistake(exporter: &ExporterProcess, targets: &Mutex<Targets>, done: &mut Reloads) -> Result<()> {
     lock(targets).write_settings(true)?;
     let status = exporter.connect()?.post("/-/reload")?.status;
     let says = look(exporter)?.sum("whatsapp_exporter_config_last_reload_successful ");
@@ -105,7 +106,7 @@ fn mistake(exporter: &Exporter, targets: &Mutex<Targets>, done: &mut Reloads) ->
 }
 
 fn change(
-    exporter: &Exporter,
+    exporter: &ExporterProcess,
     upstream: &Upstream,
     targets: &Mutex<Targets>,
     how: How,

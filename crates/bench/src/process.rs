@@ -1,4 +1,5 @@
-//! Processes that the benchmark starts, and what /proc says about them. Every one of them is ended with the benchmark.
+//! Processes that the benchmark starts, and what /proc says about them. Every one of them is ended
+//! with the benchmark.
 //!
 //! Not here: what is started.
 
@@ -12,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::Result;
-use super::statistics::{millis, quantile};
+use crate::Result;
+use crate::statistics::{millis, quantile};
 
 static RUNNING: Mutex<BTreeMap<u32, Child>> = Mutex::new(BTreeMap::new());
 
@@ -114,7 +115,8 @@ impl Process {
         if status.success() { Ok(()) } else { Err(format!("{name} cannot be sent").into()) }
     }
 
-    /// CPU time spent by all its threads: nanoseconds where the kernel counts them, else clock ticks.
+    /// CPU time spent by all its threads: nanoseconds where the kernel counts them, else clock
+    /// ticks.
     pub fn cpu(&self) -> Result<Duration> {
         let mut nanos = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
@@ -143,22 +145,26 @@ impl Drop for Process {
     }
 }
 
-/// In KiB.
+/// Memory, in KiB.
 #[derive(Clone, Copy)]
 pub struct Memory {
+    /// Resident now.
     pub now: u64,
+    /// The most that was ever resident.
     pub peak: u64,
     /// Without the program's own pages, which are the file's.
     pub own: u64,
 }
 
-/// How late a thread that only sleeps wakes up meanwhile: what the machine itself adds to every wait, whoever waits.
+/// How late a thread that only sleeps wakes up meanwhile: what the machine itself adds to every
+/// wait, whoever waits.
 pub struct Noise {
     over: Arc<AtomicBool>,
     sleeper: JoinHandle<Vec<f64>>,
 }
 
 impl Noise {
+    /// Starts the thread.
     pub fn listen() -> Self {
         const NAP: Duration = Duration::from_millis(2);
         let over = Arc::new(AtomicBool::new(false));

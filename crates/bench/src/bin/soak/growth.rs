@@ -6,9 +6,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::Storm;
-use crate::common::Result;
-use crate::common::process::Process;
-use crate::common::statistics::median;
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::process::Process;
+use whatsapp_exporter_bench::statistics::median;
 
 /// By then every kind of trouble has been met, and the allocator has what it needs.
 const WARM_UP: Duration = Duration::from_secs(40);

@@ -1,7 +1,9 @@
-//! The exporter under everything at once, for ten minutes: upstreams that fail in every way, settings and secrets that change, scrapes
-//! without end, and visitors who stay. Afterwards no scrape may have failed, no count be lost, and nothing have grown.
+//! The exporter under everything at once, for ten minutes: upstreams that fail in every way,
+//! settings and secrets that change, scrapes without end, and visitors who stay. Afterwards no
+//! scrape may have failed, no count be lost, and nothing have grown.
 //!
-//! `make soak` runs it; `SOAK=60s make soak` for a shorter time. Needs Linux. It ends with a table, and fails when a promise is broken.
+//! `make soak` runs it; `SOAK=60s make soak` for a shorter time. Needs Linux. It ends with a table,
+//! and fails when a promise is broken.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -11,13 +13,11 @@
 //! | `scrapes.rs`, `visitors.rs` | who comes to the listener |
 //! | `growth.rs`, `books.rs`, `page.rs` | memory over time, and the balance of counts |
 //! | `report.rs` | the promises and the table |
-//! | `../common/` | the program, /proc, a client that costs nothing, arithmetic |
+//! | the library | the program, /proc, a client that costs nothing, arithmetic |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a report")]
 
 mod books;
-#[path = "../common/mod.rs"]
-mod common;
 mod growth;
 mod page;
 mod reloads;
@@ -36,14 +36,14 @@ use std::thread::{self, ScopedJoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use books::Books;
-use common::exporter::Exporter;
-use common::{Result, exporter, process};
 use page::Page;
 use report::Report;
 use scrapes::Scrapes;
 use targets::{CHANNELS, TOKENS, Targets};
 use upstream::Upstream;
 use visitors::SlowReaders;
+use whatsapp_exporter_bench::exporter::ExporterProcess;
+use whatsapp_exporter_bench::{Result, exporter, process};
 
 const LENGTH: Duration = Duration::from_secs(600);
 /// No wait after a refusal is longer: eight intervals of 2 s, and jitter.
@@ -83,10 +83,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn main() -> ExitCode {
-    if !std::env::args().any(|argument| argument == "--bench") {
-        println!("This takes ten minutes; run it with `make soak`, or `SOAK=60s make soak`.");
-        return ExitCode::SUCCESS;
-    }
     match soak() {
         Ok(report) => {
             print!("{}", report.show());
@@ -116,7 +112,7 @@ fn soak() -> Result<Report> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.spawn(process::end_all_when_interrupted(directory.path().to_owned()));
-    let binary = exporter::build(directory.path())?;
+    let binary = exporter::locate(directory.path())?;
 
     let upstream = Upstream::start(runtime.handle())?;
     let targets = Targets::new(directory.path(), &upstream.simulator)?;
@@ -127,7 +123,7 @@ fn soak() -> Result<Report> {
         ("META_API_URL", upstream.url.clone()),
         ("POLL_TIMEOUT", "2s".to_owned()),
     ];
-    let exporter = Exporter::start(&binary, directory.path(), &settings)?;
+    let exporter = ExporterProcess::start(&binary, directory.path(), &settings)?;
     let first_descriptors = exporter.process.descriptors()?;
     until_well(&exporter)?;
 
@@ -145,7 +141,8 @@ fn soak() -> Result<Report> {
             scope.spawn(move || scrapes::make(storm, exporter, number, scrapes));
         }
         let half_open = storm.spawn(scope, || visitors::half_open(&storm, exporter.address));
-        // The listener writes eight pages at a time, so that these five leave room for those who read as they should.
+        // The listener writes eight pages at a time, so that these five leave room for those who
+        // read as they should.
         let patient: Vec<_> = (0..2)
             .map(|_| storm.spawn(scope, || visitors::read_slowly(&storm, &exporter)))
             .collect();
@@ -190,7 +187,7 @@ fn ended<T>(what: &str, thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
 }
 
 /// Waits until every target is known to be well.
-fn until_well(exporter: &Exporter) -> Result<()> {
+fn until_well(exporter: &ExporterProcess) -> Result<()> {
     let began = Instant::now();
     loop {
         let well = reloads::look(exporter)?.well();
@@ -204,8 +201,13 @@ fn until_well(exporter: &Exporter) -> Result<()> {
     }
 }
 
-/// Brings back who is away, waits until all are well, and then until nobody is asked any more. The page of that moment.
-fn until_still(exporter: &Exporter, upstream: &Upstream, targets: &mut Targets) -> Result<Page> {
+/// Brings back who is away, waits until all are well, and then until nobody is asked any more. The
+/// page of that moment.
+fn until_still(
+    exporter: &ExporterProcess,
+    upstream: &Upstream,
+    targets: &mut Targets,
+) -> Result<Page> {
     let directory = targets.directory.clone();
     for target in targets.all.iter_mut().filter(|target| !target.is_watched) {
         target.is_born_again(&upstream.simulator);

@@ -1,16 +1,16 @@
-//! The balance: what the simulator served against what the exporter counted, for each target and each outcome.
+//! The balance: what the simulator served against what the exporter counted, for each target and
+//! each outcome.
 //!
-//! A target that is watched to the end must agree in every number. For one that a reload took away, the last page that had it may be
-//! behind by the poll that was under way and the one that began until the reload; a poll that ends after its target is gone is counted
-//! nowhere. Those are cut off: the histogram, which counts every poll that ended for a target, tells how many they are.
+//! A target that is watched to the end must agree in every number. For one that a reload took away,
+//! the last page that had it may be behind by the poll that was under way and the one that began
+//! until the reload; a poll that ends after its target is gone is counted nowhere. Those are cut
+//! off: the histogram, which counts every poll that ended for a target, tells how many they are.
 //!
 //! Not here: any waiting; everything under way has ended.
 
 use std::collections::{BTreeMap, HashMap};
 
-use whatsapp_simulator::{
-    RecordedRequest as Recorded, ResponseClass as Class, ResponseCount as Tally, Simulator,
-};
+use whatsapp_simulator::{RecordedRequest, ResponseClass, ResponseCount, Simulator};
 
 use super::page::{Counted, Page};
 use super::reloads::Gone;
@@ -43,57 +43,61 @@ struct Served {
 }
 
 /// The exporter's word for an answer; `None` is a success.
-fn reason(class: Class, is_whole: bool) -> Option<&'static str> {
+fn reason(class: ResponseClass, is_whole: bool) -> Option<&'static str> {
     match class {
         // Refused as soon as it is known to be too large.
-        Class::Oversized => Some("decode"),
+        ResponseClass::Oversized => Some("decode"),
         _ if !is_whole => Some("timeout"),
         // A token that says of itself that it is dead has been inspected.
-        Class::Ok | Class::DeadToken | Class::Graph { code: 190, .. } => None,
-        Class::SessionUnauthorized => Some("session_unauthorized"),
-        Class::Unauthorized => Some("credential_unauthorized"),
-        Class::ChannelNotFound => Some("channel_not_found"),
-        Class::PaymentRequired => Some("payment_required"),
-        Class::Forbidden | Class::Graph { code: 10, .. } => Some("forbidden"),
-        Class::RateLimited | Class::Graph { code: 4, .. } => Some("rate_limited"),
-        Class::ServerError | Class::Graph { code: 2, .. } => Some("server_error"),
-        Class::Nonsense => Some("decode"),
-        Class::Broken => Some("connect"),
-        Class::Hung => Some("timeout"),
-        Class::OtherHttp | Class::Graph { .. } => Some("http_other"),
+        ResponseClass::Ok | ResponseClass::DeadToken | ResponseClass::Graph { code: 190, .. } => {
+            None
+        }
+        ResponseClass::SessionUnauthorized => Some("session_unauthorized"),
+        ResponseClass::Unauthorized => Some("credential_unauthorized"),
+        ResponseClass::ChannelNotFound => Some("channel_not_found"),
+        ResponseClass::PaymentRequired => Some("payment_required"),
+        ResponseClass::Forbidden | ResponseClass::Graph { code: 10, .. } => Some("forbidden"),
+        ResponseClass::RateLimited | ResponseClass::Graph { code: 4, .. } => Some("rate_limited"),
+        ResponseClass::ServerError | ResponseClass::Graph { code: 2, .. } => Some("server_error"),
+        ResponseClass::Nonsense => Some("decode"),
+        ResponseClass::Broken => Some("connect"),
+        ResponseClass::Hung => Some("timeout"),
+        ResponseClass::OtherHttp | ResponseClass::Graph { .. } => Some("http_other"),
     }
 }
 
 /// For the table.
-fn words(class: Class, is_whole: bool) -> &'static str {
+fn words(class: ResponseClass, is_whole: bool) -> &'static str {
     match class {
-        Class::Oversized => "too large or endless",
-        Class::Ok | Class::DeadToken if is_whole => "as it should be",
+        ResponseClass::Oversized => "too large or endless",
+        ResponseClass::Ok | ResponseClass::DeadToken if is_whole => "as it should be",
         _ if !is_whole => "stalled",
-        Class::SessionUnauthorized | Class::Unauthorized => "401",
-        Class::Graph { .. } => "an error of Meta's",
-        Class::ServerError => "5xx",
-        Class::RateLimited => "429",
-        Class::Nonsense => "garbage",
-        Class::Broken => "cut off or reset",
+        ResponseClass::SessionUnauthorized | ResponseClass::Unauthorized => "401",
+        ResponseClass::Graph { .. } => "an error of Meta's",
+        ResponseClass::ServerError => "5xx",
+        ResponseClass::RateLimited => "429",
+        ResponseClass::Nonsense => "garbage",
+        ResponseClass::Broken => "cut off or reset",
         _ => "402, 403, 404",
     }
 }
 
 impl Served {
-    fn add(&mut self, class: Class, times: u64, is_whole: bool) {
+    fn add(&mut self, class: ResponseClass, times: u64, is_whole: bool) {
         self.counted.polls += times;
         if let Some(reason) = reason(class, is_whole) {
             *self.counted.failures.entry(reason.to_owned()).or_default() += times;
         }
         let is_401 = matches!(
             class,
-            Class::SessionUnauthorized | Class::Unauthorized | Class::Graph { code: 190, .. }
+            ResponseClass::SessionUnauthorized
+                | ResponseClass::Unauthorized
+                | ResponseClass::Graph { code: 190, .. }
         );
         if is_401 && is_whole {
             self.counted.unauthorized += times;
         }
-        if matches!(class, Class::Graph { .. }) && is_whole {
+        if matches!(class, ResponseClass::Graph { .. }) && is_whole {
             self.counted.errors += times;
         }
     }
@@ -109,7 +113,7 @@ impl Books {
     ) -> Self {
         let mut books = Self { asked: simulator.asked(None), ..Self::default() };
         let mut served: HashMap<String, Served> = HashMap::new();
-        for ((name, class), Tally { delivered, abandoned }) in simulator.counts() {
+        for ((name, class), ResponseCount { delivered, abandoned }) in simulator.counts() {
             let of_target = served.entry(name.to_string()).or_default();
             for (times, is_whole) in [(delivered, true), (abandoned, false)] {
                 of_target.add(class, times, is_whole);
@@ -120,7 +124,7 @@ impl Books {
         for (name, served) in &mut served {
             served.asked = simulator.asked(Some(name));
         }
-        if let Some(strangers) = served.get(Recorded::UNKNOWN) {
+        if let Some(strangers) = served.get(RecordedRequest::UNKNOWN) {
             let what = format!("{} requests with a secret that nobody has", strangers.asked);
             books.differences.push(what);
         }

@@ -1,52 +1,47 @@
-//! The exporter as it is shipped: built without what only tests need, and started.
+//! The exporter as it is shipped: found and started.
 //!
 //! Not here: its settings, and measuring it.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::Result;
-use super::http::Connection;
-use super::process::{Process, free_address};
+use crate::Result;
+use crate::http::Connection;
+use crate::process::{Process, free_address};
 
-/// Builds the program. `cargo bench` builds it too, but with the features that tests ask of shared dependencies (tokio's
-/// `test-util` among them), which nobody gets who installs it.
-pub fn build(directory: &Path) -> Result<PathBuf> {
-    let built = PathBuf::from(env!("CARGO_BIN_EXE_whatsapp-exporter"));
+/// The release binary: the one in `BENCH_BINARY`, or the one beside this program. Nothing is built
+/// here, so that what is measured is what `cargo build --release` makes.
+pub fn locate(directory: &Path) -> Result<PathBuf> {
     if let Some(other) = std::env::var_os("BENCH_BINARY") {
         return Ok(other.into());
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--bin", "whatsapp-exporter"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::null())
-        .status()?;
-    if !status.success() {
-        return Err("the release binary cannot be built".into());
+    if cfg!(debug_assertions) {
+        return Err(
+            "only a release build is worth measuring; use `make bench` or `make soak`".into()
+        );
     }
-    let release = built
-        .ancestors()
-        .nth(2)
-        .map(|target| target.join("release").join("whatsapp-exporter"))
-        .ok_or("where did cargo put it?")?;
+    let release = std::env::current_exe()?.with_file_name("whatsapp-exporter");
     // A copy, so that another build meanwhile changes nothing.
     let copy = directory.join("whatsapp-exporter");
-    fs::copy(release, &copy)?;
+    fs::copy(&release, &copy).map_err(|error| {
+        format!("{}: {error}; `cargo build --release --locked` makes it", release.display())
+    })?;
     Ok(copy)
 }
 
 /// A running exporter.
-pub struct Exporter {
+pub struct ExporterProcess {
+    /// The process, for its memory and CPU time.
     pub process: Process,
+    /// Where it listens.
     pub address: SocketAddr,
 }
 
-impl Exporter {
+impl ExporterProcess {
     /// Starts it with these settings and no other variable, and waits until it listens.
     pub fn start(binary: &Path, directory: &Path, settings: &[(&str, String)]) -> Result<Self> {
         let exporter = Self::spawn(binary, directory, settings)?;
@@ -66,11 +61,13 @@ impl Exporter {
         Ok(Self { process: Process::start(command, directory)?, address })
     }
 
+    /// A connection of the client that costs nothing.
     pub fn connect(&self) -> Result<Connection> {
         Connection::open(self.address)
     }
 
-    /// Fails unless so many channels are known to be authorized: a fast answer about nothing is worth nothing.
+    /// Fails unless so many channels are known to be authorized: a fast answer about nothing is
+    /// worth nothing.
     pub fn all_well(&self, channels: usize) -> Result<()> {
         let page = String::from_utf8(self.connect()?.get("/metrics")?.body)?;
         let well = page
@@ -84,7 +81,8 @@ impl Exporter {
         Ok(())
     }
 
-    /// Waits until so many channels are known to be authorized: on a busy machine the first polls take their time.
+    /// Waits until so many channels are known to be authorized: on a busy machine the first polls
+    /// take their time.
     pub fn settled(&self, channels: usize) -> Result<()> {
         for _ in 0..15 {
             if self.all_well(channels).is_ok() {

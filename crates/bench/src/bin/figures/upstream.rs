@@ -1,7 +1,9 @@
-//! What is polled: the simulator behind TLS for one channel and one token; for fleets a responder that sends one saved answer.
+//! What is polled: the simulator behind TLS for one channel and one token; for fleets a responder
+//! that sends one saved answer.
 //!
-//! The responder stands in for the simulator because the simulator keeps a ledger of every request; its answer is the simulator's,
-//! byte for byte. It runs in a thread of the benchmark, so none of its work is counted as the exporter's.
+//! The responder stands in for the simulator because the simulator keeps a ledger of every request;
+//! its answer is the simulator's, byte for byte. It runs in a thread of the benchmark, so none of
+//! its work is counted as the exporter's.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,10 +13,10 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use whatsapp_simulator::{MetaToken, Simulator, WhapiChannel as Channel};
+use whatsapp_simulator::{MetaToken, Simulator, WhapiChannel};
 
-use crate::common::Result;
-use crate::common::http::Connection;
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::http::Connection;
 
 pub const CHANNEL_SECRET: &str = "benchChannelSecret";
 pub const TOKEN_SECRET: &str = "EAAbenchTokenSecret";
@@ -23,7 +25,7 @@ pub const HEALTH: &str = "/health?wakeup=false";
 /// The simulator with one healthy channel and one healthy token.
 pub fn simulator(runtime: &Handle) -> Result<Simulator> {
     let simulator = runtime.block_on(Simulator::start())?;
-    simulator.set_channel(CHANNEL_SECRET, Channel::new("bench"));
+    simulator.set_channel(CHANNEL_SECRET, WhapiChannel::new("bench"));
     simulator.set_token(TOKEN_SECRET, MetaToken::new("bench"));
     Ok(simulator)
 }
@@ -93,7 +95,8 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             Ok(0) | Err(_) => return,
             Ok(more) => end += more,
         }
-        // One request at a time: neither the exporter nor its peers send the next before the answer.
+        // One request at a time: neither the exporter nor its peers send the next before the
+        // answer.
         if !buffer[..end].ends_with(b"\r\n\r\n") {
             continue;
         }

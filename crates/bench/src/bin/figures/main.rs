@@ -1,9 +1,13 @@
 //! How good the exporter is, as numbers: its release binary beside what a user would take instead.
 //!
-//! `cargo bench --bench figures` measures everything; `-- quick` does so with fewer and shorter rounds; `-- scrape lateness` measures
-//! only these groups. The groups: start, single, cpu, lateness, fleets (which the scrapes, /healthz and stalled
-//! readers belong to), gateway.
-//! Needs Linux, and Debian's packages `nginx-light` and `prometheus-blackbox-exporter`: a missing peer is a failure, not a gap.
+//! `make bench` measures everything. `make bench FIGURES=quick` does so with fewer and shorter
+//! rounds, and `make bench FIGURES="scrape lateness"` measures only these groups; without make they
+//! follow `cargo run --release --locked -p whatsapp-exporter-bench --bin figures --`. The groups
+//! are start, single, cpu, scrape, lateness, fleets (with /healthz and stalled readers), and
+//! gateway.
+//!
+//! Needs Linux, and Debian's packages `nginx-light` and `prometheus-blackbox-exporter`: a missing
+//! peer is a failure, not a gap.
 //!
 //! It is a report: a bar that is not met does not fail it, what could not be measured does.
 //!
@@ -14,13 +18,11 @@
 //! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and the application and the API at its ends |
 //! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, what it is compared with, what they ask |
 //! | `report.rs` | the table |
-//! | `../common/` | the program, /proc, a client that costs nothing, arithmetic |
+//! | the library | the program, /proc, a client that costs nothing, arithmetic |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a report")]
 
 mod application;
-#[path = "../common/mod.rs"]
-mod common;
 mod fleets;
 mod gateway;
 mod peers;
@@ -34,9 +36,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use common::{Result, exporter, process};
 use report::{Bar, Figure, Report, Unit};
 use tokio::runtime::Handle;
+use whatsapp_exporter_bench::{Result, exporter, process};
 
 /// What every group of figures needs.
 struct Bench<'a> {
@@ -55,17 +57,12 @@ impl Bench<'_> {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        println!("This is a benchmark; run it with `cargo bench --bench figures`.");
-        return ExitCode::SUCCESS;
-    }
-    let words: Vec<&str> =
-        arguments.iter().map(String::as_str).filter(|word| !word.starts_with("--")).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match measure(&words) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("the benchmark cannot run: {error}");
+            eprintln!("the figures cannot be measured: {error}");
             ExitCode::FAILURE
         }
     }
@@ -73,10 +70,11 @@ fn main() -> ExitCode {
 
 type Group = fn(&Bench, &mut Report) -> Result<()>;
 
-const GROUPS: [(&str, Group); 6] = [
+const GROUPS: [(&str, Group); 7] = [
     ("start", single::start),
     ("single", single::memory),
     ("cpu", single::cpu),
+    ("scrape", fleets::scrape),
     ("lateness", fleets::lateness),
     ("fleets", fleets::fleets),
     ("gateway", gateway::gateway),
@@ -87,14 +85,15 @@ fn measure(words: &[&str]) -> Result<bool> {
     let quick = words.contains(&"quick");
     let chosen: Vec<&str> = words.iter().copied().filter(|word| *word != "quick").collect();
     if let Some(unknown) = chosen.iter().find(|word| GROUPS.iter().all(|(name, _)| name != *word)) {
-        return Err(format!("there is no group `{unknown}`").into());
+        let names = GROUPS.map(|(name, _)| name).join(", ");
+        return Err(format!("there is no group `{unknown}`; the groups are {names}").into());
     }
     let began = Instant::now();
     let directory = tempfile::tempdir()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.spawn(process::end_all_when_interrupted(directory.path().to_owned()));
-    let binary = exporter::build(directory.path())?;
+    let binary = exporter::locate(directory.path())?;
     let bench =
         Bench { binary, directory: directory.path(), runtime: runtime.handle().clone(), quick };
     let mut report = Report::default();

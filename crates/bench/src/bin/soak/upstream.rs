@@ -1,4 +1,5 @@
-//! What is polled: the simulator behind a listener of ours, because a connection can be reset only by whoever holds its socket.
+//! What is polled: the simulator behind a listener of ours, because a connection can be reset only
+//! by whoever holds its socket.
 //!
 //! Not here: when what goes wrong; see `trouble.rs`.
 
@@ -13,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use whatsapp_simulator::{Fault, Simulator};
 
-use crate::common::Result;
+use whatsapp_exporter_bench::Result;
 
 /// What stands for a reset where the simulator writes its answer.
 const RESET: &[u8] = b"reset this connection";

@@ -1,4 +1,5 @@
-//! An application that sends messages, and an API that takes them: both cost little, so that what stands between them is measured.
+//! An application that sends messages, and an API that takes them: both cost little, so that what
+//! stands between them is measured.
 //!
 //! Not here: what stands between them.
 
@@ -11,9 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
-use crate::common::Result;
-use crate::common::statistics::millis;
 use crate::upstream::CHANNEL_SECRET;
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::statistics::millis;
 
 /// What one request carries, and its answer.
 #[derive(Clone, Copy)]
@@ -57,7 +58,8 @@ impl Load {
     }
 }
 
-/// An API that answers `/messages/text` with what Whapi answers there, and `/media` with a mebibyte.
+/// An API that answers `/messages/text` with what Whapi answers there, and `/media` with a
+/// mebibyte.
 pub struct Api {
     pub address: SocketAddr,
 }

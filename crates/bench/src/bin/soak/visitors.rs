@@ -1,4 +1,5 @@
-//! Visitors nobody asked for: connections that say nothing or only the half, and readers that take a page slowly or not at all.
+//! Visitors nobody asked for: connections that say nothing or only the half, and readers that take
+//! a page slowly or not at all.
 //!
 //! Not here: those who scrape as they should.
 
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use super::Storm;
-use crate::common::Result;
-use crate::common::exporter::Exporter;
+use whatsapp_exporter_bench::Result;
+use whatsapp_exporter_bench::exporter::ExporterProcess;
 
 /// More than the listener keeps (512), so that it has to choose all the time.
 const HELD: usize = 560;
@@ -62,7 +63,7 @@ const STALLS_FOR: Duration = Duration::from_secs(15);
 const PAGES: usize = 20;
 const END: &[u8] = b"0\r\n\r\n";
 
-fn ask(exporter: &Exporter, pages: usize) -> Result<TcpStream> {
+fn ask(exporter: &ExporterProcess, pages: usize) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(exporter.address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     // Otherwise the kernel would take most of a page.
@@ -74,7 +75,7 @@ fn ask(exporter: &Exporter, pages: usize) -> Result<TcpStream> {
 }
 
 /// Takes page after page, a little at a time.
-pub fn read_slowly(storm: &Storm, exporter: &Exporter) -> Result<SlowReaders> {
+pub fn read_slowly(storm: &Storm, exporter: &ExporterProcess) -> Result<SlowReaders> {
     let mut done = SlowReaders::default();
     let mut piece = vec![0; 16 * 1024];
     while !storm.is_over() {
@@ -98,7 +99,7 @@ pub fn read_slowly(storm: &Storm, exporter: &Exporter) -> Result<SlowReaders> {
 }
 
 /// Asks for many pages, takes nothing of them for a while, and finds itself closed.
-pub fn stall(storm: &Storm, exporter: &Exporter) -> Result<SlowReaders> {
+pub fn stall(storm: &Storm, exporter: &ExporterProcess) -> Result<SlowReaders> {
     let mut done = SlowReaders::default();
     loop {
         let mut stream = ask(exporter, PAGES)?;
@@ -109,7 +110,8 @@ pub fn stall(storm: &Storm, exporter: &Exporter) -> Result<SlowReaders> {
             }
             sleep(Duration::from_millis(200));
         }
-        // What was on its way can still be read; how the rest ends depends on what the kernel had left.
+        // What was on its way can still be read; how the rest ends depends on what the kernel had
+        // left.
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
         let pages = rest.windows(END.len()).filter(|bytes| *bytes == END).count();

@@ -1,4 +1,5 @@
-//! What goes wrong upstream: a fault here and there all the time, reconnects, and now and then an outage for everybody.
+//! What goes wrong upstream: a fault here and there all the time, reconnects, and now and then an
+//! outage for everybody.
 //!
 //! Not here: how a fault looks on the wire; that is the simulator's.
 
@@ -6,15 +7,14 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use whatsapp_simulator::{
-    Fault, Response as Answer, ResponseClass as Class, WhapiChannel as Channel,
-};
+use whatsapp_simulator::{Fault, Response, ResponseClass, WhapiChannel};
 
 use super::targets::{Kind, Targets};
 use super::upstream::Upstream;
 use super::{Storm, lock};
 
-/// A target is asked every 2 s if all is well, and every 16 s at worst; so many faults are used up between.
+/// A target is asked every 2 s if all is well, and every 16 s at worst; so many faults are used up
+/// between.
 const PAUSE: Duration = Duration::from_millis(16);
 const OUTAGE_EVERY: Duration = Duration::from_secs(40);
 const OUTAGE_LASTS: Duration = Duration::from_secs(3);
@@ -22,7 +22,8 @@ const OUTAGE_LASTS: Duration = Duration::from_secs(3);
 /// More than the exporter takes of an answer.
 const TOO_LARGE: usize = 2 * 1024 * 1024;
 
-/// Makes trouble until the storm is over, and then ends every outage. Returns how many outages there were.
+/// Makes trouble until the storm is over, and then ends every outage. Returns how many outages
+/// there were.
 pub fn make(storm: &Storm, upstream: &Upstream, targets: &Mutex<Targets>) -> u64 {
     let (mut outages, mut next_outage) = (0, Instant::now() + OUTAGE_EVERY / 2);
     let mut calm_at = None;
@@ -50,7 +51,7 @@ pub fn make(storm: &Storm, upstream: &Upstream, targets: &Mutex<Targets>) -> u64
         let simulator = &upstream.simulator;
         match target.kind {
             Kind::Channel if fastrand::u8(..10) == 0 => {
-                simulator.update_channel(&target.secret, Channel::reconnect);
+                simulator.update_channel(&target.secret, WhapiChannel::reconnect);
             }
             Kind::Channel => simulator.fault_once(&target.secret, any(&OF_CHANNELS)),
             Kind::Token => simulator.fault_once(&target.secret, any(&OF_TOKENS)),
@@ -64,10 +65,13 @@ fn any(faults: &[fn() -> Fault]) -> Fault {
     faults[fastrand::usize(..faults.len())]()
 }
 
-/// Not the simulator's own `truncated`, which halves whatever the usual answer is: half a refusal is still a refusal.
+/// Not the simulator's own `truncated`, which halves whatever the usual answer is: half a refusal
+/// is still a refusal.
 fn truncated() -> Fault {
     let half: &[u8] = b"{\"status\": {\"text\": \"AU";
-    Fault::response(Answer::new(200, "application/json", half).with_class(Class::Nonsense))
+    Fault::response(
+        Response::new(200, "application/json", half).with_class(ResponseClass::Nonsense),
+    )
 }
 
 const OF_CHANNELS: [fn() -> Fault; 27] = [

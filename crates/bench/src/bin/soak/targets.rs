@@ -1,7 +1,8 @@
-//! Who is watched: channels and tokens, each with its secret in a file, its place in the settings, and its lives.
+//! Who is watched: channels and tokens, each with its secret in a file, its place in the settings,
+//! and its lives.
 //!
-//! A target that is removed and comes back begins a new life, under another name in the simulator's books: what was counted for one life
-//! can then be told from what was counted for the next.
+//! A target that is removed and comes back begins a new life, under another name in the simulator's
+//! books: what was counted for one life can then be told from what was counted for the next.
 //!
 //! Not here: when they change; see `reloads.rs` and `rotations.rs`.
 
@@ -9,9 +10,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use whatsapp_simulator::{MetaToken, Simulator, WhapiChannel as Channel};
+use whatsapp_simulator::{MetaToken, Simulator, WhapiChannel};
 
-use crate::common::Result;
+use whatsapp_exporter_bench::Result;
 
 pub const CHANNELS: usize = 1_000;
 pub const TOKENS: usize = 10;
@@ -61,12 +62,15 @@ impl Target {
         format!("{}/{}", self.name, self.life)
     }
 
-    /// Puts another secret into use at the upstream. The file still holds the one before, which is returned.
+    /// Puts another secret into use at the upstream. The file still holds the one before, which is
+    /// returned.
     pub fn replace_secret(&mut self, simulator: &Simulator) -> String {
         self.secrets += 1;
         let fresh = format!("secret-{}-of-{}", self.secrets, self.name);
         match self.kind {
-            Kind::Channel => simulator.set_channel(&fresh, Channel::new(&self.name_in_books())),
+            Kind::Channel => {
+                simulator.set_channel(&fresh, WhapiChannel::new(&self.name_in_books()))
+            }
             Kind::Token => simulator.set_token(&fresh, MetaToken::new(&self.name_in_books())),
         }
         std::mem::replace(&mut self.secret, fresh)

@@ -10,13 +10,15 @@ use super::reloads::Reloads;
 use super::rotations::Rotations;
 use super::scrapes::Scrapes;
 use super::visitors::SlowReaders;
-use crate::common::statistics::quantile;
+use whatsapp_exporter_bench::statistics::quantile;
 
-/// Memory may grow by this much, in KiB, from the first quarter after the warm-up to the last. With nothing leaking, runs of 4 and 10 minutes
-/// ended between 1 MiB above and 2 MiB below where they began, as large answers come and go. In ten minutes this is 18 bytes a poll, 180
-/// bytes a scrape, or 1/25 of the fleet a reload.
+/// Memory may grow by this much, in KiB, from the first quarter after the warm-up to the last. With
+/// nothing leaking, runs of 4 and 10 minutes ended between 1 MiB above and 2 MiB below where they
+/// began, as large answers come and go. In ten minutes this is 18 bytes a poll, 180 bytes a scrape,
+/// or 1/25 of the fleet a reload.
 const MEMORY_GROWTH: f64 = 3072.0;
-/// Visitors come and go, so there is always a difference; a descriptor lost with each reload would make a hundred.
+/// Visitors come and go, so there is always a difference; a descriptor lost with each reload would
+/// make a hundred.
 const DESCRIPTOR_GROWTH: f64 = 32.0;
 /// Connections to the upstream that are kept for the next poll.
 const KEPT_CONNECTIONS: u64 = 16;
@@ -36,7 +38,8 @@ pub struct Report {
     pub slow: SlowReaders,
     pub growth: Growth,
     pub peak_kib: u64,
-    /// Open descriptors when the exporter had just begun to listen, and at the end, when all visitors had gone.
+    /// Open descriptors when the exporter had just begun to listen, and at the end, when all
+    /// visitors had gone.
     pub descriptors: (u64, u64),
     pub woken: u64,
     pub books: Books,

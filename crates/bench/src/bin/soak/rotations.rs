@@ -1,4 +1,5 @@
-//! Secrets that change while they are in use: rotated in order, missing for a while, or revoked before the new one is there.
+//! Secrets that change while they are in use: rotated in order, missing for a while, or revoked
+//! before the new one is there.
 //!
 //! Not here: faults of the upstream (`trouble.rs`).
 
@@ -7,11 +8,11 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use whatsapp_simulator::{MetaTokenState as TokenState, Simulator};
+use whatsapp_simulator::{MetaTokenState, Simulator};
 
 use super::targets::{Kind, Targets};
 use super::{Storm, lock};
-use crate::common::Result;
+use whatsapp_exporter_bench::Result;
 
 const PAUSE: Duration = Duration::from_millis(100);
 /// A poll that read the old secret has ended by then: `POLL_TIMEOUT` is 2 s.
@@ -73,7 +74,7 @@ pub fn make(storm: &Storm, simulator: &Simulator, targets: &Mutex<Targets>) -> R
                 match target.kind {
                     Kind::Channel => simulator.update_channel(&target.secret, |c| c.deleted = true),
                     Kind::Token => simulator
-                        .update_token(&target.secret, |t| t.state = TokenState::Revoked(467)),
+                        .update_token(&target.secret, |t| t.state = MetaTokenState::Revoked(467)),
                 };
                 rest.push((soon, Rest::Succeed(place)));
                 done.revoked += 1;
