@@ -24,6 +24,7 @@ mod state_file;
 mod state_machine;
 mod tokens;
 mod upstream;
+mod waha;
 mod web_config;
 mod webhook_order;
 mod webhooks;
