@@ -22,6 +22,7 @@ mod server;
 mod shutdown;
 mod state_file;
 mod state_machine;
+mod tasks;
 mod tokens;
 mod upstream;
 mod waha;

@@ -11,6 +11,7 @@ use crate::common::{Files, Program, Setup, Upstream, eventually, http};
 use tokio::net::TcpListener;
 use whatsapp_exporter::config::Settings;
 use whatsapp_exporter::exporter::Exporter;
+use whatsapp_exporter::tasks::TaskEnded;
 use whatsapp_simulator::{Simulator, WhapiChannel, WhapiStatus};
 
 struct Running {
@@ -18,7 +19,7 @@ struct Running {
     directory: tempfile::TempDir,
     url: String,
     http: reqwest::Client,
-    _task: tokio::task::JoinHandle<()>,
+    _task: tokio::task::JoinHandle<Result<(), TaskEnded>>,
 }
 
 impl Running {
