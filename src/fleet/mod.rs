@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AnswerClass, ChannelEvent, ErrorSource, Failure, Listed, Now, Reported, SentAt, TargetKind,
-    TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
+    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, Now, Reported, SentAt,
+    Status, TargetKind, TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
 };
 use crate::providers;
 use crate::target::{Name, Target};
@@ -65,6 +65,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Whether the fact had a status word that is not in the provider's table.
     pub unknown_word: bool,
+    /// The last known status before and after a poll that told a channel's status.
+    pub statuses: Option<(Status, Status)>,
 }
 
 /// What became of a webhook.
@@ -324,7 +326,13 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
             if let Some(word) = word.filter(|_| !state.reports_unknown_word()) {
                 applied.changes.push(Change::UnknownWord(name.clone(), word));
             }
+            let tells_status = outcome.as_ref().map_or_else(
+                |failure| failure.reason == FailureReason::SessionUnauthorized,
+                |_| true,
+            );
+            let before = state.last_known_status();
             let moved = state.apply_since(now, policy, sent_at, outcome);
+            applied.statuses = tells_status.then(|| (before, state.last_known_status()));
             applied.changes.extend(moved.map(|moved| Change::Moved(name.clone(), moved)));
         }
         (TargetState::Token(state), Fact::Token(reading)) => {

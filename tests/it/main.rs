@@ -15,6 +15,7 @@ mod gateway_faults;
 mod gateway_hold;
 mod manifests;
 mod network;
+mod polling;
 mod prometheus;
 mod reload;
 mod secrets;
