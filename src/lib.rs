@@ -10,6 +10,7 @@ pub mod course;
 pub mod domain;
 pub mod fleet;
 pub mod gateway;
+pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod news;

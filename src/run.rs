@@ -15,11 +15,12 @@ use crate::client::Client;
 use crate::clock;
 use crate::fleet::Fleet;
 use crate::gateway::Gateway;
+use crate::http::{Auth, Descriptors};
 use crate::metrics::Features;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::{Ask, Poller};
 use crate::reload::Reloader;
-use crate::server::{self, Guard};
+use crate::server;
 use crate::settings::{Settings, Webhooks};
 use crate::state_file::StateFile;
 
@@ -30,7 +31,8 @@ pub struct Exporter {
     /// The exporter's own metrics.
     pub metrics: ExporterMetrics,
     poller: Poller,
-    guard: Guard,
+    auth: Auth,
+    descriptors: Descriptors,
     gateway: Option<Arc<Gateway>>,
     gateway_listener: Option<TcpListener>,
     reloader: Option<Arc<Reloader>>,
@@ -71,8 +73,9 @@ impl Exporter {
         metrics.loaded(now.unix, settings.channels.len(), settings.tokens.len());
         let fleet = Fleet::new(settings.channels, settings.tokens, now);
         let fleet = Arc::new(if features.webhooks { fleet.witnessed() } else { fleet });
-        let poller =
-            Poller::new(Arc::clone(&fleet), metrics.clone(), ask, settings.polling.concurrency);
+        let connections = settings.gateway.as_ref().map(|gateway| gateway.max_connections);
+        let descriptors = Descriptors::raise(settings.polling.concurrency, connections);
+        let poller = Poller::new(Arc::clone(&fleet), metrics.clone(), ask, descriptors.polls);
         let gateway = match &settings.gateway {
             Some(gateway) => {
                 let (fleet, metrics) = (Arc::clone(&fleet), metrics.clone());
@@ -82,7 +85,8 @@ impl Exporter {
             None => None,
         };
         Ok(Self {
-            guard: Guard::new(settings.web_config_file)?,
+            auth: Auth::new(settings.web_config_file)?,
+            descriptors,
             lifecycle_from_anywhere: settings.lifecycle_from_anywhere,
             fleet,
             metrics,
@@ -134,9 +138,10 @@ impl Exporter {
         let gateway = self.gateway.zip(self.gateway_listener).map(|(gateway, listener)| {
             let mut stopped = stopped;
             // Its only change is its end.
-            tokio::spawn(gateway.serve(listener, async move { drop(stopped.changed().await) }))
+            let stopped = async move { drop(stopped.changed().await) };
+            tokio::spawn(gateway.serve(listener, self.descriptors, stopped))
         });
-        let state = server::State::new(self.fleet, self.metrics, self.guard)
+        let state = server::State::new(self.fleet, self.metrics, self.auth)
             .reloading(self.reloader, self.lifecycle_from_anywhere)
             .receiving(self.webhooks);
         let polling = tokio::spawn(self.poller.run());
@@ -144,7 +149,7 @@ impl Exporter {
             shutdown.await;
             drop(stop);
         };
-        server::serve(listener, Arc::new(state), shutdown).await;
+        server::serve(listener, Arc::new(state), self.descriptors.metrics, shutdown).await;
         if let Some(gateway) = gateway {
             let _ = gateway.await;
         }

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use whatsapp_exporter::http::WebConfig;
 use whatsapp_exporter::metrics::catalog;
-use whatsapp_exporter::server::WebConfig;
 use whatsapp_exporter::settings::{DEFAULT_LISTEN, Settings, VARIABLES};
 
 const IMAGE: &str = "ghcr.io/whatsapp-exporter/whatsapp-exporter:";

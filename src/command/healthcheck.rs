@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{OK, UNHEALTHY, USAGE, complain};
-use crate::server::WebConfig;
+use crate::http::WebConfig;
 use crate::settings::listener;
 
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -10,7 +10,7 @@ use super::{OK, UNHEALTHY, USAGE, complain, runtime};
 use crate::reload::Reloader;
 use crate::run::Exporter;
 use crate::settings::Settings;
-use crate::{log, server};
+use crate::{http, log};
 
 pub(super) fn run() -> u8 {
     let variables: Vec<_> = std::env::vars_os().collect();
@@ -83,7 +83,7 @@ pub(super) async fn serve_on(
 
 /// Opens the listener that a setting names, or says why it cannot be had.
 fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, ()> {
-    server::bind(address).map_err(|error| {
+    http::bind(address).map_err(|error| {
         complain([format!("{setting}: {address} cannot be listened on: {error}").as_str()]);
     })
 }

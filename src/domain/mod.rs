@@ -3,7 +3,7 @@
 //! Not here: I/O, clocks, serde, metrics. This module knows the standard library alone.
 
 mod channel;
-mod closed_list;
+pub(crate) mod closed_list;
 mod event;
 mod history;
 mod memory;

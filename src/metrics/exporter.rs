@@ -14,6 +14,7 @@ use super::Features;
 use super::catalog::{self, Metric, Values};
 use super::process::Process;
 use crate::domain::{HeldOutcome, Provider, Timestamp, WebhookRefusal};
+use crate::http::{ConnectionRefusal, ListenerKind};
 
 /// The exporter's own metrics.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub struct ExporterMetrics {
     reload_successful: IntGauge,
     reload_timestamp: Gauge,
     unknown_status: IntCounterVec,
+    connections_refused: IntCounterVec,
     panics: IntCounter,
     gateway_duration: HistogramVec,
     gateway_held: IntCounterVec,
@@ -69,6 +71,10 @@ impl ExporterMetrics {
                 opts(&catalog::UNKNOWN_STATUS),
                 &names(&catalog::UNKNOWN_STATUS),
             )?,
+            connections_refused: IntCounterVec::new(
+                opts(&catalog::CONNECTIONS_REFUSED),
+                &names(&catalog::CONNECTIONS_REFUSED),
+            )?,
             panics: IntCounter::with_opts(opts(&catalog::PANICS))?,
             gateway_duration: histogram(&catalog::GATEWAY_DURATION, GATEWAY_BUCKETS)?,
             gateway_held: IntCounterVec::new(
@@ -94,6 +100,11 @@ impl ExporterMetrics {
             metrics.unknown_status.with_label_values(&[provider]);
             metrics.gateway_duration.with_label_values(&[provider]);
         }
+        for listener in ListenerKind::WORDS {
+            for reason in ConnectionRefusal::WORDS {
+                metrics.connections_refused.with_label_values(&[listener, reason]);
+            }
+        }
         for reason in WebhookRefusal::WORDS {
             metrics.webhooks_refused.with_label_values(&[reason]);
         }
@@ -110,6 +121,7 @@ impl ExporterMetrics {
         registry.register(Box::new(metrics.reload_successful.clone()))?;
         registry.register(Box::new(metrics.reload_timestamp.clone()))?;
         registry.register(Box::new(metrics.unknown_status.clone()))?;
+        registry.register(Box::new(metrics.connections_refused.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(Process::new()?))?;
         if features.webhooks {
@@ -133,6 +145,11 @@ impl ExporterMetrics {
     /// Takes note of a status word that is not in the list.
     pub fn unknown_status(&self, provider: Provider) {
         self.unknown_status.with_label_values(&[provider.word()]).inc();
+    }
+
+    /// Counts a connection that was not served.
+    pub fn connection_refused(&self, kind: ListenerKind, why: ConnectionRefusal) {
+        self.connections_refused.with_label_values(&[kind.word(), why.word()]).inc();
     }
 
     /// Takes note of a panic.

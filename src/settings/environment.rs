@@ -81,6 +81,11 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
         "where the gateway to Whapi and Meta listens, `127.0.0.1:10402` for a sidecar; without it there is none",
     ),
     (
+        "GATEWAY_MAX_CONNECTIONS",
+        "4096",
+        "connections of the application that may be open at a time; a further one is answered 503",
+    ),
+    (
         "GATEWAY_HOLD",
         "",
         "how long the gateway holds a request while its channel reconnects, for example `5s`; not at all when not set",
@@ -261,11 +266,21 @@ impl Environment {
         let address = self
             .value("GATEWAY_ADDRESS", problems, |text| value::address(text, "`127.0.0.1:10402`"));
         let hold = self.value("GATEWAY_HOLD", problems, value::duration);
+        let max_connections = self.value("GATEWAY_MAX_CONNECTIONS", problems, |text| {
+            let number = text.trim().parse().ok().filter(|number| (1..=100_000).contains(number));
+            number.ok_or_else(|| "must be a number from 1 to 100000".to_owned())
+        });
         if hold.is_some() && self.get("GATEWAY_ADDRESS").is_none() {
             problems.add("GATEWAY_HOLD is set, but GATEWAY_ADDRESS is not, so there is no gateway that could hold a request");
         }
         let (whapi_url, meta_url) = (defaults.whapi_api_url.clone(), defaults.meta_api_url.clone());
-        Some(Gateway { address: address?, hold, whapi_url, meta_url })
+        Some(Gateway {
+            address: address?,
+            max_connections: max_connections?,
+            hold,
+            whapi_url,
+            meta_url,
+        })
     }
 
     pub(super) fn extra_ca_file(&self) -> Option<PathBuf> {

@@ -20,6 +20,7 @@ use std::time::Duration;
 pub use environment::VARIABLES;
 pub use name::Name;
 pub use problems::Problems;
+pub(crate) use secret::shown as shown_path;
 pub use secret::{Fingerprint, SecretError, SecretSource, fingerprint};
 pub use target::{
     App, ChannelOptions, ChannelTarget, TokenOptions, TokenTarget, UNKNOWN_CREDENTIAL,
@@ -89,6 +90,8 @@ pub struct Webhooks {
 pub struct Gateway {
     /// `GATEWAY_ADDRESS`: where it listens.
     pub address: SocketAddr,
+    /// `GATEWAY_MAX_CONNECTIONS`: how many connections of the application may be open.
+    pub max_connections: usize,
     /// `GATEWAY_HOLD`: how long a request is held while its channel reconnects.
     pub hold: Option<Duration>,
     /// Where `/whapi` leads, but for channels with an address of their own.

@@ -82,7 +82,7 @@ impl SecretSource {
 }
 
 /// The path, without a last part that may be the secret itself, put where the name of its file belongs.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let last = path.file_name().unwrap_or_default().to_string_lossy();
     let runs = last.split(|letter: char| !letter.is_ascii_alphanumeric());
     let like_a_secret = runs.into_iter().any(|run| {
