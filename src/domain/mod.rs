@@ -26,6 +26,7 @@ pub use channel::{ChannelState, SentAt, StatusEvidence, Transition};
 pub use event::{ChannelEvent, WebhookEvent, WebhookOutcome, WebhookRefusal};
 pub use failure::{Failure, FailureReason};
 pub use label_enum::UnknownLabel;
+pub(crate) use label_enum::label_enum;
 pub use observation::{
     ChannelObservation, Expiry, Reported, TokenInfo, TokenObservation, TokenReading,
 };

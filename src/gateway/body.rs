@@ -96,7 +96,7 @@ impl Drop for Upload {
 }
 
 /// The body of an answer.
-pub(super) struct AnswerBody {
+pub(crate) struct AnswerBody {
     /// What was read of it before it was passed on, or all of an answer of the gateway's own.
     begun: Option<Bytes>,
     /// How the upstream broke off, which the application must see too.

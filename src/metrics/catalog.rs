@@ -8,6 +8,7 @@ use crate::domain::{
     WebhookOutcome, WebhookRefusal, WebhookState,
 };
 use crate::fleet::Watched;
+use crate::http::{ConnectionRefusal, ListenerKind};
 use crate::providers;
 
 /// What a metric is.
@@ -491,6 +492,11 @@ pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_st
     "Answers with a status word that this version does not know; the word is in the log.",
     "",
     "increase(whatsapp_exporter_unknown_status_total[1h]) > 0");
+/// `whatsapp_exporter_connections_refused_total`.
+pub const CONNECTIONS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_connections_refused_total", [closed("listener", ListenerKind::LABELS), closed("reason", ConnectionRefusal::LABELS)]
+    "Connections that were not served, by listener and reason; their clients were answered 503 where that was possible.",
+    "`full`: as many are open as may be, for the gateway `GATEWAY_MAX_CONNECTIONS`. `requests`: as many requests are under way as the limit of open files allows. `descriptors`: the process has no descriptor left. `passwords`: too many passwords wait to be checked.",
+    "sum by (listener, reason) (increase(whatsapp_exporter_connections_refused_total[15m])) > 0");
 /// `whatsapp_exporter_panics_total`.
 pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total", []
     "Panics that were caught: mistakes in the exporter. Please report them.",
@@ -541,6 +547,7 @@ pub const EXPORTER: &[Metric] = &[
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
     UNKNOWN_STATUS,
+    CONNECTIONS_REFUSED,
     PANICS,
 ];
 

@@ -207,8 +207,7 @@ fn a_thousand_idle_visitors_keep_nobody_out() {
     for _ in 0..5 {
         assert_eq!(program.get("/healthz").status, 200);
         assert_eq!(program.get("/readyz").status, 200);
-        let open = program.metrics().get("process_open_fds").expect("a number");
-        assert!(open < 700.0, "{open} descriptors: idle connections are not bounded");
+        assert_eq!(program.get("/metrics").status, 200);
     }
     // Those of the last come that were answered once and kept open do not count for more.
     let mut kept = Vec::new();
@@ -219,6 +218,24 @@ fn a_thousand_idle_visitors_keep_nobody_out() {
     }
     assert_eq!(program.get("/metrics").status, 200);
     drop((idle, kept));
+    program.until("the descriptors given back", |page| {
+        page.get("process_open_fds").filter(|open| *open < 60.0)
+    });
+}
+
+#[test]
+fn idle_visitors_are_bounded_and_make_room_for_those_who_ask() {
+    let program = lonely();
+    let idle: Vec<TcpStream> =
+        (0..3000).map(|_| http::connect(program.address).expect("a connection")).collect();
+    // After their first chance to ask.
+    std::thread::sleep(Duration::from_millis(1500));
+    for _ in 0..20 {
+        assert_eq!(program.get("/healthz").status, 200);
+        let open = program.metrics().get("process_open_fds").expect("a number");
+        assert!(open < 2200.0, "{open} descriptors: idle connections are not bounded");
+    }
+    drop(idle);
     program.until("the descriptors given back", |page| {
         page.get("process_open_fds").filter(|open| *open < 60.0)
     });
@@ -306,7 +323,6 @@ fn slow_heads_keep_nobody_waiting() {
 }
 
 #[test]
-#[ignore = "takes the 65 seconds after which a head that does not come is given up"]
 fn a_head_that_does_not_end_is_given_up() {
     let program = lonely();
     let mut stream = http::connect(program.address).expect("a connection");
@@ -321,9 +337,9 @@ fn a_head_that_does_not_end_is_given_up() {
                 if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
             _ => break,
         }
-        assert!(begun.elapsed() < Duration::from_secs(120), "still open; {sent:?}");
+        assert!(begun.elapsed() < Duration::from_secs(40), "still open; {sent:?}");
     }
-    assert!(begun.elapsed() > Duration::from_secs(30));
+    assert!(begun.elapsed() > Duration::from_secs(5));
 }
 
 #[test]
