@@ -12,10 +12,11 @@ use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::body::{AnswerBody, RequestBody};
+use super::answer_body::AnswerBody;
 use super::context::Gateway;
 use super::error_inspector::{ErrorInspector, MOST};
 use super::hold::Held;
+use super::request_body::RequestBody;
 use super::request_metrics::RequestMetricsGuard;
 use super::{headers, route};
 use crate::domain::{Failure, FailureReason, UnauthorizedReason};

@@ -2,7 +2,7 @@
 //!
 //! Not here: what the counts mean, and connections to upstreams (`client/`). Nothing of a request or an answer is kept or logged.
 
-mod body;
+mod answer_body;
 mod context;
 mod credential_index;
 mod error_inspector;
@@ -10,6 +10,7 @@ mod forward;
 mod headers;
 mod hold;
 mod hold_room;
+mod request_body;
 mod request_metrics;
 mod route;
 mod standing;

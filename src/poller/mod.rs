@@ -20,7 +20,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::domain::{Failure, FailureReason, SentAt, TargetKind, backoff};
-use crate::fleet::{Applied, Fleet, TargetRef};
+use crate::fleet::{Applied, Fleet, Replacement, TargetRef};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::report::{advice, log_events};
 use crate::secret::Fingerprint;
@@ -212,9 +212,9 @@ impl Poller {
     /// Puts the targets of the set in the place of the fleet's. Those that stay keep their state and
     /// their time, unless that is now beyond their interval.
     async fn replace_targets(&mut self) {
-        let mut replacement = self.fleet.replace(self.targets.targets(), clock::now());
+        let mut replacement = Replacement::new(self.targets.targets(), clock::now());
         let replaced = loop {
-            match replacement.step(&self.fleet, REPLACED_AT_A_TIME) {
+            match self.fleet.replace(&mut replacement, REPLACED_AT_A_TIME) {
                 Some(replaced) => break replaced,
                 None => tokio::task::yield_now().await,
             }

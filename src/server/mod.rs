@@ -8,14 +8,17 @@ mod connections;
 mod guard;
 mod negotiate;
 mod page;
+mod peer;
+mod receiver;
 mod routes;
+mod state;
 mod status_json;
 mod web_config;
 mod webhook;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,19 +29,15 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-use crate::config::Webhooks;
-use crate::fleet::Fleet;
-use crate::metrics::exporter::ExporterMetrics;
-use crate::reload::Reloader;
-use connections::{Activity, Connections, Slot};
+use connections::{Connections, Slot};
 pub use guard::Guard;
+use peer::Peer;
+pub use state::State;
 pub use web_config::WebConfig;
-use webhook::Receiver;
 
 /// Idle connections and slow headers are closed after this; longer than the usual scrape interval of a minute.
 const IDLE: Duration = Duration::from_secs(65);
@@ -50,47 +49,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(5);
 /// Largest request head, and most bytes of an answer that wait for a slow reader.
 const BUFFER: usize = 16 * 1024;
-/// Pages of metrics written at a time; a further one waits its turn.
-const SCRAPES: usize = 8;
-
-/// What requests are answered from.
-pub struct State {
-    /// The targets.
-    pub fleet: Arc<Fleet>,
-    /// The exporter's own metrics.
-    pub metrics: ExporterMetrics,
-    scrapes: Arc<Semaphore>,
-    guard: Guard,
-    reloader: Option<Arc<Reloader>>,
-    lifecycle_from_anywhere: bool,
-    webhooks: Option<Receiver>,
-}
-
-impl State {
-    /// What requests are answered from.
-    pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics, guard: Guard) -> Self {
-        let scrapes = Arc::new(Semaphore::new(SCRAPES));
-        Self {
-            fleet,
-            metrics,
-            scrapes,
-            guard,
-            reloader: None,
-            lifecycle_from_anywhere: false,
-            webhooks: None,
-        }
-    }
-
-    /// The same, receiving webhooks if there are settings for them.
-    pub fn receiving(self, webhooks: Option<Webhooks>) -> Self {
-        Self { webhooks: webhooks.map(Receiver::new), ..self }
-    }
-
-    /// The same, with what `POST /-/reload` does, and whether others than loopback may ask for it.
-    pub fn reloading(self, reloader: Option<Arc<Reloader>>, from_anywhere: bool) -> Self {
-        Self { reloader, lifecycle_from_anywhere: from_anywhere, ..self }
-    }
-}
 
 /// Opens the listener. An unspecified IPv6 address takes IPv4 too, and falls back to it where there is no IPv6.
 ///
@@ -136,7 +94,9 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, shutdown: impl Futu
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => serve_connection(stream, peer, &state, &connections, &graceful),
+            Ok((stream, address)) => {
+                serve_connection(stream, address, &state, &connections, &graceful)
+            }
             Err(error) => {
                 // Out of descriptors, mostly; the pause lets some be closed.
                 warn!(%error, "a connection could not be accepted");
@@ -152,7 +112,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, shutdown: impl Futu
 
 fn serve_connection(
     stream: TcpStream,
-    peer: SocketAddr,
+    address: SocketAddr,
     state: &Arc<State>,
     connections: &Arc<Connections>,
     graceful: &GracefulShutdown,
@@ -164,15 +124,15 @@ fn serve_connection(
     let stream = Box::pin(stream);
     let (state, watcher) = (Arc::clone(state), graceful.watcher());
     tokio::spawn(async move {
-        let client = Client { ip: peer.ip(), has_certificate: false, activity: slot.activity() };
+        let peer = Peer { ip: address.ip(), has_certificate: false, activity: slot.activity() };
         let Some(tls) = state.guard.config().tls.clone() else {
-            return drive(stream, state, client, slot, watcher).await;
+            return drive(stream, state, peer, slot, watcher).await;
         };
         let handshake = TlsAcceptor::from(tls).accept(stream);
         match tokio::time::timeout(HANDSHAKE, handshake).await {
             Ok(Ok(stream)) => {
                 let has_certificate = stream.get_ref().1.peer_certificates().is_some();
-                drive(stream, state, Client { has_certificate, ..client }, slot, watcher).await;
+                drive(stream, state, Peer { has_certificate, ..peer }, slot, watcher).await;
             }
             Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
             Err(_) => debug!("a TLS handshake took too long"),
@@ -180,23 +140,14 @@ fn serve_connection(
     });
 }
 
-/// What is known of who asks.
-#[derive(Clone)]
-struct Client {
-    ip: IpAddr,
-    /// Whether it gave a certificate, which then is one of the CA's.
-    has_certificate: bool,
-    activity: Activity,
-}
-
 /// Serves the requests of one connection.
-async fn drive<S>(stream: S, state: Arc<State>, client: Client, slot: Slot, watcher: Watcher)
+async fn drive<S>(stream: S, state: Arc<State>, peer: Peer, slot: Slot, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let service = service_fn(move |request| {
-        let (state, client) = (Arc::clone(&state), client.clone());
-        async move { Ok::<_, std::convert::Infallible>(routes::answer(request, &state, client).await) }
+        let (state, peer) = (Arc::clone(&state), peer.clone());
+        async move { Ok::<_, std::convert::Infallible>(routes::answer(request, &state, peer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -21,15 +21,16 @@ use hyper::{Method, Request, StatusCode, body::Incoming};
 
 use super::answer::{Answer, ok, text, with};
 use super::body::AnswerBody;
-use super::{Client, State};
+use super::peer::Peer;
+use super::state::State;
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
 use crate::domain::{Status, TargetKind};
 use crate::metrics::exposition::Exposition;
 
 /// Answers a request.
-pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Client) -> Answer {
-    let answering = client.activity.answering();
+pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer) -> Answer {
+    let answering = peer.activity.answering();
     // Webhooks have a secret of their own: upstreams have neither our password nor a certificate of
     // ours.
     if let Some((provider, _)) = webhook::addressed(request.uri().path()) {
@@ -42,7 +43,7 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Cl
     // Kubernetes' probes have neither a certificate nor a password.
     let open = matches!(path, "/healthz" | "/readyz");
     let answer = match *request.method() {
-        _ if !open && state.guard.config().client_certificate && !client.has_certificate => {
+        _ if !open && state.guard.config().client_certificate && !peer.has_certificate => {
             text(StatusCode::FORBIDDEN, "a client certificate is needed\n")
         }
         _ if !open && !state.guard.lets_in(request.headers()).await => with(
@@ -50,7 +51,7 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Cl
             WWW_AUTHENTICATE,
             "Basic realm=\"whatsapp-exporter\", charset=\"UTF-8\"",
         ),
-        Method::POST if path == "/-/reload" => reload(state, client.ip).await,
+        Method::POST if path == "/-/reload" => reload(state, peer.ip).await,
         _ if path == "/-/reload" => with(
             text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here\n"),
             ALLOW,
