@@ -13,6 +13,7 @@ mod end_to_end;
 mod gateway;
 mod gateway_faults;
 mod gateway_hold;
+mod house;
 mod manifests;
 mod network;
 mod prometheus;
