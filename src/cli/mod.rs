@@ -2,6 +2,7 @@
 //!
 //! Not here: what they are made of. This is the only place that prints.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to a terminal")]
+#![expect(clippy::disallowed_methods, reason = "commands read the environment, and may block")]
 
 mod check;
 mod demo;

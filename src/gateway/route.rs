@@ -84,7 +84,9 @@ mod tests {
 
     #[test]
     fn the_first_segment_names_the_upstream_and_the_rest_stays_as_it_is() {
-        let split = |target| split(target).map(|(provider, _, rest)| (provider.label(), rest));
+        fn split(target: &str) -> Option<(&str, &str)> {
+            super::split(target).map(|(provider, _, rest)| (provider.label(), rest))
+        }
         let labels: Vec<_> = routes().map(|(provider, _)| provider.label()).collect();
         assert!(labels.len() > 1);
         for label in &labels {

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::clock;
+
 /// More connections than this close the one that has been idle longest.
 const MOST: usize = 512;
 /// An answer is written within this, however slowly its reader takes it.
@@ -55,7 +57,7 @@ impl Connections {
     /// Takes a place, closing the longest idle connection if there are too many.
     pub(super) fn open(self: &Arc<Self>) -> Slot {
         let shared = Arc::new(Shared {
-            activity: Mutex::new(Busy { since: None, last: Instant::now() }),
+            activity: Mutex::new(Busy { since: None, last: clock::instant() }),
             close: Notify::new(),
             changed: Notify::new(),
         });
@@ -84,7 +86,7 @@ impl Shared {
     }
 
     fn set(&self, since: Option<Instant>) {
-        let busy = Busy { since, last: Instant::now() };
+        let busy = Busy { since, last: clock::instant() };
         *self.activity.lock().unwrap_or_else(PoisonError::into_inner) = busy;
         self.changed.notify_one();
     }
@@ -102,7 +104,7 @@ impl Slot {
             tokio::select! {
                 () = self.shared.close.notified() => return,
                 () = self.shared.changed.notified() => {}
-                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => return,
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(clock::instant)), if deadline.is_some() => return,
             }
         }
     }
@@ -116,7 +118,7 @@ impl Drop for Slot {
 
 impl Activity {
     pub(super) fn answering(&self) -> Answering {
-        self.0.set(Some(Instant::now()));
+        self.0.set(Some(clock::instant()));
         Answering(Arc::clone(&self.0))
     }
 }

@@ -19,6 +19,8 @@ use tracing::{error, info};
 
 use super::web_config::WebConfig;
 
+use crate::clock;
+
 /// The files are looked at when a connection comes, at most so often.
 const LOOK: Duration = Duration::from_secs(2);
 /// bcrypt is meant to be slow: so many checks at a time.
@@ -52,7 +54,7 @@ impl Guard {
         let config = path.as_deref().map(WebConfig::read).transpose()?.unwrap_or_default();
         let current = Current {
             config: Arc::new(config),
-            looked: Instant::now(),
+            looked: clock::instant(),
             complaint: None,
             known_good: HashSet::new(),
         };
@@ -70,7 +72,7 @@ impl Guard {
         if let Some(path) = &self.path
             && current.looked.elapsed() >= LOOK
         {
-            current.looked = Instant::now();
+            current.looked = clock::instant();
             match WebConfig::read(path) {
                 Ok(config) => {
                     if config.content != current.config.content {

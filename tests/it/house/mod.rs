@@ -17,6 +17,7 @@ use whatsapp_exporter::providers;
 /// before it.
 const LAYERS: &[&str] = &[
     "domain",
+    "clock",
     "file_version",
     "secret",
     "upstream",
@@ -26,7 +27,6 @@ const LAYERS: &[&str] = &[
     "providers",
     "fleet",
     "config",
-    "clock",
     "client",
     "metrics",
     "report",
