@@ -2,6 +2,7 @@
 //!
 //! A poll walks down: `poller` → `client`, `providers` → `fleet` → `domain`. A scrape walks up:
 //! `server` → `metrics` → `fleet`. They meet in the fleet. `ARCHITECTURE.md` has the map.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files and threads"))]
 
 pub mod cli;
 pub mod client;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
 use super::logging;
-use super::{OK, UNHEALTHY, USAGE, complain, runtime};
 use crate::config::Settings;
 use crate::exporter::Exporter;
 use crate::http;

@@ -7,12 +7,13 @@ mod failure;
 mod forward_client;
 mod tls;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
 use secrecy::ExposeSecret;
 
+use crate::clock;
 use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
 use crate::upstream::{Answer, Credential, MAX_ANSWER_BYTES, Request};
@@ -36,6 +37,7 @@ impl Client {
     /// # Errors
     ///
     /// When the extra CA cannot be read, in a sentence that names its setting.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn new(polling: &Polling) -> Result<Self, String> {
         let builder = reqwest::Client::builder();
         let builder = if polling.use_proxy { builder } else { builder.no_proxy() };
@@ -131,7 +133,7 @@ fn retry_after(value: &HeaderValue) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    Some(date.duration_since(clock::system_time()).unwrap_or_default())
 }
 
 /// The class of an error of reqwest's. Its own text holds the URL, so only its kind is used.

@@ -11,16 +11,20 @@ use serde::Deserialize;
 
 use crate::input::value::{self, FilePath, Flag, Header, Interval, Secret, setting_values};
 use crate::input::{FromSetting, Policies, Problems, Setting, Variable, Variables, secret_setting};
+use crate::providers;
 use crate::secret::SecretSource;
 use secrecy::ExposeSecret;
 
-use super::{Gateway, Log, LogFormat, Polling, Webhooks};
+use super::options::{Gateway, Log, LogFormat, Polling, Webhooks};
+
+/// The default of `LISTEN_ADDRESS`.
+pub const DEFAULT_LISTEN: &str = "[::]:10401";
 
 /// Variables that come before the providers' in lists for people.
 pub(super) const BASIC: &[Variable] = &[
     Variable::new(
         "LISTEN_ADDRESS",
-        super::DEFAULT_LISTEN,
+        DEFAULT_LISTEN,
         "where /metrics and the other pages are served; over IPv6 and IPv4, or on `0.0.0.0` if the machine has no IPv6",
     ),
     Variable::new(
@@ -89,7 +93,7 @@ pub(super) const FURTHER: &[Variable] = &[
 setting_values! {
     /// Where the exporter listens.
     ListenAddress(SocketAddr) =
-        |text: &str| value::address(text, &format!("`{}` or `127.0.0.1:10401`", super::DEFAULT_LISTEN));
+        |text: &str| value::address(text, &format!("`{}` or `127.0.0.1:10401`", DEFAULT_LISTEN));
     /// Where the gateway listens.
     GatewayAddress(SocketAddr) = |text: &str| value::address(text, "`127.0.0.1:10402`");
     /// The least severe level that is logged.
@@ -101,10 +105,14 @@ setting_values! {
     /// Connections that may be open at a time.
     MaxConnections(usize) = max_connections;
     /// Where webhooks arrive.
-    WebhookUrl(Arc<str>) = |text: &str| value::http_url(
-        text,
-        "write for example `https://exporter.example.com/webhook/whapi`",
-    );
+    WebhookUrl(Arc<str>) = webhook_url;
+}
+
+fn webhook_url(text: &str) -> Result<Arc<str>, String> {
+    let mut receiving = providers::all().filter(|one| providers::get(*one).webhooks().is_some());
+    let label = receiving.next().map_or("", |provider| provider.label());
+    let hint = format!("write for example `https://exporter.example.com/webhook/{label}`");
+    value::http_url(text, &hint)
 }
 
 fn log_level(text: &str) -> Result<tracing::Level, String> {

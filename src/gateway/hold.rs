@@ -36,7 +36,7 @@ impl Held {
     pub(super) fn of(gateway: &Arc<Gateway>, channel: TargetRef) -> Option<Self> {
         let patience = gateway.hold.as_ref()?.patience;
         // Some patience lasts for longer than the clock goes.
-        let until = Instant::now().checked_add(patience)?;
+        let until = clock::instant().checked_add(patience)?;
         let gateway = Arc::clone(gateway);
         Some(Self { gateway, channel, until, outcome: None, room: None })
     }

@@ -2,7 +2,7 @@
 //!
 //! Not here: what the counts mean, the application's connections (`http/`), and those to upstreams (`client/`). Nothing of a request or an answer is kept or logged.
 
-mod body;
+mod answer_body;
 mod context;
 mod credential_index;
 mod error_inspector;
@@ -10,6 +10,7 @@ mod forward;
 mod headers;
 mod hold;
 mod hold_room;
+mod request_body;
 mod request_metrics;
 mod route;
 mod standing;
@@ -26,6 +27,7 @@ use tracing::{info, warn};
 use crate::http::{
     Client, ConnectionRefusal, Descriptors, Handler, Limits, Listener, ListenerKind,
 };
+use answer_body::AnswerBody;
 pub use context::Gateway;
 
 /// The limits of the gateway. How long a request and its answer take is up to the application and the upstream.
@@ -75,13 +77,13 @@ impl Gateway {
 }
 
 impl Handler for Gateway {
-    type Body = body::AnswerBody;
+    type Body = AnswerBody;
 
     async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
         _: Client,
-    ) -> Response<body::AnswerBody> {
+    ) -> Response<AnswerBody> {
         forward::answer(request, self).await
     }
 }

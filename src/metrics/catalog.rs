@@ -414,7 +414,7 @@ pub const TOKEN: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_token_scope_granted", [Label { name: "scope", values: Values::Operator }]
             "Whether the token is valid and was granted this required scope: 1 or 0; 0 until known.",
-            "One row for each scope in `META_REQUIRED_SCOPES` or `required_scopes`. A dead token grants nothing, so look at it together with `whatsapp_token_valid`.",
+            "One row for each scope that the settings require. A dead token grants nothing, so look at it together with `whatsapp_token_valid`.",
             "whatsapp_token_scope_granted == 0 and on (provider, token) whatsapp_token_valid == 1"),
         rows: Rows::Scopes(|w, at| {
             let scope = w.target.options.required_scopes.get(at)?;

@@ -6,7 +6,9 @@ mod answer;
 mod body;
 mod negotiate;
 mod page;
+mod receiver;
 mod routes;
+mod state;
 mod status_json;
 mod webhook;
 
@@ -18,13 +20,9 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::TcpListener;
 
-use crate::config::Webhooks;
-use crate::fleet::Fleet;
-use crate::http::{Auth, Client, ConnectionRefusal, Handler, Limits, Listener, ListenerKind};
-use crate::metrics::exporter::ExporterMetrics;
-use crate::reload::Reloader;
-use body::{AnswerBody, AnswerMemory};
-use webhook::Receiver;
+use crate::http::{Client, ConnectionRefusal, Handler, Limits, Listener, ListenerKind};
+use body::AnswerBody;
+pub use state::State;
 
 /// The limits of the exporter's own listener, with so many connections at a time.
 const fn limits(connections: usize) -> Limits {
@@ -42,44 +40,6 @@ const fn limits(connections: usize) -> Limits {
         unsent: Some(128 * 1024),
         headers: None,
         own_answers: true,
-    }
-}
-
-/// What requests are answered from.
-pub struct State {
-    /// The targets.
-    pub fleet: Arc<Fleet>,
-    /// The exporter's own metrics.
-    pub metrics: ExporterMetrics,
-    memory: AnswerMemory,
-    auth: Arc<Auth>,
-    reloader: Option<Arc<Reloader>>,
-    lifecycle_from_anywhere: bool,
-    webhooks: Option<Receiver>,
-}
-
-impl State {
-    /// What requests are answered from.
-    pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics, auth: Auth) -> Self {
-        Self {
-            fleet,
-            metrics,
-            memory: AnswerMemory::default(),
-            auth: Arc::new(auth),
-            reloader: None,
-            lifecycle_from_anywhere: false,
-            webhooks: None,
-        }
-    }
-
-    /// The same, receiving webhooks if there are settings for them.
-    pub fn receiving(self, webhooks: Option<Webhooks>) -> Self {
-        Self { webhooks: webhooks.map(Receiver::new), ..self }
-    }
-
-    /// The same, with what `POST /-/reload` does, and whether others than loopback may ask for it.
-    pub fn reloading(self, reloader: Option<Arc<Reloader>>, from_anywhere: bool) -> Self {
-        Self { reloader, lifecycle_from_anywhere: from_anywhere, ..self }
     }
 }
 

@@ -19,9 +19,9 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode, body::Incoming};
 
-use super::State;
 use super::answer::{Answer, ok, text, with};
 use super::body::{AnswerBody, Blocks};
+use super::state::State;
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
 use crate::domain::{Status, TargetKind};

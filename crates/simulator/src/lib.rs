@@ -23,6 +23,7 @@
 //! | `http/`, `shape.rs`, `unix_time.rs` | requests, responses, what JSON fields look like, seconds |
 //!
 //! A further provider is a folder, a file in `simulator/`, and a line in `state.rs`.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "upstreams have clocks")]
 
 mod connection;
 mod delivery;

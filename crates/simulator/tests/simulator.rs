@@ -1,5 +1,6 @@
 //! The simulator over real HTTP, asked by a client that shares no code with it. Not the exporter:
 //! see the other tests.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
