@@ -12,7 +12,6 @@ mod hold;
 mod hold_room;
 mod request_metrics;
 mod route;
-mod standing;
 
 use std::convert::Infallible;
 use std::future::Future;
