@@ -23,4 +23,5 @@ pub mod secret;
 pub mod server;
 pub mod state_file;
 pub mod target;
+pub mod tasks;
 pub mod upstream;

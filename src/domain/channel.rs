@@ -471,10 +471,13 @@ impl ChannelState {
     }
 }
 
-/// When an instance said this, by its own clock: its start plus its uptime.
+/// When an instance said this, by the upstream's clock: as told, or its start plus its uptime.
 ///
 /// An instance that does not run has no clock: its uptime of 0 would put its end at its beginning.
 fn time_of(observation: &ChannelObservation) -> Option<Timestamp> {
+    if observation.at.is_some() {
+        return observation.at;
+    }
     let uptime = observation.uptime_millis?;
     let stands_still =
         matches!(observation.status, Reported::Known(Status::Stop | Status::NotInit));

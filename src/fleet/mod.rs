@@ -189,7 +189,7 @@ impl Fleet {
 
     /// Applies what a source's poll says of one of its channels.
     pub fn apply_to_listed(&self, source: &Target, id: &str, now: Now, fact: Fact) -> Applied {
-        let found = lock(&self.table).find_by_id(source.provider(), Some(&source.name), id);
+        let found = lock(&self.table).find_by_id(source.provider(), Some(source.name.as_str()), id);
         match found {
             Some(channel) => {
                 let sent_at = self.look(channel, |watched| watched.channel().map(|c| c.sent_at()));
@@ -208,16 +208,41 @@ impl Fleet {
         });
     }
 
-    /// Applies what a webhook tells of the channel with this id of the provider's.
+    /// Applies the failure of a source's list to those of its channels that are known by it alone.
+    pub fn fail_listed(&self, source: &Target, now: Now, failure: &Failure) {
+        let mut table = self.changing();
+        let order = table.order();
+        for target in &order[TargetKind::Channel.index()] {
+            let listed = table.get(*target).is_some_and(|watched| {
+                let settings = &watched.target;
+                settings.options.endpoint.is_none()
+                    && settings.source.as_ref() == Some(&source.name)
+                    && settings.provider() == source.provider()
+            });
+            if listed {
+                let fact = Fact::Channel(Err(failure.clone()));
+                table.change(*target, |watched| {
+                    let sent_at = watched.channel().map(|state| state.sent_at());
+                    apply(watched, now, sent_at.unwrap_or_default(), false, fact)
+                });
+            }
+        }
+        drop(table);
+        self.updated.notify_waiters();
+    }
+
+    /// Applies what a webhook tells of the channel with this id of the provider's; of this source, if
+    /// one is named.
     pub fn deliver(
         &self,
         provider: ProviderId,
+        source: Option<&str>,
         id: &str,
         now: Now,
         event: ChannelEvent,
     ) -> DeliveryOutcome {
         let mut table = self.changing();
-        let Some(target) = table.find_by_id(provider, None, id) else {
+        let Some(target) = table.find_by_id(provider, source, id) else {
             let order = table.order();
             let mut channels = order[TargetKind::Channel.index()].iter();
             let may_yet = |target: &TargetRef| {

@@ -377,7 +377,10 @@ impl Poller {
                     self.replace_targets().await;
                 }
             }
-            Err(failure) => self.fleet.apply_list(source, clock::now(), Err(&failure)),
+            Err(failure) => {
+                self.fleet.apply_list(source, clock::now(), Err(&failure));
+                self.fleet.fail_listed(target, clock::now(), &failure);
+            }
         }
     }
 

@@ -21,6 +21,7 @@ fn at(second: u32) -> Now {
 fn says(status: Status, second: u32, started: u32, ahead: i64) -> ChannelObservation {
     ChannelObservation {
         status: Reported::Known(status),
+        at: None,
         started: Some(Timestamp::from_secs(START + ahead + i64::from(started))),
         uptime_millis: Some(i64::from(second.saturating_sub(started)) * 1000),
         channel_id: None,
