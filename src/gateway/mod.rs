@@ -13,7 +13,6 @@ mod hold_room;
 mod request_body;
 mod request_metrics;
 mod route;
-mod standing;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -446,11 +446,14 @@ pub const TOKEN: &[Family] = &[
     },
 ];
 
-/// `whatsapp_gateway_requests_total`. Its label `channel` holds the token's name where the credential is a token.
+/// `whatsapp_gateway_requests_total`, of channels and of tokens.
 pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_total", [closed("code", AnswerClass::LABELS)]
-    "Requests of the application through the gateway, by how they ended. The channel is the channel or token whose credential they carried; other is any credential that is not configured.",
-    "`failed` is a request without an answer: no connection, a connection that ended before the answer began, or an application that went away first. A held request counts once, by the answer that was passed on.",
-    "sum by (channel) (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (channel) (rate(whatsapp_gateway_requests_total[5m]))");
+    "Requests of the application through the gateway, by how they ended and whose credential they carried; the channel other is any credential that is not configured.",
+    "A row has the label `channel` or, for a token's credential, `token`. `failed` is a request without an answer: no connection, a connection that ended before the answer began, or an application that went away first. A held request counts once, by the answer that was passed on.",
+    "sum by (provider, channel, token) (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (provider, channel, token) (rate(whatsapp_gateway_requests_total[5m]))");
+
+/// The kinds of targets whose credentials requests through the gateway carry.
+pub const GATEWAY_KINDS: &[TargetKind] = &[TargetKind::Channel, TargetKind::Token];
 
 /// Requests through the gateway with a target's credential.
 pub const GATEWAY_TARGET: Family = Family {
@@ -574,7 +577,7 @@ pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
         .iter()
         .flat_map(|kind| families(*kind).map(move |family| (target_labels(*kind), &family.metric)));
     let webhook = WEBHOOK.iter().map(move |family| (channel, &family.metric));
-    let gateway = std::iter::once((channel, &GATEWAY_REQUESTS));
+    let gateway = GATEWAY_KINDS.iter().map(|kind| (target_labels(*kind), &GATEWAY_REQUESTS));
     let own = EXPORTER.iter().chain(OPTIONAL).chain(GATEWAY).chain(PROCESS);
     of_targets.chain(webhook).chain(gateway).chain(own.map(|metric| (&[] as &[Label], metric)))
 }

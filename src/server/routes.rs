@@ -5,7 +5,7 @@
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
 //! | `GET /` | the page for people |
 //! | `GET /api/status` | the same as JSON |
-//! | `GET /channels/{channel}/ready` | 200 while the channel is AUTH, else 503 |
+//! | `GET /channels/{channel}/ready` | 200 while the channel can send, in AUTH and SYNC_ERROR; else 503 |
 //! | `GET /healthz` | 200 while the process turns |
 //! | `POST /-/reload` | reloads the settings; to loopback alone, unless `ENABLE_LIFECYCLE` says otherwise |
 //! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |
@@ -24,7 +24,7 @@ use super::body::{AnswerBody, Blocks};
 use super::state::State;
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
-use crate::domain::{Status, TargetKind};
+use crate::domain::{Standing, TargetKind};
 use crate::http::{Access, Client, ConnectionRefusal, ListenerKind};
 use crate::metrics::exposition::Exposition;
 
@@ -183,24 +183,26 @@ fn ready_channel(path: &str) -> Option<&str> {
     path.strip_prefix("/channels/")?.strip_suffix("/ready").filter(|name| !name.contains('/'))
 }
 
-/// An application asks this before it sends.
+/// An application asks this before it sends. The gateway judges by the same rule.
 fn ready(name: &str, state: &State) -> Answer {
     let now = clock::now();
     let found = state.fleet.find(TargetKind::Channel, name);
     let known = found.and_then(|channel| {
         state.fleet.look(channel, |watched| {
-            let policy = watched.policy();
-            Some((watched.channel()?.status(now, policy), policy))
+            let (channel, policy) = (watched.channel()?, watched.policy());
+            let standing = Standing::of(channel, policy, now, None);
+            Some((channel.status(now, policy), standing, standing.retry_after(channel)))
         })
     });
-    let Some((status, policy)) = known.flatten() else {
+    let Some((status, standing, wait)) = known.flatten() else {
         return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
     };
     let word = format!("{}\n", status.as_str());
-    if status == Status::Auth {
-        return text(StatusCode::OK, word);
+    match standing {
+        Standing::Ready => text(StatusCode::OK, word),
+        Standing::Coming | Standing::Away => {
+            let answer = text(StatusCode::SERVICE_UNAVAILABLE, word);
+            with(answer, RETRY_AFTER, &wait.as_secs().to_string())
+        }
     }
-    // Nothing new is updated before the next poll.
-    let seconds = policy.interval.as_secs().clamp(1, 60).to_string();
-    with(text(StatusCode::SERVICE_UNAVAILABLE, word), RETRY_AFTER, &seconds)
 }

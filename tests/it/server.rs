@@ -343,6 +343,44 @@ fn a_head_that_does_not_end_is_given_up() {
 }
 
 #[test]
+fn ready_says_what_the_gateway_would_do() {
+    let upstream = Upstream::start();
+    upstream.set_channel("t", Channel::new("default"));
+    let program = Setup::of(&upstream).set("WHAPI_TOKEN", "t").start();
+    program.until_is("whatsapp_channel_authorized", 1.0);
+    for (status, code, number, retry_after) in [
+        (Status::AUTH, 200, 4.0, None),
+        // Sending works; reading chats and messages does not.
+        (Status::SYNC_ERROR, 200, 6.0, None),
+        // A reconnect, which is usually over in seconds.
+        (Status::INIT, 503, 1.0, Some("5")),
+        (Status::LAUNCH, 503, 2.0, Some("5")),
+        // Somebody has to do something.
+        (Status::QR, 503, 3.0, Some("60")),
+        (Status::STOP, 503, 7.0, Some("60")),
+    ] {
+        let word = format!("{}\n", status.text());
+        upstream.update_channel("t", |channel| channel.show(status));
+        program.until_is("whatsapp_channel_status_code", number);
+        let reply = program.get("/channels/default/ready");
+        assert_eq!((reply.status, reply.text()), (code, word.clone()), "{word}");
+        assert_eq!(reply.header("retry-after").as_deref(), retry_after, "{word}");
+    }
+}
+
+#[test]
+fn ready_expects_the_first_answer_soon() {
+    let program = Setup::new().set("WHAPI_TOKEN", "t").pace("30s");
+    // Nobody answers there, so the first poll does not end.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let program = program.set("WHAPI_API_URL", url).start();
+    let reply = program.get("/channels/default/ready");
+    assert_eq!((reply.status, &*reply.text()), (503, "UNKNOWN\n"));
+    assert_eq!(reply.header("retry-after").as_deref(), Some("5"));
+}
+
+#[test]
 fn a_reader_that_stalls_is_closed_and_keeps_nobody_waiting() {
     let files = Files::new();
     let program = fleet(&files, 20_000).start();
