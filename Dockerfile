@@ -23,7 +23,7 @@ RUN mkdir -p src crates/simulator/src crates/bench/src/bin/{figures,soak} \
     && tee {src,crates/bench/src/bin/figures,crates/bench/src/bin/soak}/main.rs <<<'fn main() {}' \
     && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
 
-COPY askama.toml build.rs ./
+COPY askama.toml ./
 COPY src src
 COPY crates/simulator/src crates/simulator/src
 # Shown by the metric `whatsapp_exporter_build_info`.

@@ -119,7 +119,7 @@ fn size(bench: &Bench, report: &mut Report) -> Result<()> {
         ours: vec![fs::metadata(&bench.binary)?.len() as f64 / 1_048_576.0],
         peer: Vec::new(),
         peer_name: "",
-        bar: Bar::AtMost(4.0),
+        bar: Bar::AtMost(6.0),
     });
     Ok(())
 }
