@@ -10,6 +10,7 @@ mod commands;
 mod contract;
 mod documents;
 mod end_to_end;
+mod evolution;
 mod gateway;
 mod gateway_faults;
 mod gateway_hold;

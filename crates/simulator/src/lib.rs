@@ -15,7 +15,7 @@
 //! | `connection.rs` | a connection: requests in, planned responses out |
 //! | `webhook_sender.rs` | sends webhooks until they are answered |
 //! | `state.rs` | all of it behind one lock, with the list of providers |
-//! | `whapi/`, `meta/`, `waha/` | the providers: what each simulates, its routes, its faults |
+//! | `whapi/`, `meta/`, `waha/`, `evolution/` | the providers: what each simulates, its routes, its faults |
 //! | `provider.rs` | what a provider is to the rest |
 //! | `request_log.rs` | what was asked and answered: [`RecordedRequest`], [`ResponseCount`] |
 //! | `delivery.rs` | a webhook to be sent, and [`DeliveryAttempt`] |
@@ -27,6 +27,7 @@
 mod connection;
 mod delivery;
 mod demo;
+mod evolution;
 mod fault;
 mod fault_table;
 mod http;
@@ -44,6 +45,7 @@ mod whapi;
 pub use delivery::{DeliveryAttempt, DeliveryPolicy};
 pub use demo::DemoPlan;
 pub use demo::script::{DemoApp, DemoChannel, DemoToken, Expiry};
+pub use evolution::{EvolutionInstance, EvolutionServer};
 pub use fault::Fault;
 pub use http::response::{Response, ResponseClass};
 pub use meta::graph_error::GraphError;

@@ -13,7 +13,7 @@ const LAYERS: [&str; 13] = [
     "delivery",
     "request_log",
     "provider",
-    "meta whapi",
+    "meta waha whapi evolution",
     "state",
     "webhook_sender connection",
     "simulator",
