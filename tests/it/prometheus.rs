@@ -547,7 +547,7 @@ impl Oracle {
                 .expect("a counter"),
             panics: IntCounter::with_opts(opts(&catalog::PANICS)).expect("a counter"),
         };
-        for provider in ["whapi", "meta"] {
+        for provider in providers::LABELS {
             oracle.poll_duration.with_label_values(&[provider]);
             oracle.unknown.with_label_values(&[provider]);
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate, from the bottom up.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 13] = [
     "unix_time",
     "shape",
     "http",

@@ -34,6 +34,16 @@ pub(super) fn no_database_list() -> Response {
 }
 
 impl Fault {
+    /// 404 "instance does not exist", as between an instance's deletion and the next list.
+    pub fn evolution_no_instance() -> Fault {
+        Fault::response(no_instance("shop"))
+    }
+
+    /// 500 while the database is down.
+    pub fn evolution_no_database() -> Fault {
+        Fault::response(no_database_list())
+    }
+
     /// 200 with Evolution's `"error": true`.
     pub fn evolution_error_with_200() -> Fault {
         Fault::response(Response::json(
