@@ -197,6 +197,7 @@ fn a_connection_serves_many_requests_also_pipelined() {
 
 #[test]
 fn a_thousand_idle_visitors_keep_nobody_out() {
+    common::many_files();
     let program = lonely();
     let idle: Vec<TcpStream> =
         (0..1000).map(|_| http::connect(program.address).expect("a connection")).collect();
@@ -221,6 +222,7 @@ fn a_thousand_idle_visitors_keep_nobody_out() {
 
 #[test]
 fn idle_visitors_are_bounded_and_make_room_for_those_who_ask() {
+    common::many_files();
     let program = lonely();
     let idle: Vec<TcpStream> =
         (0..3000).map(|_| http::connect(program.address).expect("a connection")).collect();
