@@ -273,6 +273,9 @@ impl Environment {
         if hold.is_some() && self.get("GATEWAY_ADDRESS").is_none() {
             problems.add("GATEWAY_HOLD is set, but GATEWAY_ADDRESS is not, so there is no gateway that could hold a request");
         }
+        if self.get("GATEWAY_MAX_CONNECTIONS").is_some() && self.get("GATEWAY_ADDRESS").is_none() {
+            problems.add("GATEWAY_MAX_CONNECTIONS is set, but GATEWAY_ADDRESS is not, so there is no gateway that could have connections");
+        }
         let (whapi_url, meta_url) = (defaults.whapi_api_url.clone(), defaults.meta_api_url.clone());
         Some(Gateway {
             address: address?,
