@@ -13,19 +13,23 @@ WORKDIR /build
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 
 # The dependencies alone, with empty sources in place of ours: this layer stays in the cache until a
-# dependency changes. Naming the target keeps RUSTFLAGS away from build scripts and macros.
+# dependency changes. The benchmarks stay empty: Cargo wants to see every member of the workspace.
+# Naming the target keeps RUSTFLAGS away from build scripts and macros.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
-    && echo 'fn main() {}' > src/main.rs \
-    && touch src/lib.rs \
+COPY crates/simulator/Cargo.toml crates/simulator/
+COPY crates/bench/Cargo.toml crates/bench/
+RUN mkdir -p src crates/simulator/src crates/bench/src/bin/{figures,soak} \
+    && touch {.,crates/simulator,crates/bench}/src/lib.rs \
+    && tee {src,crates/bench/src/bin/figures,crates/bench/src/bin/soak}/main.rs <<<'fn main() {}' \
     && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
 
-COPY askama.toml build.rs ./
+COPY askama.toml ./
 COPY src src
+COPY crates/simulator/src crates/simulator/src
 # Shown by the metric `whatsapp_exporter_build_info`.
 ARG BUILD_REVISION=unknown
 # The copied sources can be older than the empty ones that cargo has built, so touch them.
-RUN touch src/main.rs src/lib.rs \
+RUN touch src/main.rs src/lib.rs crates/simulator/src/lib.rs \
     && target="$(rustc -vV | sed -n 's/^host: //p')" \
     && BUILD_REVISION="$BUILD_REVISION" BUILD_RUSTC="$(rustc --version | cut -d ' ' -f 2)" \
         cargo build --release --locked --target "$target" \

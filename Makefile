@@ -1,6 +1,6 @@
 # CI runs the same commands as people. `make demo` and `make test` need no set-up.
 
-.PHONY: demo test check bench soak docs packages help
+.PHONY: demo test bench soak release docs packages help
 
 help:
 	@echo 'make demo   run the exporter against the embedded simulator'
@@ -23,12 +23,17 @@ test: packages
 	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace --no-fail-fast
 	alerts/tests/run
 
-bench: packages
-	cargo bench --locked --bench figures
+# FIGURES names groups, and `quick` shortens them: make bench FIGURES="quick scrape".
+bench: packages release
+	cargo run --release --locked -p whatsapp-exporter-bench --bin figures -- $(FIGURES)
 
 # The faults take ten minutes, or the duration in SOAK, such as 60s; the calm after them one more.
-soak:
-	cargo bench --locked --bench soak
+soak: release
+	cargo run --release --locked -p whatsapp-exporter-bench --bin soak
+
+# What is shipped: built by itself, so that no other crate adds features to its dependencies.
+release:
+	cargo build --release --locked
 
 docs:
 	BLESS=1 cargo test --locked --quiet --test it -- documents::the_reference prometheus::the_pages

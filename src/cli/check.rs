@@ -33,6 +33,7 @@ pub(super) fn run() -> u8 {
     let view = fleet.view(clock::now());
     let now = view.now;
     let (channels, tokens) = (status_report::channels(&view), status_report::tokens(&view));
+    let sources = status_report::sources(&view);
 
     let mut rows = vec![["TARGET", "STATUS", "EXPIRES", "WHAT TO DO"].map(str::to_owned)];
     for view in &channels {
@@ -48,8 +49,16 @@ pub(super) fn run() -> u8 {
         }
         rows.push([format!("token {}", view.name), status, view.countdown(now), todo.to_owned()]);
     }
+    for view in &sources {
+        let todo = view.advice.as_ref().map_or("", |advice| advice.todo);
+        let channels =
+            view.channels.map_or_else(String::new, |count| format!(": {count} channels"));
+        let status = format!("{}{channels}", failed(view.status, view.poll.failure));
+        rows.push([format!("source {}", view.name), status, "-".to_owned(), todo.to_owned()]);
+    }
     print_table(&rows);
     let levels = channels.iter().map(|view| view.level).chain(tokens.iter().map(|view| view.level));
+    let levels = levels.chain(sources.iter().map(|view| view.level));
     let well = levels.into_iter().all(is_healthy);
     let told = match (webhooks, client) {
         (Some(webhooks), Ok(client)) => {

@@ -1,4 +1,4 @@
-//! The settings file: YAML with channels and tokens.
+//! The settings file: YAML with sources, channels and tokens.
 //!
 //! Not here: the environment. The file never holds a secret, only the names of files that do.
 
@@ -14,8 +14,11 @@ use crate::target::Name;
 use crate::upstream::ProviderId;
 
 /// The lists that a file may have, and what their entries are.
-const LISTS: &[(&str, TargetKind)] =
-    &[("channels", TargetKind::Channel), ("tokens", TargetKind::Token)];
+const LISTS: &[(&str, TargetKind)] = &[
+    ("sources", TargetKind::Source),
+    ("channels", TargetKind::Channel),
+    ("tokens", TargetKind::Token),
+];
 
 /// What reading the file needs.
 pub(super) struct FileReader<'a, 'c> {
@@ -86,7 +89,10 @@ impl FileReader<'_, '_> {
         let named = node.text_of("provider").filter(|label| !label.is_empty());
         let provider = match named {
             Some(label) => providers::with_label(label).filter(fits),
-            None => providers::default_for(kind),
+            None => match providers::default_for(kind) {
+                Some(provider) => Some(provider),
+                None => return Err("`provider` is missing".to_owned()),
+            },
         };
         provider.ok_or_else(|| {
             let labels: Vec<_> =

@@ -102,8 +102,10 @@ impl Settings {
             problems.add(nothing_to_watch());
         }
         let gateway = environment::gateway(&variables, &mut problems).map(|gateway| {
-            let routes = providers::all().filter(|one| providers::get(*one).gateway().is_some());
-            let routes = routes.map(|one| (one, Arc::clone(settings[one.index()].api_url())));
+            let routes = providers::all().filter_map(|one| {
+                let url = settings[one.index()].gateway_url()?;
+                providers::get(one).gateway().map(|_| (one, Arc::clone(url)))
+            });
             Gateway { routes: routes.collect(), ..gateway }
         });
         if gateway.is_some() {

@@ -18,6 +18,8 @@ pub enum Reported {
 pub struct ChannelObservation {
     /// The status.
     pub status: Reported,
+    /// When it was so, by the upstream's clock, if the upstream says that.
+    pub at: Option<Timestamp>,
     /// When the channel's instance started.
     pub started: Option<Timestamp>,
     /// How long the instance has been up, in milliseconds.
@@ -26,6 +28,20 @@ pub struct ChannelObservation {
     pub channel_id: Option<Box<str>>,
     /// The version of the upstream's software.
     pub version: Option<Box<str>>,
+}
+
+impl ChannelObservation {
+    /// An answer that says nothing but the status.
+    pub const fn new(status: Reported) -> Self {
+        Self {
+            status,
+            at: None,
+            started: None,
+            uptime_millis: None,
+            channel_id: None,
+            version: None,
+        }
+    }
 }
 
 /// When something ends.

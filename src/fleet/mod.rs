@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AnswerClass, ChannelEvent, ErrorSource, Failure, Listed, Now, Reported, SentAt, TargetKind,
-    TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
+    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, Now, Reported, SentAt,
+    Status, TargetKind, TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
 };
 use crate::providers;
 use crate::target::{Name, Target};
@@ -60,6 +60,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Whether the fact had a status word that is not in the provider's table.
     pub unknown_word: bool,
+    /// The last known status before and after a poll that told a channel's status.
+    pub statuses: Option<(Status, Status)>,
 }
 
 /// What became of a webhook.
@@ -185,7 +187,7 @@ impl Fleet {
 
     /// Applies what a source's poll says of one of its channels.
     pub fn apply_to_listed(&self, source: &Target, id: &str, now: Now, fact: Fact) -> Applied {
-        let found = lock(&self.table).find_by_id(source.provider(), Some(&source.name), id);
+        let found = lock(&self.table).find_by_id(source.provider(), Some(source.name.as_str()), id);
         match found {
             Some(channel) => {
                 let sent_at = self.look(channel, |watched| watched.channel().map(|c| c.sent_at()));
@@ -204,16 +206,41 @@ impl Fleet {
         });
     }
 
-    /// Applies what a webhook tells of the channel with this id of the provider's.
+    /// Applies the failure of a source's list to those of its channels that are known by it alone.
+    pub fn fail_listed(&self, source: &Target, now: Now, failure: &Failure) {
+        let mut table = self.changing();
+        let order = table.order();
+        for target in &order[TargetKind::Channel.index()] {
+            let listed = table.get(*target).is_some_and(|watched| {
+                let settings = &watched.target;
+                settings.options.endpoint.is_none()
+                    && settings.source.as_ref() == Some(&source.name)
+                    && settings.provider() == source.provider()
+            });
+            if listed {
+                let fact = Fact::Channel(Err(failure.clone()));
+                table.change(*target, |watched| {
+                    let sent_at = watched.channel().map(|state| state.sent_at());
+                    apply(watched, now, sent_at.unwrap_or_default(), false, fact)
+                });
+            }
+        }
+        drop(table);
+        self.updated.notify_waiters();
+    }
+
+    /// Applies what a webhook tells of the channel with this id of the provider's; of this source, if
+    /// one is named.
     pub fn deliver(
         &self,
         provider: ProviderId,
+        source: Option<&str>,
         id: &str,
         now: Now,
         event: ChannelEvent,
     ) -> DeliveryOutcome {
         let mut table = self.changing();
-        let Some(target) = table.find_by_id(provider, None, id) else {
+        let Some(target) = table.find_by_id(provider, source, id) else {
             let order = table.order();
             let mut channels = order[TargetKind::Channel.index()].iter();
             let may_yet = |target: &TargetRef| {
@@ -297,7 +324,13 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
             if let Some(word) = word.filter(|_| !state.reports_unknown_word()) {
                 applied.changes.push(Change::UnknownWord(name.clone(), word));
             }
+            let tells_status = outcome.as_ref().map_or_else(
+                |failure| failure.reason == FailureReason::SessionUnauthorized,
+                |_| true,
+            );
+            let before = state.last_known_status();
             let moved = state.apply_since(now, policy, sent_at, outcome);
+            applied.statuses = tells_status.then(|| (before, state.last_known_status()));
             applied.changes.extend(moved.map(|moved| Change::Moved(name.clone(), moved)));
         }
         (TargetState::Token(state), Fact::Token(reading)) => {

@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 
 use super::watched::{Unattributed, Watched};
 use crate::domain::TargetKind;
-use crate::target::{Name, Target};
+use crate::target::Target;
 use crate::upstream::ProviderId;
 
 /// A panic while a lock was held cannot leave a state half written that matters: each write stands by
@@ -100,14 +100,16 @@ impl Table {
     pub(super) fn find_by_id(
         &self,
         provider: ProviderId,
-        source: Option<&Name>,
+        source: Option<&str>,
         id: &str,
     ) -> Option<TargetRef> {
         let found = self.by_id.find(self.hash_id(provider, id), |row| {
             self.at(*row).is_some_and(|watched| {
                 watched.provider() == provider
                     && watched.id() == Some(id)
-                    && source.is_none_or(|source| watched.target.source.as_ref() == Some(source))
+                    && source.is_none_or(|source| {
+                        watched.target.source.as_ref().is_some_and(|own| own.as_str() == source)
+                    })
             })
         });
         found.map(|row| self.reference(*row))

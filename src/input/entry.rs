@@ -2,17 +2,20 @@
 //!
 //! Not here: the document around it (`config/file.rs`), and which keys mean what to a provider.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use wildmatch::WildMatch;
 
 use super::value;
 use super::yaml::{Node, Section};
 use super::{Policies, Problems};
 use crate::domain::PollPolicy;
 use crate::secret::SecretSource;
-use crate::target::Name;
+use crate::target::{DEFAULT_MAX_CHANNELS, ListingOptions, Name};
 
 /// An entry, and where its mistakes are told.
 pub struct Entry<'a> {
@@ -128,6 +131,43 @@ impl Entry<'_> {
         let words = words.ok_or_else(|| "must be a list of words".to_owned());
         let parsed = words.and_then(|words| parse(&words));
         parsed.map_err(|what| self.problem(&format!("`{key}`: {what}"))).ok()
+    }
+
+    /// Which of a source's channels are watched: `only`, `except`, `names` and `max_channels`.
+    pub fn listing(&mut self) -> ListingOptions {
+        let globs = |words: &[&str]| Ok(words.iter().map(|word| WildMatch::new(word)).collect());
+        let only = self.words("only", globs).unwrap_or_default();
+        let except = self.words("except", globs).unwrap_or_default();
+        let max_channels = self.optional("max_channels", |text| {
+            let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+            number.ok_or_else(|| "must be a number from 1 to 1000000".to_owned())
+        });
+        ListingOptions {
+            only,
+            except,
+            names: self.names(),
+            max_channels: max_channels.unwrap_or(DEFAULT_MAX_CHANNELS),
+        }
+    }
+
+    fn names(&mut self) -> BTreeMap<Box<str>, Name> {
+        let keys = match self.section.take("names") {
+            None => return BTreeMap::new(),
+            Some(Node::Map(keys)) => keys,
+            Some(_) => {
+                self.problem("`names`: must be a set of `id: name` lines");
+                return BTreeMap::new();
+            }
+        };
+        let mut names = BTreeMap::new();
+        for (id, node) in keys {
+            let name = node.text().ok_or_else(|| "must be one name".to_owned());
+            match name.and_then(Name::new) {
+                Ok(name) => drop(names.insert(id, name)),
+                Err(what) => self.problem(&format!("`names`: {what}")),
+            }
+        }
+        names
     }
 
     /// How many mistakes were found so far, in all of the settings.

@@ -3,6 +3,7 @@
 //! Not here: what to ask (`providers/`), how (`client/`), or what an answer does to the state
 //! (`domain/`).
 
+mod confirmation;
 mod poll;
 mod poll_now;
 mod queue;
@@ -26,6 +27,7 @@ use crate::report::{advice, log_events};
 use crate::secret::Fingerprint;
 use crate::target::{Target, TargetSet};
 use crate::upstream::{Fact, ListedChannel, Reading};
+use confirmation::Confirmation;
 pub use poll::Ask;
 use poll::Completed;
 pub use poll_now::PollNow;
@@ -83,6 +85,8 @@ struct PollBackoff {
     failing: Option<FailureReason>,
     /// The secrets that were last used.
     secrets: Option<Fingerprint>,
+    /// A departure from AUTH that is to be confirmed soon.
+    confirmation: Option<Confirmation>,
 }
 
 /// Which target each task polls.
@@ -312,8 +316,12 @@ impl Poller {
         {
             next = next.min(*soon);
         }
+        if state.confirmation.is_some() && state.refusals == 0 {
+            next = next.min(now + Confirmation::delay(fastrand::f64()));
+        }
         // In a fleet of a hundred thousand a well channel gets no entry.
-        if self.is_watched(&target) || state.failing.is_some() {
+        let is_well = state.failing.is_none() && state.confirmation.is_none();
+        if self.is_watched(&target) || !is_well {
             self.backoff.insert(due.target, state);
         }
         self.queue.push(Due { at: next, ..due });
@@ -342,6 +350,8 @@ impl Poller {
             Fact::Channels(list) => self.apply_list(polled, target, list).await,
             fact => {
                 let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
+                state.confirmation =
+                    Confirmation::after_poll(state.confirmation, applied.statuses, Instant::now());
                 self.tell(target, applied);
             }
         }
@@ -367,7 +377,10 @@ impl Poller {
                     self.replace_targets().await;
                 }
             }
-            Err(failure) => self.fleet.apply_list(source, clock::now(), Err(&failure)),
+            Err(failure) => {
+                self.fleet.apply_list(source, clock::now(), Err(&failure));
+                self.fleet.fail_listed(target, clock::now(), &failure);
+            }
         }
     }
 

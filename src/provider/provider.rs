@@ -56,8 +56,8 @@ pub struct SettingsReader<'a> {
 
 /// A provider's settings: what its entries in the settings file take when they do not say otherwise.
 pub trait ProviderSettings {
-    /// The API's base address.
-    fn api_url(&self) -> &Arc<str>;
+    /// Where its route through the gateway leads, if it has one.
+    fn gateway_url(&self) -> Option<&Arc<str>>;
 
     /// Reads an entry of the settings file, of a kind that the provider has. `None` if it has a
     /// mistake, which was added to the entry's problems.

@@ -39,6 +39,8 @@ pub enum HeadVerdict {
 /// One event of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
+    /// The source whose channel it is, where ids are unique within a source alone.
+    pub source: Option<Box<str>>,
     /// The upstream's id of the channel.
     pub channel_id: Option<Box<str>>,
     /// What happened.
@@ -58,6 +60,9 @@ pub trait WebhookApi: Sync {
 
     /// Whether the head proves that the sender knows the secret. Compared in constant time.
     fn authorize(&self, head: WebhookHead<'_>, secret: &SecretString) -> HeadVerdict;
+
+    /// What to tell a sender that could not prove it.
+    fn refusal(&self) -> &'static str;
 
     /// Whether the body proves it. Only asked after [`HeadVerdict::NeedsBody`].
     fn authorize_body(&self, head: WebhookHead<'_>, body: &[u8], secret: &SecretString) -> bool;

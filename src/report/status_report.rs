@@ -253,6 +253,62 @@ impl TokenView {
     }
 }
 
+/// What a person should know of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceView {
+    /// The provider.
+    pub provider: &'static str,
+    /// The operator's name for it.
+    pub name: String,
+    /// How it is.
+    pub level: Level,
+    /// `listed`, `failing` or `unknown`.
+    pub status: &'static str,
+    /// Channels that are watched; null until it listed any.
+    pub channels: Option<u32>,
+    /// Channels beyond `max_channels`, which are not watched; null until it listed any.
+    pub ignored: Option<u32>,
+    /// Its polls.
+    pub poll: PollView,
+    /// What to do; null when it is well.
+    pub advice: Option<Advice>,
+}
+
+impl SourceView {
+    /// The view of a target; `None` if it is no source.
+    pub fn new(watched: &Watched) -> Option<Self> {
+        let state = watched.source()?;
+        let (level, status, advice) = source_level(watched)?;
+        Some(Self {
+            provider: watched.provider().label(),
+            name: watched.target.name.to_string(),
+            level,
+            status,
+            channels: state.listed().map(|listed| listed.watched),
+            ignored: state.listed().map(|listed| listed.ignored),
+            poll: PollView::new(state.polls()),
+            advice,
+        })
+    }
+}
+
+/// How a source is, in a word, and what to do.
+fn source_level(watched: &Watched) -> Option<(Level, &'static str, Option<Advice>)> {
+    let state = watched.source()?;
+    Some(match (state.polls().last_failure(), state.listed()) {
+        (Some(reason), _) => {
+            let todo = advice::failure(watched.provider(), reason);
+            (level_of(reason), "failing", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
+        }
+        (None, Some(listed)) if listed.ignored > 0 => {
+            let todo = "Channels beyond max_channels are not watched. Raise it, or choose with only and except.";
+            (Level::Warning, "listed", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
+        }
+        (None, Some(_)) => (Level::Ok, "listed", None),
+        (None, None) => (Level::Unknown, "unknown", None),
+    })
+}
+
 /// The required scopes that a token was not granted.
 fn missing_scopes(watched: &Watched) -> Vec<String> {
     let Some(state) = watched.token() else { return Vec::new() };
@@ -309,7 +365,8 @@ fn token_level(watched: &Watched, now: Now) -> Option<(Level, &'static str, Opti
 pub fn level(watched: &Watched, now: Now) -> Level {
     let of_channel = || channel_level(watched, now).map(|(level, _)| level);
     let of_token = || token_level(watched, now).map(|(level, ..)| level);
-    of_channel().or_else(of_token).unwrap_or(Level::Unknown)
+    let of_source = || source_level(watched).map(|(level, ..)| level);
+    of_channel().or_else(of_token).or_else(of_source).unwrap_or(Level::Unknown)
 }
 
 /// The views of all channels, in order.
@@ -326,6 +383,11 @@ pub fn tokens(view: &FleetView) -> Vec<TokenView> {
         let tokens = targets.of(TargetKind::Token);
         tokens.filter_map(|token| TokenView::new(token, view.now)).collect()
     })
+}
+
+/// The views of all sources, in order.
+pub fn sources(view: &FleetView) -> Vec<SourceView> {
+    view.look(|targets| targets.of(TargetKind::Source).filter_map(SourceView::new).collect())
 }
 
 /// How far a time is from now: `in 6 days 4 h`, `3 days ago`.

@@ -8,7 +8,9 @@ use crate::domain::{Now, TargetKind};
 use crate::fleet::{FleetView, Watched};
 use crate::report::advice::Advice;
 use crate::report::humanize;
-use crate::report::status_report::{self, ChannelView, Level, PollView, TokenView, distance};
+use crate::report::status_report::{
+    self, ChannelView, Level, PollView, SourceView, TokenView, distance,
+};
 
 /// As many channels are on one page; the worst come first.
 const PER_PAGE: usize = 200;
@@ -22,6 +24,7 @@ struct Page {
     level: Level,
     channels: Vec<Row>,
     tokens: Vec<Row>,
+    sources: Vec<Row>,
     count: usize,
     number: usize,
     pages: usize,
@@ -44,7 +47,7 @@ struct Row {
 /// Only what is shown is drawn; of the rest it is counted how it is.
 pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::Error> {
     let now = view.now;
-    let (channels, mut tokens, levels) = view.look(|targets| {
+    let (channels, mut tokens, sources, levels) = view.look(|targets| {
         let ranked = |kind| {
             let all = targets.of(kind).map(|one| (status_report::level(one, now), one));
             let mut ranked: Vec<(Level, &Watched)> = all.collect();
@@ -52,14 +55,17 @@ pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::
             ranked
         };
         let (channels, tokens) = (ranked(TargetKind::Channel), ranked(TargetKind::Token));
-        let levels: Vec<Level> = channels.iter().chain(&tokens).map(|(level, _)| *level).collect();
+        let sources = ranked(TargetKind::Source);
+        let all = channels.iter().chain(&tokens).chain(&sources);
+        let levels: Vec<Level> = all.map(|(level, _)| *level).collect();
         let pages = channels.len().div_ceil(PER_PAGE).max(1);
         let first = (number.clamp(1, pages) - 1) * PER_PAGE;
         let shown = channels.iter().skip(first).take(PER_PAGE);
         let shown: Vec<_> = shown.filter_map(|(_, one)| ChannelView::new(one, now)).collect();
         let tokens: Vec<_> =
             tokens.iter().filter_map(|(_, one)| TokenView::new(one, now)).collect();
-        (shown, tokens, levels)
+        let sources: Vec<_> = sources.iter().filter_map(|(_, one)| SourceView::new(one)).collect();
+        (shown, tokens, sources, levels)
     });
     tokens.sort_by_key(|token| (token.level, token.expires_millis.unwrap_or(i64::MAX)));
     let (headline, level) = headline(&levels);
@@ -72,6 +78,7 @@ pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::
         level,
         channels: channels.into_iter().map(|view| channel_row(view, now)).collect(),
         tokens: tokens.into_iter().map(|view| token_row(view, now)).collect(),
+        sources: sources.into_iter().map(|view| source_row(view, now)).collect(),
         count,
         number: number.clamp(1, pages),
         pages,
@@ -133,6 +140,24 @@ fn token_row(view: TokenView, now: Now) -> Row {
     Row {
         since: view.countdown(now),
         since_exact: view.expires.unwrap_or_default(),
+        age: age(&view.poll, now),
+        trouble: view.poll.failure,
+        name: view.name,
+        level: view.level,
+        status: view.status,
+        notes,
+        advice: view.advice,
+    }
+}
+
+fn source_row(view: SourceView, now: Now) -> Row {
+    let mut notes = Vec::new();
+    if let Some(ignored) = view.ignored.filter(|ignored| *ignored > 0) {
+        notes.push(format!("{ignored} more are not watched"));
+    }
+    Row {
+        since: view.channels.map_or_else(|| "not known".to_owned(), |count| count.to_string()),
+        since_exact: String::new(),
         age: age(&view.poll, now),
         trouble: view.poll.failure,
         name: view.name,

@@ -8,21 +8,21 @@ use super::body::Blocks;
 use crate::domain::TargetKind;
 use crate::fleet::FleetView;
 use crate::report::humanize;
-use crate::report::status_report::{ChannelView, TokenView};
+use crate::report::status_report::{ChannelView, SourceView, TokenView};
 
-/// `{"version": …, "time": …, "channels": […], "tokens": […]}`.
+/// `{"version": …, "time": …, "channels": […], "tokens": […], "sources": […]}`.
 pub(super) struct StatusJson {
     view: FleetView,
-    /// The position of the next channel.
-    channels: usize,
-    /// The position of the next token; `None` until all channels are written.
-    tokens: Option<usize>,
+    /// The list that is written, by its position in [`TargetKind::ALL`].
+    list: usize,
+    /// The position of the next target.
+    target: usize,
     begun: bool,
 }
 
 impl StatusJson {
     pub(super) const fn new(view: FleetView) -> Self {
-        Self { view, channels: 0, tokens: None, begun: false }
+        Self { view, list: 0, target: 0, begun: false }
     }
 }
 
@@ -40,37 +40,35 @@ impl Blocks for StatusJson {
         let now = self.view.now;
         if !self.begun {
             self.begun = true;
-            let head = format!(
-                "{{\"version\":\"{}\",\"time\":\"{}\",\"channels\":[",
-                env!("CARGO_PKG_VERSION"),
-                humanize::rfc3339(now.unix)
-            );
+            let (version, time) = (env!("CARGO_PKG_VERSION"), humanize::rfc3339(now.unix));
+            let head = format!("{{\"version\":\"{version}\",\"time\":\"{time}\"");
             out.extend_from_slice(head.as_bytes());
         }
-        let kind = if self.tokens.is_none() { TargetKind::Channel } else { TargetKind::Token };
-        let from = self.tokens.unwrap_or(self.channels);
+        let Some(kind) = TargetKind::ALL.get(self.list) else {
+            out.extend_from_slice(b"}\n");
+            return false;
+        };
+        if self.target == 0 {
+            out.extend_from_slice(format!(",\"{}s\":[", kind.as_str()).as_bytes());
+        }
         let stopped = self.view.look(|targets| {
-            for (at, watched) in targets.from(kind, from) {
-                if out.len() >= full {
+            for (at, watched) in targets.from(*kind, self.target) {
+                if out.len() >= full && at > 0 {
                     return Some(at);
                 }
                 match kind {
                     TargetKind::Channel => write(&ChannelView::new(watched, now), at == 0, out),
-                    _ => write(&TokenView::new(watched, now), at == 0, out),
+                    TargetKind::Token => write(&TokenView::new(watched, now), at == 0, out),
+                    TargetKind::Source => write(&SourceView::new(watched), at == 0, out),
                 }
             }
             None
         });
-        match (stopped, self.tokens) {
-            (Some(at), None) => self.channels = at,
-            (Some(at), Some(_)) => self.tokens = Some(at),
-            (None, None) => {
-                out.extend_from_slice(b"],\"tokens\":[");
-                self.tokens = Some(0);
-            }
-            (None, Some(_)) => {
-                out.extend_from_slice(b"]}\n");
-                return false;
+        match stopped {
+            Some(at) => self.target = at,
+            None => {
+                out.push(b']');
+                (self.list, self.target) = (self.list + 1, 0);
             }
         }
         true

@@ -17,7 +17,7 @@ use super::state::State;
 use crate::clock;
 use crate::domain::WebhookRefusal;
 use crate::fleet::DeliveryOutcome;
-use crate::provider::{HeadVerdict, Webhook, WebhookHead};
+use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookHead};
 use crate::providers;
 use crate::report::log_events;
 use crate::upstream::ProviderId;
@@ -69,7 +69,7 @@ pub(super) async fn receive(
     };
     let verdict = api.authorize(head, &secret);
     if verdict == HeadVerdict::Refuse {
-        return unauthorized(state);
+        return unauthorized(api, state);
     }
     let limit = api.max_body_bytes();
     let body = {
@@ -90,7 +90,7 @@ pub(super) async fn receive(
         Err(Unread::Broken) => return text(StatusCode::BAD_REQUEST, "the body is not whole\n"),
     };
     if verdict == HeadVerdict::NeedsBody && !api.authorize_body(head, &body, &secret) {
-        return unauthorized(state);
+        return unauthorized(api, state);
     }
     let Some(webhooks) = api.events(head, &body) else {
         state.metrics.webhook_refused(WebhookRefusal::NotJson);
@@ -105,18 +105,16 @@ pub(super) async fn receive(
     answer
 }
 
-fn unauthorized(state: &State) -> Answer {
+fn unauthorized(api: &dyn WebhookApi, state: &State) -> Answer {
     state.metrics.webhook_refused(WebhookRefusal::Secret);
-    // The header is not named: a careless hand may have put the secret there.
-    let sentence = "the header that WEBHOOK_SECRET_HEADER names must hold the secret\n";
-    text(StatusCode::UNAUTHORIZED, sentence)
+    text(StatusCode::UNAUTHORIZED, format!("{}\n", api.refusal()))
 }
 
 /// Hands an event to the fleet. `None` when it was a channel's.
 fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Answer> {
-    let Webhook { channel_id, event } = webhook;
+    let Webhook { source, channel_id, event } = webhook;
     let outcome = match &channel_id {
-        Some(id) => state.fleet.deliver(provider, id, clock::now(), event),
+        Some(id) => state.fleet.deliver(provider, source.as_deref(), id, clock::now(), event),
         None => DeliveryOutcome::Unknown,
     };
     match outcome {

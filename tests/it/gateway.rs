@@ -15,7 +15,7 @@ use crate::common::wire::{ByHand, Received, Wire, watched};
 use crate::common::{Files, Program, Setup, Upstream, closed_port, http};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use whatsapp_simulator::{MetaToken, WhapiChannel as Channel};
+use whatsapp_simulator::{MetaToken, WhapiChannel};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 /// A program that watches a channel elsewhere, so that the upstream gets nothing but what the gateway passes on.
@@ -506,7 +506,7 @@ fn a_rotated_secret_and_a_reloaded_target_are_known_from_their_first_request() {
 #[test]
 fn the_simulators_channel_and_token_are_reached_by_changing_one_address() {
     let upstream = Upstream::start();
-    upstream.set_channel("c", Channel::new("sales"));
+    upstream.set_channel("c", WhapiChannel::new("sales"));
     upstream.set_token("m", MetaToken::new("brand"));
     let program = Setup::of(&upstream)
         .set("GATEWAY_ADDRESS", "127.0.0.1:0")

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
-use whatsapp_simulator::WhapiChannel as Channel;
+use whatsapp_simulator::WhapiChannel;
 
 /// The simulator behind TLS, with a certificate of its own for `localhost`. Returns the port and the certificate.
 fn tls(upstream: &Upstream) -> (u16, String) {
@@ -103,7 +103,7 @@ impl Proxy {
 
 fn upstream() -> Upstream {
     let upstream = Upstream::start();
-    upstream.set_channel("s", Channel::new("sales"));
+    upstream.set_channel("s", WhapiChannel::new("sales"));
     upstream
 }
 

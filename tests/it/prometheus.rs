@@ -31,9 +31,7 @@ use whatsapp_exporter::metrics::exposition::Exposition;
 use whatsapp_exporter::metrics::format::Format;
 use whatsapp_exporter::providers;
 use whatsapp_exporter::upstream::{Fact, ProviderId};
-use whatsapp_simulator::{
-    self as simulator, Fault, MetaToken, MetaTokenState as TokenState, Simulator,
-};
+use whatsapp_simulator::{self as simulator, Fault, MetaToken, MetaTokenState, Simulator};
 
 // ---- reading a page ----
 
@@ -144,7 +142,7 @@ async fn upstream() -> Simulator {
     sim.set_token("marketingSecret", marketing);
     let days = |days: u64| Duration::from_secs(days * 86_400);
     sim.set_token("campaignSecret", MetaToken::of_user("campaign", days(60), days(90)));
-    let revoked = MetaToken { state: TokenState::Revoked(460), ..MetaToken::new("revoked") };
+    let revoked = MetaToken { state: MetaTokenState::Revoked(460), ..MetaToken::new("revoked") };
     sim.set_token("revokedSecret", revoked);
     sim.set_token("limitedSecret", MetaToken::new("limited"));
     sim.set_fault("limitedSecret", Some(Fault::graph(4, 0)));
@@ -323,6 +321,7 @@ fn fleet() -> (FleetView, ExporterMetrics) {
 
     let health = |status, started_before: u64| ChannelObservation {
         status: Reported::Known(status),
+        at: None,
         started: Some(seconds_before_now(started_before).unix),
         uptime_millis: Some(86_412_500),
         channel_id: Some("MANTIS-M72HC".into()),
@@ -346,7 +345,7 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     for event in
         [ChannelEvent::Status(qr), ChannelEvent::Login, ChannelEvent::Login, ChannelEvent::Other]
     {
-        fleet.deliver(whapi(), "MANTIS-M72HC", seconds_before_now(8), event);
+        fleet.deliver(whapi(), None, "MANTIS-M72HC", seconds_before_now(8), event);
     }
     let sales = fleet.find(TargetKind::Channel, "sales");
     let system = fleet.find(TargetKind::Token, "system");

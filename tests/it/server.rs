@@ -9,7 +9,7 @@ use crate::common::metrics::Metrics;
 use crate::common::{
     Files, Program, Setup, Upstream, closed_port, eventually, http, raise_descriptor_limit,
 };
-use whatsapp_simulator::{MetaToken, WhapiChannel as Channel, WhapiStatus as Status};
+use whatsapp_simulator::{MetaToken, WhapiChannel, WhapiStatus};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -17,8 +17,8 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// A program with a channel that is well, one that is logged out, one that was never seen, and a token.
 fn program() -> (Upstream, Files, Program) {
     let (upstream, files) = (Upstream::start(), Files::new());
-    upstream.set_channel("good", Channel::new("sales"));
-    upstream.set_channel("out", Channel::new("support").with_status(Status::QR));
+    upstream.set_channel("good", WhapiChannel::new("sales"));
+    upstream.set_channel("out", WhapiChannel::new("support").with_status(WhapiStatus::QR));
     upstream.set_token("token", MetaToken::expiring_in("marketing", Duration::from_secs(500_000)));
     let mut yaml = "channels:\n".to_owned();
     for (name, secret) in [("sales", "good"), ("support", "out"), ("lost", "nobody")] {

@@ -28,6 +28,7 @@ impl Poll {
     fn outcome(&self) -> Result<ChannelObservation, Failure> {
         let observation = |status, started: Option<i64>| ChannelObservation {
             status,
+            at: None,
             started: started.map(Timestamp::from_secs),
             uptime_millis: None,
             channel_id: None,

@@ -15,7 +15,7 @@
 //! | `connection.rs` | a connection: requests in, planned responses out |
 //! | `webhook_sender.rs` | sends webhooks until they are answered |
 //! | `state.rs` | all of it behind one lock, with the list of providers |
-//! | `whapi/`, `meta/` | the providers: what each simulates, its routes, its faults |
+//! | `whapi/`, `meta/`, `waha/` | the providers: what each simulates, its routes, its faults |
 //! | `provider.rs` | what a provider is to the rest |
 //! | `request_log.rs` | what was asked and answered: [`RecordedRequest`], [`ResponseCount`] |
 //! | `delivery.rs` | a webhook to be sent, and [`DeliveryAttempt`] |
@@ -38,6 +38,7 @@ mod shape;
 mod simulator;
 mod state;
 mod unix_time;
+mod waha;
 mod webhook_sender;
 mod whapi;
 
@@ -51,6 +52,7 @@ pub use meta::token::{MetaToken, MetaTokenState};
 pub use request_log::{CredentialSource, RecordedRequest, ResponseCount};
 pub use shape::{Fields, Numbers, Shape};
 pub use simulator::Simulator;
+pub use waha::WahaServer;
 pub use whapi::channel::WhapiChannel;
 pub use whapi::status::WhapiStatus;
 pub use whapi::webhook::{WantedEvent, WebhookMode, WhapiWebhook};

@@ -255,8 +255,8 @@ fn entry_app(entry: &mut Entry<'_>) -> Option<App> {
 }
 
 impl ProviderSettings for MetaSettings {
-    fn api_url(&self) -> &Arc<str> {
-        &self.api_url
+    fn gateway_url(&self) -> Option<&Arc<str>> {
+        Some(&self.api_url)
     }
 
     fn target(&self, kind: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {

@@ -79,6 +79,7 @@ pub(super) fn observation(health: HealthBody) -> Option<ChannelObservation> {
     let text = health.status.text.raw_text()?;
     Some(ChannelObservation {
         status: status(text).map_or_else(|| Reported::Word(printable(text)), Reported::Known),
+        at: None,
         // A channel that never started says 0.
         started: health.start_at.timestamp().filter(|started| started.millis() > 0),
         uptime_millis: health.uptime.seconds_as_millis(),
@@ -120,6 +121,7 @@ mod tests {
         ));
         let expected = ChannelObservation {
             status: Reported::Known(Status::Auth),
+            at: None,
             started: Some(Timestamp::from_secs(1_795_000_000)),
             uptime_millis: Some(86_412_000),
             channel_id: Some("MANTIS-M72HC".into()),

@@ -122,8 +122,8 @@ impl WhapiSettings {
 }
 
 impl ProviderSettings for WhapiSettings {
-    fn api_url(&self) -> &Arc<str> {
-        &self.api_url
+    fn gateway_url(&self) -> Option<&Arc<str>> {
+        Some(&self.api_url)
     }
 
     fn target(&self, kind: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {

@@ -58,6 +58,11 @@ impl WebhookApi for WhapiWebhooks {
         }
     }
 
+    /// The header is not named: a careless hand may have put the secret there.
+    fn refusal(&self) -> &'static str {
+        "the header that WEBHOOK_SECRET_HEADER names must hold the secret"
+    }
+
     fn authorize_body(&self, _: WebhookHead<'_>, _: &[u8], _: &SecretString) -> bool {
         false
     }
@@ -121,7 +126,7 @@ fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
         ChannelEvent::Status(observation) => observation.channel_id.clone(),
         _ => None,
     };
-    Some(Webhook { channel_id: channel_id.label().or(within), event: what })
+    Some(Webhook { source: None, channel_id: channel_id.label().or(within), event: what })
 }
 
 fn status(body: &[u8]) -> ChannelEvent {
