@@ -306,7 +306,6 @@ fn slow_heads_keep_nobody_waiting() {
 }
 
 #[test]
-#[ignore = "takes the 65 seconds after which a head that does not come is given up"]
 fn a_head_that_does_not_end_is_given_up() {
     let program = lonely();
     let mut stream = http::connect(program.address).expect("a connection");
