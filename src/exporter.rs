@@ -16,11 +16,12 @@ use crate::clock;
 use crate::config::{Settings, Webhooks};
 use crate::fleet::Fleet;
 use crate::gateway::Gateway;
+use crate::http::{Auth, Descriptors};
 use crate::metrics::Features;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::{Ask, Poller};
 use crate::reload::Reloader;
-use crate::server::{self, Guard};
+use crate::server;
 use crate::state_file::StateFile;
 use crate::target::{Target, TargetSet};
 use crate::tasks::{TaskEnded, Tasks};
@@ -32,7 +33,8 @@ pub struct Exporter {
     /// The exporter's own metrics.
     pub metrics: ExporterMetrics,
     poller: Poller,
-    guard: Guard,
+    auth: Auth,
+    descriptors: Descriptors,
     gateway: Option<Arc<Gateway>>,
     gateway_listener: Option<TcpListener>,
     reloader: Option<Arc<Reloader>>,
@@ -69,13 +71,15 @@ impl Exporter {
             gateway: settings.gateway.is_some(),
             state_file: settings.state_file.is_some(),
         };
-        let metrics = ExporterMetrics::new(features)
+        let metrics = ExporterMetrics::new(features, now.unix)
             .map_err(|error| format!("the metrics cannot be set up: {error}"))?;
         metrics.loaded(now.unix, Target::count_by_kind(&settings.targets));
         let fleet = Arc::new(Fleet::new(settings.targets.clone(), now, features.webhooks));
         let targets = TargetSet::new(settings.targets);
-        let concurrency = settings.polling.concurrency;
-        let poller = Poller::new(Arc::clone(&fleet), targets, metrics.clone(), ask, concurrency);
+        let connections = settings.gateway.as_ref().map(|gateway| gateway.max_connections);
+        let descriptors = Descriptors::raise(settings.polling.concurrency, connections);
+        let poller =
+            Poller::new(Arc::clone(&fleet), targets, metrics.clone(), ask, descriptors.polls);
         let gateway = match &settings.gateway {
             Some(gateway) => {
                 let (fleet, metrics) = (Arc::clone(&fleet), metrics.clone());
@@ -89,7 +93,8 @@ impl Exporter {
         };
         Ok(Self {
             tasks: Tasks::new(metrics.clone()),
-            guard: Guard::new(settings.web_config_file)?,
+            auth: Auth::new(settings.web_config_file)?,
+            descriptors,
             lifecycle_from_anywhere: settings.lifecycle_from_anywhere,
             fleet,
             metrics,
@@ -162,12 +167,15 @@ impl Exporter {
         };
         let mut listeners = Tasks::new(self.metrics.clone());
         if let Some((gateway, listener)) = self.gateway.zip(self.gateway_listener) {
-            listeners.spawn("gateway", gateway.serve(listener, stopped()));
+            listeners.spawn("gateway", gateway.serve(listener, self.descriptors, stopped()));
         }
-        let state = server::State::new(self.fleet, self.metrics, self.guard)
+        let state = server::State::new(self.fleet, self.metrics, self.auth)
             .reloading(self.reloader.clone(), self.lifecycle_from_anywhere)
             .receiving(self.webhooks);
-        listeners.spawn("listener", server::serve(listener, Arc::new(state), stopped()));
+        listeners.spawn(
+            "listener",
+            server::serve(listener, Arc::new(state), self.descriptors.metrics, stopped()),
+        );
         self.tasks.spawn("poller", self.poller.run());
         if let Some(reloader) = self.reloader {
             self.tasks.spawn("watch of the settings file", reloader.watch());

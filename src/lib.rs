@@ -13,6 +13,7 @@ pub mod exporter;
 pub mod file_version;
 pub mod fleet;
 pub mod gateway;
+pub mod http;
 pub mod input;
 pub mod metrics;
 pub mod poller;

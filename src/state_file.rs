@@ -53,6 +53,9 @@ struct Document {
     /// Requests through the gateway with unknown credentials.
     #[serde(default, alias = "strangers")]
     unattributed: Vec<SavedTarget>,
+    /// When the file was written.
+    #[serde(skip)]
+    saved: Timestamp,
 }
 
 impl Document {
@@ -65,6 +68,10 @@ impl Document {
     }
 }
 
+/// How the names of the gateway's counters begin, and how they began in version 0.1.
+const REQUESTS: &str = "requests/";
+const REQUESTS_IN_0_1: &str = "traffic/";
+
 /// Only counts other than zero are written, by the words that name them.
 type Counts = BTreeMap<String, u64>;
 
@@ -76,6 +83,8 @@ struct SavedTarget {
     name: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     channel: Option<SavedChannel>,
+    /// Since when the counters count.
+    created: Option<i64>,
     #[serde(default)]
     counters: Counts,
 }
@@ -176,13 +185,14 @@ impl StateFile {
             return Err(Unread::Damaged(format!("is larger than {LARGEST} bytes")));
         }
         let reader = BufReader::new(file.take(LARGEST));
-        let document: Document = serde_json::from_reader(reader).map_err(|error| {
+        let mut document: Document = serde_json::from_reader(reader).map_err(|error| {
             Unread::Damaged(format!(
                 "is damaged at line {}, column {}",
                 error.line(),
                 error.column()
             ))
         })?;
+        document.saved = about.modified().map(clock::timestamp).unwrap_or_default();
         match document.version {
             VERSION => Ok(Some(document)),
             other => Err(Unread::Damaged(format!(
@@ -222,6 +232,7 @@ impl StateFile {
                 let key = (target.kind, provider, target.name.to_string());
                 if let Some(saved) = saved.remove(&key) {
                     known += 1;
+                    watched.created = saved.created(document.saved, now);
                     saved.restore(watched, now);
                 }
             },
@@ -229,6 +240,7 @@ impl StateFile {
                 for one in unattributed {
                     let of_provider = |saved: &&SavedTarget| saved.provider == one.provider.label();
                     if let Some(saved) = document.unattributed.iter().find(of_provider) {
+                        one.created = saved.created(document.saved, now);
                         one.requests.counters(&mut put(&saved.counters));
                     }
                 }
@@ -265,6 +277,7 @@ impl StateFile {
         let unattributed: Vec<SavedTarget> = view.look(|targets| {
             let saved = targets.unattributed().iter().map(|one| SavedTarget {
                 provider: one.provider.label().to_owned(),
+                created: Some(one.created.millis()),
                 counters: collect(|visit| one.requests.clone().counters(visit)),
                 ..SavedTarget::default()
             });
@@ -316,7 +329,9 @@ fn create(path: &Path) -> io::Result<File> {
 /// Sets every counter to what was kept.
 fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
     |words, mut counter| {
-        if let Some(count) = counts.get(&words.join("/")) {
+        let name = words.join("/");
+        let formerly = || counts.get(&name.replace(REQUESTS, REQUESTS_IN_0_1));
+        if let Some(count) = counts.get(&name).or_else(formerly) {
             counter.set(*count);
         }
     }
@@ -357,8 +372,19 @@ impl SavedTarget {
             }
             TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
         };
-        let (provider, name) = (watched.provider().label(), &watched.target.name);
-        Self { provider: provider.to_owned(), name: name.to_string(), channel, counters }
+        Self {
+            provider: watched.provider().label().to_owned(),
+            name: watched.target.name.to_string(),
+            channel,
+            created: Some(watched.created.millis()),
+            counters,
+        }
+    }
+
+    /// Since when the counters count. A file of an earlier version does not say it; what it says of
+    /// them was counted before it was written, so nothing is taken for an increase since.
+    fn created(&self, saved: Timestamp, now: Now) -> Timestamp {
+        self.created.map_or(saved, Timestamp::from_millis).min(now.unix)
     }
 
     fn restore(self, watched: &mut Watched, now: Now) {
@@ -374,7 +400,9 @@ impl SavedTarget {
             TargetState::Token(state) => state.counters(&mut put(counts)),
             TargetState::Source(state) => state.counters(&mut put(counts)),
         }
-        if counts.keys().any(|words| words.starts_with("traffic/")) {
+        let requests =
+            |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);
+        if counts.keys().any(requests) {
             watched.requests.get_or_insert_default().counters(&mut put(counts));
         }
     }

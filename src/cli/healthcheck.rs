@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
 use crate::config::listener;
-use crate::server::WebConfig;
+use crate::http::WebConfig;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 

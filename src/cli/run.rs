@@ -11,8 +11,8 @@ use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
 use super::logging;
 use crate::config::Settings;
 use crate::exporter::Exporter;
+use crate::http;
 use crate::reload::Reloader;
-use crate::server;
 
 pub(super) fn run() -> u8 {
     let variables: Vec<_> = std::env::vars_os().collect();
@@ -92,7 +92,7 @@ pub(super) async fn serve_on(
 
 /// Opens the listener that a setting names, or says why it cannot be had.
 fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, ()> {
-    server::bind(address).map_err(|error| {
+    http::bind(address).map_err(|error| {
         complain([format!("{setting}: {address} cannot be listened on: {error}").as_str()]);
     })
 }

@@ -6,6 +6,7 @@
 mod environment;
 mod file;
 mod options;
+mod proxies;
 mod targets;
 
 use std::ffi::OsString;
@@ -73,6 +74,8 @@ impl Settings {
         current: Current<'_>,
     ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
+        let all: Vec<_> = all.into_iter().collect();
+        proxies::check(&all, &mut problems);
         let variables = Variables::pick(all, &variables(), &mut problems);
         let (listen, web_config_file) = environment::listener(&variables, &mut problems);
         let log = environment::log(&variables, &mut problems);

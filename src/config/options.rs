@@ -46,6 +46,8 @@ pub struct Webhooks {
 pub struct Gateway {
     /// `GATEWAY_ADDRESS`: where it listens.
     pub address: SocketAddr,
+    /// `GATEWAY_MAX_CONNECTIONS`: how many connections of the application may be open.
+    pub max_connections: usize,
     /// `GATEWAY_HOLD`: how long a request is held while its channel reconnects.
     pub hold: Option<Duration>,
     /// Where the routes of providers lead, but for targets with an address of their own.

@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use super::error_inspector::ErrorInspector;
 
 /// The body of an answer.
-pub(super) struct AnswerBody {
+pub(crate) struct AnswerBody {
     /// What was read of it before it was passed on, or all of an answer of the gateway's own.
     begun: Option<Bytes>,
     /// How the upstream broke off, which the application must see too.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
@@ -37,7 +37,10 @@ pub(super) async fn answer(
     gateway: Arc<Gateway>,
 ) -> Response<AnswerBody> {
     if let Some(wrong) = headers::malformed(&request) {
-        return said(StatusCode::BAD_REQUEST, wrong);
+        // Where such a request ends may be read in two ways, so nothing more is read after it.
+        let mut answer = said(StatusCode::BAD_REQUEST, wrong);
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return answer;
     }
     let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
     let Some((provider, api, rest)) = route::split(&target) else {

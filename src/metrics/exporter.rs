@@ -14,6 +14,7 @@ use super::Features;
 use super::catalog::{self, Metric, Values};
 use super::process::Process;
 use crate::domain::{HeldOutcome, TargetKind, Timestamp, WebhookRefusal};
+use crate::http::{ConnectionRefusal, ListenerKind};
 use crate::providers;
 use crate::upstream::ProviderId;
 
@@ -26,12 +27,14 @@ pub struct ExporterMetrics {
     reload_successful: IntGauge,
     reload_timestamp: Gauge,
     unknown_status: IntCounterVec,
+    connections_refused: IntCounterVec,
     panics: IntCounter,
     gateway_duration: HistogramVec,
     gateway_held: IntCounterVec,
     webhooks_refused: IntCounterVec,
     state_written: IntGauge,
     features: Features,
+    created: Timestamp,
 }
 
 /// From a keep-alive answer nearby to `POLL_TIMEOUT`'s default.
@@ -55,12 +58,12 @@ fn names(metric: &Metric) -> Vec<&'static str> {
 }
 
 impl ExporterMetrics {
-    /// The metrics of these features, every row at zero.
+    /// The metrics of these features, every row at zero, counting from `now` on.
     ///
     /// # Errors
     ///
     /// Only when the catalog declares what the prometheus crate refuses; a test holds that it does not.
-    pub fn new(features: Features) -> prometheus::Result<Self> {
+    pub fn new(features: Features, now: Timestamp) -> prometheus::Result<Self> {
         let metrics = Self {
             registry: Registry::new(),
             poll_duration: histogram(&catalog::POLL_DURATION, BUCKETS)?,
@@ -70,6 +73,10 @@ impl ExporterMetrics {
             unknown_status: IntCounterVec::new(
                 opts(&catalog::UNKNOWN_STATUS),
                 &names(&catalog::UNKNOWN_STATUS),
+            )?,
+            connections_refused: IntCounterVec::new(
+                opts(&catalog::CONNECTIONS_REFUSED),
+                &names(&catalog::CONNECTIONS_REFUSED),
             )?,
             panics: IntCounter::with_opts(opts(&catalog::PANICS))?,
             gateway_duration: histogram(&catalog::GATEWAY_DURATION, GATEWAY_BUCKETS)?,
@@ -83,6 +90,7 @@ impl ExporterMetrics {
             )?,
             state_written: IntGauge::with_opts(opts(&catalog::STATE_WRITTEN))?,
             features,
+            created: now,
         };
         let info = IntGaugeVec::new(opts(&catalog::BUILD_INFO), &names(&catalog::BUILD_INFO))?;
         info.with_label_values(&[
@@ -95,6 +103,11 @@ impl ExporterMetrics {
             metrics.poll_duration.with_label_values(&[provider]);
             metrics.unknown_status.with_label_values(&[provider]);
             metrics.gateway_duration.with_label_values(&[provider]);
+        }
+        for listener in ListenerKind::LABELS {
+            for reason in ConnectionRefusal::LABELS {
+                metrics.connections_refused.with_label_values(&[listener, reason]);
+            }
         }
         for reason in WebhookRefusal::LABELS {
             metrics.webhooks_refused.with_label_values(&[reason]);
@@ -112,6 +125,7 @@ impl ExporterMetrics {
         registry.register(Box::new(metrics.reload_successful.clone()))?;
         registry.register(Box::new(metrics.reload_timestamp.clone()))?;
         registry.register(Box::new(metrics.unknown_status.clone()))?;
+        registry.register(Box::new(metrics.connections_refused.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(Process::new()?))?;
         if features.webhooks {
@@ -135,6 +149,11 @@ impl ExporterMetrics {
     /// Records a status word that is not in the list.
     pub fn unknown_status(&self, provider: ProviderId) {
         self.unknown_status.with_label_values(&[provider.label()]).inc();
+    }
+
+    /// Counts a connection that was not served.
+    pub fn connection_refused(&self, kind: ListenerKind, why: ConnectionRefusal) {
+        self.connections_refused.with_label_values(&[kind.as_str(), why.as_str()]).inc();
     }
 
     /// Records a panic.
@@ -180,6 +199,11 @@ impl ExporterMetrics {
     /// What these are the metrics of.
     pub(super) const fn features(&self) -> Features {
         self.features
+    }
+
+    /// Since when they count.
+    pub(super) const fn created(&self) -> Timestamp {
+        self.created
     }
 
     /// Every family as it is now.

@@ -8,12 +8,13 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{Family, GATEWAY_TARGET, WEBHOOK, families};
+use super::catalog::{Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
 use super::exporter::ExporterMetrics;
 use super::format::Format;
-use super::plan::{FamilyPlan, write_header, write_label};
-use crate::domain::{Now, RequestCounts, TargetKind};
-use crate::fleet::{FleetView, Targets};
+use super::plan::{Counted, FamilyPlan, created_name, write_header, write_label};
+use super::template::Scratch;
+use crate::domain::{RequestCounts, TargetKind};
+use crate::fleet::FleetView;
 use crate::target::UNKNOWN_CREDENTIAL;
 
 /// A family of one kind of target, or one kind's part of a family that several share.
@@ -61,24 +62,43 @@ static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         }
     }
     let gateway = |rows_of, header| Section {
-        plan: FamilyPlan::new(&GATEWAY_TARGET, TargetKind::Channel.as_str()),
+        plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
         rows_of,
         header,
         needs: |features| features.gateway,
     };
-    sections.push(gateway(RowsOf::Targets(TargetKind::Channel), Header::Always));
-    sections.push(gateway(RowsOf::Targets(TargetKind::Token), Header::Never));
-    sections.push(gateway(RowsOf::Unattributed, Header::Never));
+    let mut header = Header::Always;
+    for kind in GATEWAY_KINDS {
+        sections.push(gateway(RowsOf::Targets(*kind), header));
+        header = Header::Never;
+    }
+    sections.push(gateway(RowsOf::Unattributed, header));
     sections
 });
+
+/// The label that names whose a row is.
+const fn rows_label(rows_of: RowsOf) -> &'static str {
+    match rows_of {
+        RowsOf::Targets(kind) => kind.as_str(),
+        // An unknown credential is whoever's; most upstreams have nothing but channels.
+        RowsOf::Unattributed => TargetKind::Channel.as_str(),
+    }
+}
 
 /// A page of metrics that is written as far as its reader takes it.
 pub struct Exposition {
     view: FleetView,
     format: Format,
     features: Features,
-    own: Option<Vec<MetricFamily>>,
+    own: Option<Own>,
     place: Place,
+    scratch: Scratch,
+}
+
+/// The exporter's own metrics, and since when they count.
+struct Own {
+    families: Vec<MetricFamily>,
+    created: Option<String>,
 }
 
 /// How far the page is written.
@@ -92,8 +112,11 @@ enum Place {
 impl Exposition {
     /// The page of these targets.
     pub fn new(view: FleetView, exporter: &ExporterMetrics, format: Format) -> Self {
-        let (own, features) = (Some(exporter.gather()), exporter.features());
-        Self { view, format, features, own, place: Place::Own }
+        let created = exporter.created().millis() as f64 / 1000.0;
+        let created = (format == Format::OpenMetrics).then(|| number(created));
+        let own = Some(Own { families: exporter.gather(), created });
+        let (features, scratch) = (exporter.features(), Scratch::new(format));
+        Self { view, format, features, own, place: Place::Own, scratch }
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
@@ -102,8 +125,10 @@ impl Exposition {
         while out.len() < full {
             self.place = match self.place {
                 Place::Own => {
-                    for family in self.own.take().unwrap_or_default() {
-                        write_family(&family, self.format, out);
+                    if let Some(own) = self.own.take() {
+                        for family in &own.families {
+                            write_family(family, self.format, own.created.as_deref(), out);
+                        }
                     }
                     Place::Section { section: 0, target: 0 }
                 }
@@ -130,7 +155,7 @@ impl Exposition {
 
     /// Writes rows until the block is full; returns the target to go on with, or `None` after the last.
     fn write_section(
-        &self,
+        &mut self,
         section: &Section,
         from: usize,
         full: usize,
@@ -142,16 +167,33 @@ impl Exposition {
             (Header::Always | Header::WithRows, _) => true,
             (Header::Never, _) => false,
         };
-        if from == 0 && headed {
-            section.plan.header(self.format, out);
+        if from == 0 {
+            self.scratch.begin_family();
+            if headed {
+                section.plan.header(self.format, out);
+            }
         }
+        let scratch = &mut self.scratch;
         self.view.look(|targets| match section.rows_of {
-            RowsOf::Targets(kind) => write_rows(&section.plan, targets, kind, now, from, full, out),
+            RowsOf::Targets(kind) => {
+                for (at, target) in targets.from(kind, from) {
+                    // The header is followed by at least one row, or it would be written again.
+                    if out.len() >= full && at > 0 {
+                        return Some(at);
+                    }
+                    section.plan.write(target, now, scratch, out);
+                }
+                None
+            }
             RowsOf::Unattributed => {
                 for one in targets.unattributed() {
                     let counts = RequestCounts::answer_counts(&one.requests);
-                    let name = UNKNOWN_CREDENTIAL.as_bytes();
-                    section.plan.write_counts(one.provider, name, Some(counts), out);
+                    let of = Counted {
+                        provider: one.provider,
+                        name: UNKNOWN_CREDENTIAL,
+                        created: one.created,
+                    };
+                    section.plan.write_counts(of, Some(counts), scratch, out);
                 }
                 None
             }
@@ -166,40 +208,30 @@ impl Exposition {
     }
 }
 
-fn write_rows(
-    plan: &FamilyPlan,
-    targets: Targets<'_>,
-    kind: TargetKind,
-    now: Now,
-    from: usize,
-    full: usize,
-    out: &mut Vec<u8>,
-) -> Option<usize> {
-    for (at, target) in targets.from(kind, from) {
-        // The header is followed by at least one row, or it would be written again.
-        if out.len() >= full && at > 0 {
-            return Some(at);
-        }
-        plan.write(target, now, out);
-    }
-    None
-}
-
 /// Writes one of the prometheus crate's families, in our order of lines and numbers.
-fn write_family(family: &MetricFamily, format: Format, out: &mut Vec<u8>) {
+fn write_family(family: &MetricFamily, format: Format, created: Option<&str>, out: &mut Vec<u8>) {
     let kind = match family.get_field_type() {
         MetricType::COUNTER => "counter",
         MetricType::HISTOGRAM => "histogram",
         _ => "gauge",
     };
     write_header(family.name(), kind, family.help(), format, out);
+    let created = created.filter(|_| kind != "gauge");
+    let created = created.map(|created| (created_name(family.name()), created));
     for sample in family.get_metric() {
         match family.get_field_type() {
             MetricType::COUNTER => {
-                write_sample(family.name(), sample, None, sample.get_counter().get_value(), out)
+                let count = number(sample.get_counter().get_value());
+                write_sample(family.name(), sample, None, &count, out);
             }
             MetricType::HISTOGRAM => write_histogram(family.name(), sample, out),
-            _ => write_sample(family.name(), sample, None, sample.get_gauge().get_value(), out),
+            _ => {
+                let value = number(sample.get_gauge().get_value());
+                write_sample(family.name(), sample, None, &value, out);
+            }
+        }
+        if let Some((name, created)) = &created {
+            write_sample(name, sample, None, created, out);
         }
     }
 }
@@ -209,15 +241,17 @@ fn write_histogram(name: &str, sample: &Sample, out: &mut Vec<u8>) {
     let bucket = format!("{name}_bucket");
     for step in histogram.get_bucket() {
         let le = number(step.upper_bound());
-        write_sample(&bucket, sample, Some(&le), step.cumulative_count() as f64, out);
+        let count = number(step.cumulative_count() as f64);
+        write_sample(&bucket, sample, Some(&le), &count, out);
     }
-    let count = histogram.get_sample_count() as f64;
-    write_sample(&bucket, sample, Some("+Inf"), count, out);
-    write_sample(&format!("{name}_sum"), sample, None, histogram.get_sample_sum(), out);
-    write_sample(&format!("{name}_count"), sample, None, count, out);
+    let count = number(histogram.get_sample_count() as f64);
+    write_sample(&bucket, sample, Some("+Inf"), &count, out);
+    let sum = number(histogram.get_sample_sum());
+    write_sample(&format!("{name}_sum"), sample, None, &sum, out);
+    write_sample(&format!("{name}_count"), sample, None, &count, out);
 }
 
-fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: f64, out: &mut Vec<u8>) {
+fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     let mut labels = Vec::new();
     for label in sample.get_label() {
@@ -232,7 +266,7 @@ fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: f64, out: 
         out.push(b'}');
     }
     out.push(b' ');
-    out.extend_from_slice(number(value).as_bytes());
+    out.extend_from_slice(value.as_bytes());
     out.push(b'\n');
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: anything that a provider does. Nothing outside this folder knows which there are.
 
+mod green_api;
 mod meta;
 mod waha;
 mod whapi;
@@ -25,6 +26,7 @@ table! {
     whapi::Whapi = "whapi", default for Channel;
     meta::Meta = "meta", default for Token;
     waha::Waha = "waha";
+    green_api::GreenApi = "green_api";
 }
 
 /// How many providers there are.

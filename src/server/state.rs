@@ -4,17 +4,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
-use super::guard::Guard;
+use super::body::AnswerMemory;
 use super::receiver::Receiver;
 use crate::config::Webhooks;
 use crate::fleet::Fleet;
+use crate::http::Auth;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::reload::Reloader;
-
-/// Pages of metrics written at a time; a further one waits its turn.
-const SCRAPES: usize = 8;
 
 /// What requests are answered from.
 pub struct State {
@@ -22,8 +18,8 @@ pub struct State {
     pub fleet: Arc<Fleet>,
     /// The exporter's own metrics.
     pub metrics: ExporterMetrics,
-    pub(super) scrapes: Arc<Semaphore>,
-    pub(super) guard: Guard,
+    pub(super) memory: AnswerMemory,
+    pub(super) auth: Arc<Auth>,
     pub(super) reloader: Option<Arc<Reloader>>,
     pub(super) lifecycle_from_anywhere: bool,
     pub(super) webhooks: Option<Receiver>,
@@ -31,13 +27,12 @@ pub struct State {
 
 impl State {
     /// What requests are answered from.
-    pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics, guard: Guard) -> Self {
-        let scrapes = Arc::new(Semaphore::new(SCRAPES));
+    pub fn new(fleet: Arc<Fleet>, metrics: ExporterMetrics, auth: Auth) -> Self {
         Self {
             fleet,
             metrics,
-            scrapes,
-            guard,
+            memory: AnswerMemory::default(),
+            auth: Arc::new(auth),
             reloader: None,
             lifecycle_from_anywhere: false,
             webhooks: None,

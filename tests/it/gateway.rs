@@ -407,7 +407,10 @@ fn a_credential_is_found_wherever_it_is_carried_and_leads_to_its_own_address() {
     ask("/meta/5?access_token=EAA%7Cxy%3Dz&x", &[]);
     ask("/meta/6?access_token=EAA%7cxy=z", &[("Authorization", "Bearer unknown")]);
     program.until_is(&requests("sales", "2xx"), 3.0);
-    program.until_is(&requests("brand", "2xx"), 3.0);
+    let of_token =
+        "whatsapp_gateway_requests_total{provider=\"meta\",token=\"brand\",code=\"2xx\"}";
+    program.until_is(of_token, 3.0);
+    assert_eq!(program.metrics().get(&requests("brand", "2xx")), None, "a token is no channel");
     // None of these is one of ours at this place.
     ask("/whapi/7", &[("Authorization", "Bearer Secret2")]);
     ask("/whapi/8", &[("Authorization", "Basic Secret1")]);

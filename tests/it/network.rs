@@ -236,6 +236,26 @@ fn tls_goes_through_a_proxy_as_a_tunnel() {
 }
 
 #[test]
+fn a_malformed_proxy_stops_the_start_and_is_not_repeated() {
+    let bad = "http://user:s3/cret@proxy:3128";
+    let setup = Setup::new().set("WHAPI_TOKEN", "t").set("GATEWAY_ADDRESS", "127.0.0.1:0");
+    for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+    {
+        for setup in [setup.clone(), setup.clone().argument("check")] {
+            let ended = setup.set(name, bad).run();
+            assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
+            assert!(ended.stderr.contains(&format!("error: {name}: ")), "{ended:?}");
+            assert!(!ended.stderr.contains("s3"), "{ended:?}");
+        }
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        let ended = setup.clone().argument("check").set(name, "10.0.0.0/99").run();
+        assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
+        assert!(ended.stderr.contains(&format!("error: {name}: ")), "{ended:?}");
+    }
+}
+
+#[test]
 fn a_proxy_that_is_down_is_a_failed_connection() {
     let upstream = upstream();
     let program = Setup::of(&upstream)

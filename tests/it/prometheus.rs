@@ -392,7 +392,8 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     token_polled(3, seconds_before_now(5), TokenReading::failed(failed(FailureReason::Tls)));
 
     let features = Features { webhooks: true, gateway: true, state_file: true };
-    let metrics = ExporterMetrics::new(features).expect("the metrics");
+    let metrics =
+        ExporterMetrics::new(features, seconds_before_now(86_400).unix).expect("the metrics");
     metrics.gateway_answered(whapi(), Duration::from_millis(80));
     metrics.gateway_held(HeldOutcome::Sent);
     metrics.webhook_refused(WebhookRefusal::Secret);
@@ -460,7 +461,8 @@ fn both_formats_say_the_same() {
     let (members, metrics) = fleet();
     let page =
         |format| parse(&steady(&Exposition::new(members.clone(), &metrics, format).into_bytes()));
-    let (text, open) = (page(Format::Text), page(Format::OpenMetrics));
+    let (text, mut open) = (page(Format::Text), page(Format::OpenMetrics));
+    open.samples.retain(|labels, _| !labels["__name__"].ends_with("_created"));
     assert_eq!(text.samples, open.samples);
     for (name, [kind, help, _]) in &text.families {
         let of_open = if kind == "counter" { name.trim_end_matches("_total") } else { name };
@@ -468,6 +470,45 @@ fn both_formats_say_the_same() {
         // OpenMetrics would want these escaped.
         assert!(!help.contains(['"', '\\']), "{name}: {help}");
     }
+}
+
+/// Prometheus looks for the time right behind a counter's sample, and else reads the page once for
+/// each sample.
+#[test]
+fn every_counter_says_right_behind_its_sample_since_when_it_counts() {
+    let (members, metrics) = fleet();
+    let page = |format| {
+        let page = Exposition::new(members.clone(), &metrics, format).into_bytes();
+        String::from_utf8(page).expect("UTF-8")
+    };
+    assert!(!page(Format::Text).contains("_created"));
+    let page = page(Format::OpenMetrics);
+    let mut lines = page.lines();
+    let (mut kind, mut counters, mut histograms) = ("", 0, 0);
+    while let Some(line) = lines.next() {
+        if let Some(of_family) = line.strip_prefix("# TYPE ") {
+            kind = of_family.split(' ').nth(1).expect("a type");
+        }
+        let name = line.split(['{', ' ']).next().expect("a name");
+        let ending = match kind {
+            "counter" => "_total",
+            "histogram" => "_count",
+            _ => continue,
+        };
+        let Some(base) = name.strip_suffix(ending) else {
+            assert!(!name.ends_with("_created"), "not behind its counter: {line}");
+            continue;
+        };
+        let (series, _) = line.rsplit_once(' ').expect("a value");
+        let created = lines.next().expect("a line after a counter's");
+        let (of_created, time) = created.rsplit_once(' ').expect("a value");
+        assert_eq!(of_created, series.replacen(name, &format!("{base}_created"), 1));
+        let time: f64 = time.parse().expect("a number");
+        let now = members.now.unix.millis() as f64 / 1000.0;
+        assert!((now - 10.0 * 86_400.0..=now).contains(&time), "{created}");
+        *if kind == "counter" { &mut counters } else { &mut histograms } += 1;
+    }
+    assert!(counters > 100 && histograms > 3, "{counters} counters, {histograms} histograms");
 }
 
 #[test]
@@ -543,7 +584,7 @@ proptest! {
         tokens in 0_usize..1000,
         loaded in 0_i64..4_000_000_000_000,
     ) {
-        let (metrics, oracle) = (ExporterMetrics::new(Features::default()).expect("the metrics"), Oracle::new());
+        let (metrics, oracle) = (ExporterMetrics::new(Features::default(), Timestamp::from_secs(0)).expect("the metrics"), Oracle::new());
         for (of_whapi, micros) in polls {
             let took = Duration::from_micros(micros);
             let (provider, word) =

@@ -207,8 +207,7 @@ fn a_thousand_idle_visitors_keep_nobody_out() {
     for _ in 0..5 {
         assert_eq!(program.get("/healthz").status, 200);
         assert_eq!(program.get("/readyz").status, 200);
-        let open = program.metrics().get("process_open_fds").expect("a number");
-        assert!(open < 700.0, "{open} descriptors: idle connections are not bounded");
+        assert_eq!(program.get("/metrics").status, 200);
     }
     // Those of the last come that were answered once and kept open do not count for more.
     let mut kept = Vec::new();
@@ -219,6 +218,24 @@ fn a_thousand_idle_visitors_keep_nobody_out() {
     }
     assert_eq!(program.get("/metrics").status, 200);
     drop((idle, kept));
+    program.until("the descriptors given back", |page| {
+        page.get("process_open_fds").filter(|open| *open < 60.0)
+    });
+}
+
+#[test]
+fn idle_visitors_are_bounded_and_make_room_for_those_who_ask() {
+    let program = lonely();
+    let idle: Vec<TcpStream> =
+        (0..3000).map(|_| http::connect(program.address).expect("a connection")).collect();
+    // After their first chance to ask.
+    std::thread::sleep(Duration::from_millis(1500));
+    for _ in 0..20 {
+        assert_eq!(program.get("/healthz").status, 200);
+        let open = program.metrics().get("process_open_fds").expect("a number");
+        assert!(open < 2200.0, "{open} descriptors: idle connections are not bounded");
+    }
+    drop(idle);
     program.until("the descriptors given back", |page| {
         page.get("process_open_fds").filter(|open| *open < 60.0)
     });
@@ -320,9 +337,47 @@ fn a_head_that_does_not_end_is_given_up() {
                 if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
             _ => break,
         }
-        assert!(begun.elapsed() < Duration::from_secs(120), "still open; {sent:?}");
+        assert!(begun.elapsed() < Duration::from_secs(40), "still open; {sent:?}");
     }
-    assert!(begun.elapsed() > Duration::from_secs(30));
+    assert!(begun.elapsed() > Duration::from_secs(5));
+}
+
+#[test]
+fn ready_says_what_the_gateway_would_do() {
+    let upstream = Upstream::start();
+    upstream.set_channel("t", WhapiChannel::new("default"));
+    let program = Setup::of(&upstream).set("WHAPI_TOKEN", "t").start();
+    program.until_is("whatsapp_channel_authorized", 1.0);
+    for (status, code, number, retry_after) in [
+        (WhapiStatus::AUTH, 200, 4.0, None),
+        // Sending works; reading chats and messages does not.
+        (WhapiStatus::SYNC_ERROR, 200, 6.0, None),
+        // A reconnect, which is usually over in seconds.
+        (WhapiStatus::INIT, 503, 1.0, Some("5")),
+        (WhapiStatus::LAUNCH, 503, 2.0, Some("5")),
+        // Somebody has to do something.
+        (WhapiStatus::QR, 503, 3.0, Some("60")),
+        (WhapiStatus::STOP, 503, 7.0, Some("60")),
+    ] {
+        let word = format!("{}\n", status.text());
+        upstream.update_channel("t", |channel| channel.show(status));
+        program.until_is("whatsapp_channel_status_code", number);
+        let reply = program.get("/channels/default/ready");
+        assert_eq!((reply.status, reply.text()), (code, word.clone()), "{word}");
+        assert_eq!(reply.header("retry-after").as_deref(), retry_after, "{word}");
+    }
+}
+
+#[test]
+fn ready_expects_the_first_answer_soon() {
+    let program = Setup::new().set("WHAPI_TOKEN", "t").pace("30s");
+    // Nobody answers there, so the first poll does not end.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let program = program.set("WHAPI_API_URL", url).start();
+    let reply = program.get("/channels/default/ready");
+    assert_eq!((reply.status, &*reply.text()), (503, "UNKNOWN\n"));
+    assert_eq!(reply.header("retry-after").as_deref(), Some("5"));
 }
 
 #[test]
