@@ -17,10 +17,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info};
 
-use super::connection::Client;
 use super::files::Stamp;
 use super::passwords::PasswordChecks;
+use super::peer::Peer;
 use super::web_config::WebConfig;
+use crate::clock;
 
 /// The files are looked at when a connection comes, at most so often.
 const LOOK: Duration = Duration::from_secs(2);
@@ -76,7 +77,7 @@ impl Auth {
         let current = Current {
             config: Arc::new(config.transpose()?.unwrap_or_default()),
             stamps,
-            looked: Instant::now(),
+            looked: clock::instant(),
             complaint: None,
             known_good: HashSet::new(),
         };
@@ -127,7 +128,7 @@ impl Auth {
             })
         });
         let looked = timeout(PATIENCE, look).await;
-        self.lock().looked = Instant::now();
+        self.lock().looked = clock::instant();
         if let Ok(done) = looked {
             *under_way = None;
             if let Ok(Some(read)) = done {
@@ -158,9 +159,9 @@ impl Auth {
     }
 
     /// What a request with these headers may do.
-    pub async fn authorize(&self, headers: &HeaderMap, client: &Client) -> Access {
+    pub async fn authorize(&self, headers: &HeaderMap, peer: &Peer) -> Access {
         let config = self.config().await;
-        if config.client_certificate && !client.has_certificate {
+        if config.client_certificate && !peer.has_certificate {
             return Access::CertificateNeeded;
         }
         if config.users.is_empty() {
@@ -193,7 +194,7 @@ impl Auth {
             }
             good
         };
-        match self.passwords.check(client.ip, check).await {
+        match self.passwords.check(peer.ip, check).await {
             None => Access::Busy,
             Some(true) => Access::Granted,
             Some(false) => Access::PasswordNeeded,

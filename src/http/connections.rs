@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 use super::limits::Limits;
 use super::refusal::ConnectionRefusal;
-use super::stream::has_unread;
+use super::socket::has_unread;
+
+use crate::clock;
 
 /// How often a connection that waits for a place looks for one.
 const RETRY: Duration = Duration::from_millis(250);
@@ -172,7 +174,7 @@ impl Connections {
         self: &Arc<Self>,
         tcp: Option<Arc<TcpStream>>,
     ) -> Result<Slot, ConnectionRefusal> {
-        let now = Instant::now();
+        let now = clock::instant();
         let mut open = self.open_ones();
         if open.all.len() >= self.limits.connections && !self.make_room(&mut open, now) {
             return Err(ConnectionRefusal::Full);
@@ -218,12 +220,12 @@ impl Connections {
 
     /// Closes one that has had its chance, since the process has no descriptors left.
     pub(super) fn give_way(&self) {
-        self.make_room(&mut self.open_ones(), Instant::now());
+        self.make_room(&mut self.open_ones(), clock::instant());
     }
 
     /// Closes the reader that has been behind for longest, if it had some time: others wait for what it holds.
     pub(super) fn drop_stalled_reader(&self) {
-        self.close_stalled(&mut self.open_ones(), Instant::now());
+        self.close_stalled(&mut self.open_ones(), clock::instant());
     }
 
     fn close_stalled(&self, open: &mut Open, now: Instant) -> bool {
@@ -249,7 +251,7 @@ impl Connections {
 
     /// Closes every connection whose time is up.
     pub(super) fn sweep(&self) {
-        let now = Instant::now();
+        let now = clock::instant();
         let mut open = self.open_ones();
         let Limits { idle, head, answer, stall, .. } = self.limits;
         for phase in [Phase::New, Phase::Idle] {
@@ -294,7 +296,7 @@ fn over(since: &BTreeSet<Since>, limit: Option<Duration>, now: Instant) -> Vec<u
 
 impl Slot {
     fn set(&self, phase: Phase) {
-        let since = Instant::now();
+        let since = clock::instant();
         self.all.open_ones().change(self.number, |entry| {
             (entry.phase, entry.since) = (phase, since);
         });
@@ -338,12 +340,12 @@ impl Slot {
     fn try_serve(&self) -> Option<usize> {
         let all = &self.all;
         let mut open = all.open_ones();
-        if open.served >= all.limits.served && !all.free_place(&mut open, Instant::now()) {
+        if open.served >= all.limits.served && !all.free_place(&mut open, clock::instant()) {
             return None;
         }
         let others = open.served;
         // Time that it had to wait is not its own.
-        let since = Instant::now();
+        let since = clock::instant();
         open.change(self.number, |entry| {
             (entry.served, entry.phase, entry.since) = (true, Phase::Head, since);
         });
@@ -352,7 +354,7 @@ impl Slot {
 
     /// Records a request.
     pub(super) fn answering(self: &Arc<Self>) -> Result<Answering, ConnectionRefusal> {
-        let now = Instant::now();
+        let now = clock::instant();
         let mut open = self.all.open_ones();
         if open.phase(Phase::Busy).len() >= self.all.limits.requests {
             return Err(ConnectionRefusal::Requests);
@@ -363,13 +365,13 @@ impl Slot {
 
     /// Records that the reader is behind.
     pub(super) fn stalled(&self) {
-        let since = Instant::now();
+        let since = clock::instant();
         self.all.open_ones().change(self.number, |entry| entry.stalled = Some(since));
     }
 
     /// Records that the reader has caught up. An idle connection is idle from now on.
     pub(super) fn flowing(&self) {
-        let now = Instant::now();
+        let now = clock::instant();
         self.all.open_ones().change(self.number, |entry| {
             entry.stalled = None;
             if entry.phase == Phase::Idle {

@@ -19,6 +19,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::clock;
+
 /// The longest block: enough to keep the socket busy, little enough to let others have their turn.
 const BLOCK: usize = 60 * 1024;
 /// The shortest, when many readers are to be waited for.
@@ -121,7 +123,7 @@ impl AnswerMemory {
             let page = Arc::new(Page { html, _place: place });
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             written.retain(|_, (_, page)| page.strong_count() > 0);
-            written.insert(number, (Instant::now(), Arc::downgrade(&page)));
+            written.insert(number, (clock::instant(), Arc::downgrade(&page)));
             AnswerBody::page(page)
         }))
     }

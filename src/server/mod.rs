@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::TcpListener;
 
-use crate::http::{Client, ConnectionRefusal, Handler, Limits, Listener, ListenerKind};
+use crate::http::{ConnectionRefusal, Handler, Limits, Listener, ListenerKind, Peer};
 use body::AnswerBody;
 pub use state::State;
 
@@ -49,9 +49,9 @@ impl Handler for State {
     async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-        client: Client,
+        peer: Peer,
     ) -> Response<AnswerBody> {
-        routes::answer(request, &self, client).await
+        routes::answer(request, &self, peer).await
     }
 }
 
