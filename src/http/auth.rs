@@ -46,14 +46,14 @@ pub enum Access {
 /// Lets clients in, or not.
 pub struct Auth {
     path: Option<PathBuf>,
-    current: Arc<Mutex<Current>>,
+    current: Arc<Mutex<InForce>>,
     /// The look at the files that is under way. Only one is at a time, even where the file system hangs.
     look: tokio::sync::Mutex<Option<JoinHandle<Option<Read>>>>,
     passwords: PasswordChecks,
     key: RandomState,
 }
 
-struct Current {
+struct InForce {
     config: Arc<WebConfig>,
     stamps: Vec<Stamp>,
     looked: Instant,
@@ -74,7 +74,7 @@ impl Auth {
     pub fn new(path: Option<PathBuf>) -> Result<Self, String> {
         let mut stamps = Vec::new();
         let config = path.as_deref().map(|path| WebConfig::read_stamped(path, &mut stamps));
-        let current = Current {
+        let current = InForce {
             config: Arc::new(config.transpose()?.unwrap_or_default()),
             stamps,
             looked: clock::instant(),
@@ -90,7 +90,7 @@ impl Auth {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Current> {
+    fn lock(&self) -> MutexGuard<'_, InForce> {
         lock(&self.current)
     }
 
@@ -202,11 +202,11 @@ impl Auth {
     }
 }
 
-fn lock(current: &Mutex<Current>) -> MutexGuard<'_, Current> {
+fn lock(current: &Mutex<InForce>) -> MutexGuard<'_, InForce> {
     current.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Current {
+impl InForce {
     /// Remembers good credentials, if those of this content are still asked for.
     fn remember(&mut self, mark: u64, content: u64) {
         if self.config.content == content {

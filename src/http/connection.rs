@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tracing::debug;
 
-use super::body::AnswerBody;
+use super::body::ServedBody;
 use super::connections::Slot;
 use super::handler::Handler;
 use super::peer::Peer;
@@ -150,7 +150,7 @@ where
                 Ok::<_, Infallible>(match answering {
                     Ok(answering) => {
                         let answer = Arc::clone(&shared.handler).answer(request, peer).await;
-                        AnswerBody::given(answer, answering)
+                        ServedBody::given(answer, answering)
                     }
                     Err(why) => refused(&shared, why),
                 })
@@ -180,9 +180,9 @@ where
 fn refused<H: Handler>(
     shared: &Shared<H>,
     why: ConnectionRefusal,
-) -> Response<AnswerBody<H::Body>> {
+) -> Response<ServedBody<H::Body>> {
     shared.count(why);
-    let mut answer = Response::new(AnswerBody::sentence(refusal::sentence(shared.kind, why)));
+    let mut answer = Response::new(ServedBody::sentence(refusal::sentence(shared.kind, why)));
     *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -4,7 +4,7 @@
 
 use super::catalog::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::format::Format;
-use super::sample::{Counted, Fixed, Row, write_value};
+use super::sample::{Counted, Fixed, SampleRow, write_value};
 use super::template::Scratch;
 use crate::domain::Now;
 use crate::fleet::Watched;
@@ -63,7 +63,7 @@ impl FamilyPlan {
             Rows::One(value) => {
                 if let Some(value) = value(target, now) {
                     let created = scratch.created(of.created);
-                    fixed.write(Row { name: of.name, at: 0, created }, value, out);
+                    fixed.write(SampleRow { name: of.name, at: 0, created }, value, out);
                 }
             }
             Rows::OneOf(which) => {
@@ -127,7 +127,7 @@ impl FamilyPlan {
             let created = scratch.created(of.created);
             for (at, count) in counts.iter().enumerate() {
                 let count = i64::try_from((*count).into()).unwrap_or(i64::MAX);
-                fixed.write(Row { name: of.name, at, created }, Value::Int(count), out);
+                fixed.write(SampleRow { name: of.name, at, created }, Value::Int(count), out);
             }
         }
     }

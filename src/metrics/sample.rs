@@ -27,7 +27,7 @@ pub(super) struct Counted<'a> {
 
 /// One row of a family.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
+pub(super) struct SampleRow<'a> {
     pub(super) name: &'a str,
     /// Which of the family's rows.
     pub(super) at: usize,
@@ -37,7 +37,7 @@ pub(super) struct Row<'a> {
 
 impl Fixed {
     /// Writes one row, and since when it counts.
-    pub(super) fn write(&self, row: Row<'_>, value: Value, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, row: SampleRow<'_>, value: Value, out: &mut Vec<u8>) {
         let (name, after) = (row.name.as_bytes(), &self.after[row.at]);
         for part in [&self.before, name, after] {
             out.extend_from_slice(part);

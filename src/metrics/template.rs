@@ -5,7 +5,7 @@
 
 use super::catalog::Value;
 use super::format::Format;
-use super::sample::{Counted, Fixed, Row, write_value};
+use super::sample::{Counted, Fixed, SampleRow, write_value};
 use crate::domain::Timestamp;
 
 /// What is kept from one target to the next while one family is written.
@@ -93,7 +93,7 @@ impl Template {
         let bytes = &mut template.bytes;
         for (at, after) in fixed.after.iter().enumerate() {
             let start = bytes.len();
-            fixed.write(Row { name: of.name, at, created }, Value::Int(0), bytes);
+            fixed.write(SampleRow { name: of.name, at, created }, Value::Int(0), bytes);
             let name = start + fixed.before.len();
             let value = name + of.name.len() + after.len();
             template.names.push(name);

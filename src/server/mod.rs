@@ -2,11 +2,11 @@
 //!
 //! Not here: connections (`http/`), and what is served; see `routes.rs` and the files it names.
 
-mod answer;
 mod body;
 mod negotiate;
 mod page;
 mod receiver;
+mod reply;
 mod routes;
 mod state;
 mod status_json;
@@ -21,7 +21,7 @@ use hyper::{Request, Response};
 use tokio::net::TcpListener;
 
 use crate::http::{ConnectionRefusal, Handler, Limits, Listener, ListenerKind, Peer};
-use body::AnswerBody;
+use body::ReplyBody;
 pub use state::State;
 
 /// The limits of the exporter's own listener, with so many connections at a time.
@@ -44,13 +44,13 @@ const fn limits(connections: usize) -> Limits {
 }
 
 impl Handler for State {
-    type Body = AnswerBody;
+    type Body = ReplyBody;
 
     async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: Peer,
-    ) -> Response<AnswerBody> {
+    ) -> Response<ReplyBody> {
         routes::answer(request, &self, peer).await
     }
 }

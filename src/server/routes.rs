@@ -19,8 +19,8 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode, body::Incoming};
 
-use super::answer::{Answer, ok, text, with};
-use super::body::{AnswerBody, Blocks};
+use super::body::{Blocks, ReplyBody};
+use super::reply::{Reply, ok, text, with};
 use super::state::State;
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
@@ -29,7 +29,7 @@ use crate::http::{Access, ConnectionRefusal, ListenerKind, Peer};
 use crate::metrics::exposition::Exposition;
 
 /// Answers a request.
-pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer) -> Answer {
+pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer) -> Reply {
     // Webhooks have a secret of their own: upstreams have neither our password nor a certificate of
     // ours.
     if let Some((provider, _)) = webhook::addressed(request.uri().path()) {
@@ -67,12 +67,12 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer
     let answer = with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     if *request.method() == Method::HEAD {
         // The length of a GET's body is not known without writing it; hyper sends no body for HEAD.
-        return answer.map(|_| AnswerBody::whole(""));
+        return answer.map(|_| ReplyBody::whole(""));
     }
     answer
 }
 
-fn denied(access: Access, state: &State) -> Answer {
+fn denied(access: Access, state: &State) -> Reply {
     match access {
         Access::Busy => {
             state.metrics.connection_refused(ListenerKind::Metrics, ConnectionRefusal::Passwords);
@@ -91,13 +91,13 @@ fn denied(access: Access, state: &State) -> Answer {
     }
 }
 
-async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Answer {
+async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     match request.uri().path() {
         "/metrics" => metrics(request, state, peer),
         "/" => page(request, state, peer).await,
         "/api/status" => {
             let blocks = status_json::StatusJson::new(state.fleet.view(clock::now()));
-            let answer = ok("application/json", AnswerBody::whole(""));
+            let answer = ok("application/json", ReplyBody::whole(""));
             streamed(request, state, peer, answer, blocks)
         }
         "/healthz" => text(StatusCode::OK, "ok\n"),
@@ -109,10 +109,10 @@ async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Answer 
     }
 }
 
-fn metrics(request: &Request<Incoming>, state: &State, peer: &Peer) -> Answer {
+fn metrics(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     let format = negotiate::format(request.headers());
     let page = Exposition::new(state.fleet.view(clock::now()), &state.metrics, format);
-    let answer = with(ok(format.content_type(), AnswerBody::whole("")), VARY, "Accept");
+    let answer = with(ok(format.content_type(), ReplyBody::whole("")), VARY, "Accept");
     streamed(request, state, peer, answer, page)
 }
 
@@ -121,9 +121,9 @@ fn streamed(
     request: &Request<Incoming>,
     state: &State,
     peer: &Peer,
-    answer: Answer,
+    answer: Reply,
     blocks: impl Blocks + 'static,
-) -> Answer {
+) -> Reply {
     let wanted = negotiate::gzip(request.headers());
     let encoder = if wanted { state.memory.encoder() } else { None };
     if wanted && encoder.is_none() {
@@ -134,7 +134,7 @@ fn streamed(
     answer.map(|_| state.memory.stream(Box::new(blocks), encoder))
 }
 
-async fn page(request: &Request<Incoming>, state: &State, peer: &Peer) -> Answer {
+async fn page(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     let number = request
         .uri()
         .query()
@@ -158,7 +158,7 @@ async fn page(request: &Request<Incoming>, state: &State, peer: &Peer) -> Answer
     }
 }
 
-async fn reload(state: &State, peer: IpAddr) -> Answer {
+async fn reload(state: &State, peer: IpAddr) -> Reply {
     // A listener for both IP versions sees IPv4 peers as mapped addresses.
     if !peer.to_canonical().is_loopback() && !state.lifecycle_from_anywhere {
         return text(
@@ -184,7 +184,7 @@ fn ready_channel(path: &str) -> Option<&str> {
 }
 
 /// An application asks this before it sends. The gateway judges by the same rule.
-fn ready(name: &str, state: &State) -> Answer {
+fn ready(name: &str, state: &State) -> Reply {
     let now = clock::now();
     let found = state.fleet.find(TargetKind::Channel, name);
     let known = found.and_then(|channel| {
