@@ -132,10 +132,10 @@ impl StateFile {
         match file.load() {
             Ok(Some(document)) => file.restore(document, clock::now()),
             Ok(None) => {}
-            Err(Unread::Io(error)) => {
+            Err(LoadError::Io(error)) => {
                 return Err(format!("STATE_FILE {}: cannot be read: {error}", file.path.display()));
             }
-            Err(Unread::Damaged(what)) => file.put_aside(&what)?,
+            Err(LoadError::Damaged(what)) => file.put_aside(&what)?,
         }
         file.save().map_err(|error| {
             format!("STATE_FILE {}: cannot be written: {error}", file.path.display())
@@ -171,22 +171,22 @@ impl StateFile {
         self.metrics.state_written(outcome.is_ok());
     }
 
-    fn load(&self) -> Result<Option<Document>, Unread> {
+    fn load(&self) -> Result<Option<Document>, LoadError> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Unread::Io(error)),
+            Err(error) => return Err(LoadError::Io(error)),
         };
-        let about = file.metadata().map_err(Unread::Io)?;
+        let about = file.metadata().map_err(LoadError::Io)?;
         if !about.is_file() {
-            return Err(Unread::Io(io::Error::other("is not a regular file")));
+            return Err(LoadError::Io(io::Error::other("is not a regular file")));
         }
         if about.len() > LARGEST {
-            return Err(Unread::Damaged(format!("is larger than {LARGEST} bytes")));
+            return Err(LoadError::Damaged(format!("is larger than {LARGEST} bytes")));
         }
         let reader = BufReader::new(file.take(LARGEST));
         let mut document: Document = serde_json::from_reader(reader).map_err(|error| {
-            Unread::Damaged(format!(
+            LoadError::Damaged(format!(
                 "is damaged at line {}, column {}",
                 error.line(),
                 error.column()
@@ -195,7 +195,7 @@ impl StateFile {
         document.saved = about.modified().map(clock::timestamp).unwrap_or_default();
         match document.version {
             VERSION => Ok(Some(document)),
-            other => Err(Unread::Damaged(format!(
+            other => Err(LoadError::Damaged(format!(
                 "has the form {other}, and this version of the exporter knows only {VERSION}"
             ))),
         }
@@ -307,7 +307,7 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
     }
 }
 
-enum Unread {
+enum LoadError {
     Io(io::Error),
     Damaged(String),
 }

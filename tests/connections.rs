@@ -1,7 +1,7 @@
 //! Many, slow and rude connections at both listeners: bounded, counted, and harmless to everybody else.
 //!
 //! Not here: what a request is answered (`server.rs`, `gateway.rs`).
-
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;

@@ -15,7 +15,9 @@ mod webhook;
 
 use crate::domain::TargetKind;
 use crate::input::Variable;
-use crate::provider::{Advice, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi};
+use crate::provider::{
+    AdviceTexts, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi,
+};
 
 /// The provider.
 pub(super) struct GreenApi;
@@ -45,7 +47,7 @@ impl Provider for GreenApi {
         Box::new(settings::GreenApiSettings::read(reader))
     }
 
-    fn advice(&self) -> &'static dyn Advice {
+    fn advice(&self) -> &'static dyn AdviceTexts {
         &advice::GreenApiAdvice
     }
 

@@ -62,7 +62,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Environment {
+struct GreenApiVariables {
     green_api_instance_id: Setting<InstanceId>,
     green_api_token: Setting<Secret>,
     green_api_token_file: Setting<FilePath>,
@@ -97,7 +97,7 @@ pub(super) struct GreenApiSettings {
 impl GreenApiSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
-        let Environment {
+        let GreenApiVariables {
             green_api_instance_id,
             green_api_token,
             green_api_token_file,

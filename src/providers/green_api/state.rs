@@ -18,9 +18,9 @@ use crate::upstream::{
 
 /// The poll of an instance's state.
 #[derive(Debug)]
-pub(super) struct State;
+pub(super) struct GreenApiState;
 
-impl Endpoint for State {
+impl Endpoint for GreenApiState {
     fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange {
         let id = target.id.unwrap_or_default();
         let method = format!("waInstance{}/getStateInstance", encode(id));
@@ -31,7 +31,7 @@ impl Endpoint for State {
 
 /// One for all instances, over reloads too, so that equal options are the same.
 pub(super) fn endpoint() -> Arc<dyn Endpoint> {
-    static STATE: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(State));
+    static STATE: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(GreenApiState));
     Arc::clone(&STATE)
 }
 
@@ -101,7 +101,7 @@ mod tests {
     fn the_credential_is_in_the_path_and_nowhere_else() {
         let context = PollContext { api_url: &"https://a.example".into(), id: Some("1101000001") };
         let own = SecretString::from("d75b3a66/374942");
-        let exchange = State.poll(context, Credentials { own, second: None });
+        let exchange = GreenApiState.poll(context, Credentials { own, second: None });
         assert_eq!(
             exchange.request.url.expose_secret(),
             "https://a.example/waInstance1101000001/getStateInstance/d75b3a66%2F374942"

@@ -15,7 +15,9 @@ mod webhook_check;
 
 use crate::domain::TargetKind;
 use crate::input::Variable;
-use crate::provider::{Advice, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi};
+use crate::provider::{
+    AdviceTexts, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi,
+};
 
 /// The provider.
 pub(super) struct Whapi;
@@ -45,7 +47,7 @@ impl Provider for Whapi {
         Box::new(settings::WhapiSettings::read(reader))
     }
 
-    fn advice(&self) -> &'static dyn Advice {
+    fn advice(&self) -> &'static dyn AdviceTexts {
         &advice::WhapiAdvice
     }
 

@@ -86,8 +86,8 @@ impl Pages {
         Next::Ask(self.ask())
     }
 
-    fn add(&mut self, row: Row, answer: &Answer) -> Result<(), Failure> {
-        let Row { id, token: LenientSecret(token), api_url } = row;
+    fn add(&mut self, row: PartnerChannel, answer: &Answer) -> Result<(), Failure> {
+        let PartnerChannel { id, token: LenientSecret(token), api_url } = row;
         let id = id.label().ok_or_else(|| not_a_list(answer))?;
         if !self.seen.insert(id.clone()) {
             return Ok(());
@@ -115,7 +115,7 @@ impl Pages {
 /// Only what is needed of a channel.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct PartnerChannel {
     #[serde(default)]
     id: Lenient,
     #[serde(default)]
@@ -128,7 +128,7 @@ struct Row {
 #[derive(Deserialize)]
 struct Named {
     #[serde(alias = "results")]
-    channels: Vec<Row>,
+    channels: Vec<PartnerChannel>,
 }
 
 /// Clients of the API were seen to expect these too.
@@ -137,7 +137,7 @@ struct Within<T> {
     data: T,
 }
 
-fn rows(answer: &Answer) -> Result<Vec<Row>, Failure> {
+fn rows(answer: &Answer) -> Result<Vec<PartnerChannel>, Failure> {
     // What a refused partner token is answered is not documented, so the status alone decides.
     if !answer.is_success() {
         return Err(answer.failure_by_status());
@@ -147,7 +147,8 @@ fn rows(answer: &Answer) -> Result<Vec<Row>, Failure> {
         return serde_json::from_slice(body).map_err(|_| not_a_list(answer));
     }
     let named = serde_json::from_slice::<Named>(body).map(|named| named.channels);
-    let within = |_| serde_json::from_slice::<Within<Vec<Row>>>(body).map(|within| within.data);
+    let within =
+        |_| serde_json::from_slice::<Within<Vec<PartnerChannel>>>(body).map(|within| within.data);
     let both = |_| serde_json::from_slice::<Within<Named>>(body).map(|within| within.data.channels);
     named.or_else(within).or_else(both).map_err(|_| not_a_list(answer))
 }

@@ -66,7 +66,7 @@ const LIST_INTERVAL: Duration = Duration::from_secs(600);
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Environment {
+struct WhapiVariables {
     whapi_token: Setting<Secret>,
     whapi_token_file: Setting<FilePath>,
     whapi_channel: Setting<TargetName>,
@@ -105,7 +105,7 @@ pub(super) struct WhapiSettings {
 impl WhapiSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
-        let environment: Environment = variables.read(VARIABLES);
+        let environment: WhapiVariables = variables.read(VARIABLES);
         let default = |name| Variable::default_in(VARIABLES, name);
         let url =
             environment.whapi_api_url.get_or("WHAPI_API_URL", default("WHAPI_API_URL"), problems);

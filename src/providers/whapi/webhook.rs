@@ -76,7 +76,7 @@ impl WebhookApi for WhapiWebhooks {
 }
 
 #[derive(Deserialize, Default)]
-struct Envelope {
+struct WhapiEnvelope {
     /// Read as it comes: one of another shape does not hide whose delivery it is.
     #[serde(default)]
     event: Value,
@@ -101,7 +101,7 @@ fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
     }
     serde_json::from_slice::<IgnoredAny>(body).ok()?;
     // JSON whose fields are of other kinds says nothing that we could read.
-    let Envelope { event, channel_id, health, qr } =
+    let WhapiEnvelope { event, channel_id, health, qr } =
         serde_json::from_slice(body).unwrap_or_default();
     let kind = event["type"].as_str().or(addressed.kind).map(str::to_ascii_lowercase);
     // The help pages say `event`, the OpenAPI says `method`.

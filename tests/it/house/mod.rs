@@ -28,6 +28,7 @@ const LAYERS: &[&str] = &[
     "fleet",
     "config",
     "client",
+    "http",
     "metrics",
     "report",
     "tasks",
