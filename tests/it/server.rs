@@ -345,19 +345,19 @@ fn a_head_that_does_not_end_is_given_up() {
 #[test]
 fn ready_says_what_the_gateway_would_do() {
     let upstream = Upstream::start();
-    upstream.set_channel("t", Channel::new("default"));
+    upstream.set_channel("t", WhapiChannel::new("default"));
     let program = Setup::of(&upstream).set("WHAPI_TOKEN", "t").start();
     program.until_is("whatsapp_channel_authorized", 1.0);
     for (status, code, number, retry_after) in [
-        (Status::AUTH, 200, 4.0, None),
+        (WhapiStatus::AUTH, 200, 4.0, None),
         // Sending works; reading chats and messages does not.
-        (Status::SYNC_ERROR, 200, 6.0, None),
+        (WhapiStatus::SYNC_ERROR, 200, 6.0, None),
         // A reconnect, which is usually over in seconds.
-        (Status::INIT, 503, 1.0, Some("5")),
-        (Status::LAUNCH, 503, 2.0, Some("5")),
+        (WhapiStatus::INIT, 503, 1.0, Some("5")),
+        (WhapiStatus::LAUNCH, 503, 2.0, Some("5")),
         // Somebody has to do something.
-        (Status::QR, 503, 3.0, Some("60")),
-        (Status::STOP, 503, 7.0, Some("60")),
+        (WhapiStatus::QR, 503, 3.0, Some("60")),
+        (WhapiStatus::STOP, 503, 7.0, Some("60")),
     ] {
         let word = format!("{}\n", status.text());
         upstream.update_channel("t", |channel| channel.show(status));
