@@ -350,8 +350,11 @@ impl Poller {
             Fact::Channels(list) => self.apply_list(polled, target, list).await,
             fact => {
                 let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
-                state.confirmation =
-                    Confirmation::after_poll(state.confirmation, applied.statuses, Instant::now());
+                state.confirmation = Confirmation::after_poll(
+                    state.confirmation,
+                    applied.statuses,
+                    clock::instant(),
+                );
                 self.tell(target, applied);
             }
         }
