@@ -315,10 +315,12 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Sets every counter to what was kept.
+/// Sets every counter to what was kept. Version 0.1 called requests through the gateway traffic.
 fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
     |words, mut counter| {
-        if let Some(count) = counts.get(&words.join("/")) {
+        let name = words.join("/");
+        let first_name = || counts.get(&name.replacen("requests/", "traffic/", 1));
+        if let Some(count) = counts.get(&name).or_else(first_name) {
             counter.set(*count);
         }
     }
@@ -376,7 +378,9 @@ impl SavedTarget {
             TargetState::Token(state) => state.counters(&mut put(counts)),
             TargetState::Source(state) => state.counters(&mut put(counts)),
         }
-        if counts.keys().any(|words| words.starts_with("traffic/")) {
+        let counts_requests =
+            |name: &String| name.starts_with("requests/") || name.starts_with("traffic/");
+        if counts.keys().any(counts_requests) {
             watched.requests.get_or_insert_default().counters(&mut put(counts));
         }
     }
