@@ -12,6 +12,7 @@ mod contract;
 mod documents;
 mod end_to_end;
 mod evolution;
+mod files;
 mod gateway;
 mod gateway_faults;
 mod gateway_hold;

@@ -19,6 +19,7 @@ const LAYERS: &[&str] = &[
     "domain",
     "clock",
     "file_version",
+    "regular_file",
     "secret",
     "upstream",
     "target",
