@@ -16,13 +16,15 @@ use crate::clock;
 use crate::config::{Settings, Webhooks};
 use crate::fleet::Fleet;
 use crate::gateway::Gateway;
+use crate::http::{Auth, Descriptors};
 use crate::metrics::Features;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::{Ask, Poller};
 use crate::reload::Reloader;
-use crate::server::{self, Guard};
+use crate::server;
 use crate::state_file::StateFile;
 use crate::target::{Target, TargetSet};
+use crate::tasks::{TaskEnded, Tasks};
 
 /// Everything that runs, set up and not yet started.
 pub struct Exporter {
@@ -31,13 +33,15 @@ pub struct Exporter {
     /// The exporter's own metrics.
     pub metrics: ExporterMetrics,
     poller: Poller,
-    guard: Guard,
+    auth: Auth,
+    descriptors: Descriptors,
     gateway: Option<Arc<Gateway>>,
     gateway_listener: Option<TcpListener>,
     reloader: Option<Arc<Reloader>>,
     lifecycle_from_anywhere: bool,
     webhooks: Option<Webhooks>,
     state_file: Option<Arc<StateFile>>,
+    tasks: Tasks,
 }
 
 impl Exporter {
@@ -72,8 +76,10 @@ impl Exporter {
         metrics.loaded(now.unix, Target::count_by_kind(&settings.targets));
         let fleet = Arc::new(Fleet::new(settings.targets.clone(), now, features.webhooks));
         let targets = TargetSet::new(settings.targets);
-        let concurrency = settings.polling.concurrency;
-        let poller = Poller::new(Arc::clone(&fleet), targets, metrics.clone(), ask, concurrency);
+        let connections = settings.gateway.as_ref().map(|gateway| gateway.max_connections);
+        let descriptors = Descriptors::raise(settings.polling.concurrency, connections);
+        let poller =
+            Poller::new(Arc::clone(&fleet), targets, metrics.clone(), ask, descriptors.polls);
         let gateway = match &settings.gateway {
             Some(gateway) => {
                 let (fleet, metrics) = (Arc::clone(&fleet), metrics.clone());
@@ -86,7 +92,9 @@ impl Exporter {
             None => None,
         };
         Ok(Self {
-            guard: Guard::new(settings.web_config_file)?,
+            tasks: Tasks::new(metrics.clone()),
+            auth: Auth::new(settings.web_config_file)?,
+            descriptors,
             lifecycle_from_anywhere: settings.lifecycle_from_anywhere,
             fleet,
             metrics,
@@ -123,43 +131,71 @@ impl Exporter {
         Ok(Self { state_file, ..self })
     }
 
+    /// The same exporter, with another task that runs as long as it does.
+    pub fn with_task(
+        mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.tasks.spawn(name, task);
+        self
+    }
+
     /// What reloads the settings, if anything does.
     pub fn reloader(&self) -> Option<Arc<Reloader>> {
         self.reloader.clone()
     }
 
     /// Polls and serves until `shutdown` ends.
-    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    ///
+    /// The task that ended before `shutdown`; the exporter then stops in the same order.
+    pub async fn run(
+        mut self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), TaskEnded> {
         if let Ok(address) = listener.local_addr() {
             info!(%address, "listening");
         }
-        let watching = self.reloader.clone().map(|reloader| tokio::spawn(reloader.watch()));
-        let keeping = self.state_file.clone().map(|file| tokio::spawn(file.keep()));
         let (stop, stopped) = watch::channel(());
-        let gateway = self.gateway.zip(self.gateway_listener).map(|(gateway, listener)| {
-            let mut stopped = stopped;
+        let stopped = || {
+            let mut stopped = stopped.clone();
             // Its only change is its end.
-            tokio::spawn(gateway.serve(listener, async move { drop(stopped.changed().await) }))
-        });
-        let state = server::State::new(self.fleet, self.metrics, self.guard)
-            .reloading(self.reloader, self.lifecycle_from_anywhere)
-            .receiving(self.webhooks);
-        let polling = tokio::spawn(self.poller.run());
-        let shutdown = async {
-            shutdown.await;
-            drop(stop);
+            async move { drop(stopped.changed().await) }
         };
-        server::serve(listener, Arc::new(state), shutdown).await;
-        if let Some(gateway) = gateway {
-            let _ = gateway.await;
+        let mut listeners = Tasks::new(self.metrics.clone());
+        if let Some((gateway, listener)) = self.gateway.zip(self.gateway_listener) {
+            listeners.spawn("gateway", gateway.serve(listener, self.descriptors, stopped()));
         }
-        polling.abort();
-        watching.inspect(tokio::task::JoinHandle::abort);
-        keeping.inspect(tokio::task::JoinHandle::abort);
+        let state = server::State::new(self.fleet, self.metrics, self.auth)
+            .reloading(self.reloader.clone(), self.lifecycle_from_anywhere)
+            .receiving(self.webhooks);
+        listeners.spawn(
+            "listener",
+            server::serve(listener, Arc::new(state), self.descriptors.metrics, stopped()),
+        );
+        self.tasks.spawn("poller", self.poller.run());
+        if let Some(reloader) = self.reloader {
+            self.tasks.spawn("watch of the settings file", reloader.watch());
+        }
+        if let Some(file) = self.state_file.clone() {
+            self.tasks.spawn("writer of the state file", file.keep());
+        }
+        let outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            ended = listeners.ended() => Err(ended),
+            ended = self.tasks.ended() => Err(ended),
+        };
+        drop(stop);
+        listeners.finish().await;
+        drop(self.tasks);
         if let Some(file) = self.state_file {
             file.write().await;
         }
         info!("stopped");
+        outcome
     }
 
     /// Asks every target once, without serving.

@@ -7,6 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use crate::clock;
+
 /// What changes whenever a file is written or another is put in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileVersion {
@@ -22,6 +24,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(3);
 
 impl FileVersion {
     /// The version of the file at this path, if there is one.
+    #[expect(clippy::disallowed_methods, reason = "one look, for which a thread would cost more")]
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|metadata| Self::from_metadata(&metadata))
     }
@@ -40,7 +43,7 @@ impl FileVersion {
     /// Whether a write that follows is sure to give another version. File systems count time in steps
     /// of some milliseconds, so two writes within one step look alike.
     pub fn has_settled(&self) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = clock::system_time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let changed = Duration::from_secs(u64::try_from(self.changed.0).unwrap_or_default());
         now.checked_sub(changed).is_some_and(|age| age > SETTLED_AFTER)
     }

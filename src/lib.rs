@@ -2,6 +2,7 @@
 //!
 //! A poll walks down: `poller` → `client`, `providers` → `fleet` → `domain`. A scrape walks up:
 //! `server` → `metrics` → `fleet`. They meet in the fleet. `ARCHITECTURE.md` has the map.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files and threads"))]
 
 pub mod cli;
 pub mod client;
@@ -12,6 +13,7 @@ pub mod exporter;
 pub mod file_version;
 pub mod fleet;
 pub mod gateway;
+pub mod http;
 pub mod input;
 pub mod metrics;
 pub mod poller;
@@ -23,4 +25,5 @@ pub mod secret;
 pub mod server;
 pub mod state_file;
 pub mod target;
+pub mod tasks;
 pub mod upstream;

@@ -138,6 +138,7 @@ fn path(variables: &[(OsString, OsString)]) -> Option<PathBuf> {
     named.map(|(_, path)| PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty())
 }
 
+#[expect(clippy::disallowed_methods, reason = "on a thread for blocking work, but for the start")]
 fn look(path: Option<PathBuf>) -> Seen {
     let Some(path) = path else { return Seen::default() };
     let version = FileVersion::of(&path);

@@ -146,6 +146,10 @@ impl SecretFile {
         &self.path
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "regular files of some bytes, for which a thread would cost more"
+    )]
     fn read(&self) -> Result<SecretString, String> {
         // Opening a pipe would wait for its writer, so look before opening.
         let metadata = std::fs::metadata(&self.path).map_err(|error| describe(&error))?;
@@ -190,6 +194,10 @@ pub fn printable_path(path: &Path) -> String {
 }
 
 /// The version is taken from the open file before it is read, so that a write in between shows.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "regular files of some bytes, for which a thread would cost more"
+)]
 fn read_file(path: &Path) -> Result<(FileVersion, String), String> {
     let mut bytes = Vec::new();
     let read = || -> std::io::Result<FileVersion> {

@@ -2,13 +2,14 @@
 //!
 //! Not here: what is worth keeping (`domain/snapshot.rs`). The file holds no secret. It is written beside itself and put in place as a
 //! whole, so a kill at any moment leaves either the old one or the new one.
+#![expect(clippy::disallowed_methods, reason = "on a thread for blocking work, but for the start")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracing::{error, info};
@@ -152,7 +153,7 @@ impl StateFile {
             let changes = self.fleet.changes();
             if changes != written {
                 written = changes;
-                let began = Instant::now();
+                let began = clock::instant();
                 self.clone().write().await;
                 wait = EVERY.max(began.elapsed() * SHARE);
             }

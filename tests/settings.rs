@@ -3,6 +3,7 @@
 //!
 //! A `.env` file holds variables, one a line (`\xff` stands for that byte); a `.yaml` file is the `CONFIG_FILE`; both of one name
 //! belong together.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

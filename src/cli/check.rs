@@ -1,6 +1,7 @@
 //! `whatsapp-exporter check`: asks every target once and says how it is.
 
-use super::{OK, UNHEALTHY, USAGE, complain, runtime, webhooks};
+use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
+use super::webhooks;
 use crate::client::Client;
 use crate::clock;
 use crate::config::Settings;

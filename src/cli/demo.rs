@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use whatsapp_simulator::{DemoPlan, Simulator};
 
-use super::{UNHEALTHY, USAGE, complain, logging, run, runtime};
+use super::exit::{UNHEALTHY, USAGE, complain, runtime};
+use super::{logging, run};
 use crate::config::{DEFAULT_LISTEN, Settings};
 
 /// Made up, and good for nothing anywhere else.
@@ -41,12 +42,7 @@ async fn play() -> u8 {
     };
     let ours = [
         ("CONFIG_FILE", files.directory.join("settings.yaml").into_os_string()),
-        ("WHAPI_API_URL", simulator.url().into()),
-        ("META_API_URL", simulator.url().into()),
-        // Longer than a reconnect, so that webhooks tell what polls miss.
-        ("WHAPI_POLL_INTERVAL", "10s".into()),
         ("WEBHOOK_SECRET", WEBHOOK_SECRET.into()),
-        ("META_POLL_INTERVAL", "5s".into()),
         ("POLL_TIMEOUT", "2s".into()),
         ("STALE_AFTER", "1m".into()),
     ];
@@ -54,6 +50,7 @@ async fn play() -> u8 {
     let variables: Vec<_> = std::env::vars_os()
         .filter(|(name, _)| shown.iter().any(|shown| name == shown))
         .chain(ours.map(|(name, value)| (OsString::from(name), value)))
+        .chain(DemoPlan::variables(&simulator).map(|(name, value)| (name.into(), value.into())))
         .collect();
     let mut settings = match Settings::load(variables.iter().cloned()) {
         Ok(settings) => settings,
@@ -66,7 +63,7 @@ async fn play() -> u8 {
     logging::start(settings.log);
     let Ok(listener) = run::listen(&settings) else { return UNHEALTHY };
     let address = listener.local_addr().unwrap_or(settings.listen);
-    let url = format!("http://{}/webhook/whapi", from_here(address));
+    let url = format!("http://{}{}", from_here(address), DemoPlan::WEBHOOK_PATH);
     plan.send_webhooks_to(&simulator, &url, ("X-Webhook-Secret", WEBHOOK_SECRET));
     introduce(&plan, address.port());
     run::serve_on(listener, settings, variables).await

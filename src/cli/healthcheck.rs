@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::{OK, UNHEALTHY, USAGE, complain};
+use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
 use crate::config::listener;
-use crate::server::WebConfig;
+use crate::http::WebConfig;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -61,7 +61,7 @@ fn ask_tls(address: SocketAddr) -> Result<(), String> {
             .build()?;
         client.get(format!("https://{address}/healthz")).send().await?.error_for_status()
     };
-    let runtime = super::runtime().map_err(|_| "cannot be asked".to_owned())?;
+    let runtime = runtime().map_err(|_| "cannot be asked".to_owned())?;
     match runtime.block_on(exchange) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("does not answer: {}", error.without_url())),

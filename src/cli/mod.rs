@@ -2,9 +2,11 @@
 //!
 //! Not here: what they are made of. This is the only place that prints.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to a terminal")]
+#![expect(clippy::disallowed_methods, reason = "commands read the environment, and may block")]
 
 mod check;
 mod demo;
+mod exit;
 mod healthcheck;
 pub mod logging;
 mod run;
@@ -14,13 +16,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::input::Variable;
-
-/// All is well.
-pub const OK: u8 = 0;
-/// A target is not well, or the exporter cannot run.
-pub const UNHEALTHY: u8 = 1;
-/// The settings or the command line are wrong.
-pub const USAGE: u8 = 2;
+pub use exit::{OK, UNHEALTHY, USAGE};
 
 const HELP: &str = "\
 Watches WhatsApp lines and the access tokens behind them, and tells Prometheus the truth about them.
@@ -69,19 +65,4 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from(code)
-}
-
-/// Prints sentences, each on a line of its own.
-fn complain<'a>(sentences: impl IntoIterator<Item = &'a str>) {
-    for sentence in sentences {
-        eprintln!("error: {sentence}");
-    }
-}
-
-/// A runtime on this thread alone: the work is I/O, and one thread costs least memory.
-fn runtime() -> Result<tokio::runtime::Runtime, u8> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        eprintln!("error: the runtime cannot be started: {error}");
-        UNHEALTHY
-    })
 }

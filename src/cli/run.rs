@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
 use super::logging;
-use super::{OK, UNHEALTHY, USAGE, complain, runtime};
 use crate::config::Settings;
 use crate::exporter::Exporter;
+use crate::http;
 use crate::reload::Reloader;
-use crate::server;
 
 pub(super) fn run() -> u8 {
     let variables: Vec<_> = std::env::vars_os().collect();
@@ -52,13 +53,14 @@ pub(super) async fn serve_on(
     settings: Settings,
     variables: Vec<(OsString, OsString)>,
 ) -> u8 {
-    let shutdown = match shutdown() {
-        Ok(shutdown) => shutdown,
-        Err(error) => {
-            complain([format!("signals cannot be waited for: {error}").as_str()]);
-            return UNHEALTHY;
-        }
-    };
+    let (shutdown, hangup) =
+        match shutdown().and_then(|end| Ok((end, signal(SignalKind::hangup())?))) {
+            Ok(signals) => signals,
+            Err(error) => {
+                complain([format!("signals cannot be waited for: {error}").as_str()]);
+                return UNHEALTHY;
+            }
+        };
     let gateway = settings.gateway.as_ref().map(|gateway| bind("GATEWAY_ADDRESS", gateway.address));
     let Ok(gateway) = gateway.transpose() else { return UNHEALTHY };
     let state_file = settings.state_file.clone();
@@ -69,11 +71,17 @@ pub(super) async fn serve_on(
                 Some(listener) => exporter.gateway_on(listener),
                 None => exporter,
             };
-            if let Some(reloader) = exporter.reloader() {
-                tokio::spawn(reload_on_hangup(reloader));
+            let exporter = match exporter.reloader() {
+                Some(reloader) => {
+                    exporter.with_task("reload at SIGHUP", reload_on_hangup(reloader, hangup))
+                }
+                None => exporter,
+            };
+            match exporter.run(listener, shutdown).await {
+                Ok(()) => OK,
+                // It is in the log.
+                Err(_) => UNHEALTHY,
             }
-            exporter.run(listener, shutdown).await;
-            OK
         }
         Err(sentence) => {
             complain([sentence.as_str()]);
@@ -84,14 +92,12 @@ pub(super) async fn serve_on(
 
 /// Opens the listener that a setting names, or says why it cannot be had.
 fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, ()> {
-    server::bind(address).map_err(|error| {
+    http::bind(address).map_err(|error| {
         complain([format!("{setting}: {address} cannot be listened on: {error}").as_str()]);
     })
 }
 
-async fn reload_on_hangup(reloader: Arc<Reloader>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+async fn reload_on_hangup(reloader: Arc<Reloader>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         // The mistakes are in the log and in a metric.
         let _ = reloader.reload().await;
@@ -100,7 +106,6 @@ async fn reload_on_hangup(reloader: Arc<Reloader>) {
 
 /// Ends at SIGTERM or SIGINT.
 fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -109,4 +114,44 @@ fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A log that panics the first time that polls fail, which the poller's own task logs.
+    struct Trap(Arc<AtomicBool>);
+
+    impl Write for Trap {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let springs = String::from_utf8_lossy(bytes).contains("polls fail");
+            assert!(!springs || self.0.swap(true, Ordering::SeqCst), "on purpose");
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_poller_ends_the_program_with_exit_code_1() {
+        let sprung = Arc::default();
+        let trap =
+            tracing_subscriber::fmt().with_writer(move || Trap(Arc::clone(&sprung))).finish();
+        let _trap = tracing::subscriber::set_default(trap);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("settings.yaml");
+        let entry = "{name: a, token_file: settings.yaml, api_url: 'http://127.0.0.1:1'}";
+        std::fs::write(&file, format!("channels: [{entry}]")).unwrap();
+        let variables = [(OsString::from("CONFIG_FILE"), file.into_os_string())];
+        let mut settings = Settings::load(variables.clone()).unwrap();
+        settings.polling.use_proxy = false;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let code = serve_on(listener, settings, variables.into()).await;
+        assert_eq!(code, UNHEALTHY);
+    }
 }

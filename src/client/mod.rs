@@ -9,7 +9,7 @@ mod pool;
 mod tls;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty};
@@ -22,6 +22,7 @@ use hyper::{Response, Uri, http::request};
 use hyper_util::client::proxy::matcher::Matcher;
 use secrecy::ExposeSecret;
 
+use crate::clock;
 use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
 use crate::upstream::{Answer, Credential, MAX_ANSWER_BYTES, Request};
@@ -199,7 +200,7 @@ fn retry_after(value: &HeaderValue) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    Some(date.duration_since(clock::system_time()).unwrap_or_default())
 }
 
 /// The class of an error. Its own text may hold the address, so only its kind is used.

@@ -18,6 +18,8 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response, Uri, body::Incoming};
 use tokio::time::Instant;
 
+use crate::clock;
+
 use super::IDLE_TIMEOUT;
 use super::connector::{BoxError, Connector, Link};
 
@@ -188,7 +190,7 @@ impl Pool {
         if idle.is_empty() {
             tokio::spawn(close_idle(Arc::downgrade(&self.idle)));
         }
-        let entry = (Instant::now(), connection);
+        let entry = (clock::instant(), connection);
         match idle.get_mut(origin) {
             Some(idle) if idle.len() >= IDLE_CONNECTIONS => {}
             Some(idle) => idle.push(entry),

@@ -11,16 +11,20 @@ use serde::Deserialize;
 
 use crate::input::value::{self, FilePath, Flag, Header, Interval, Secret, setting_values};
 use crate::input::{FromSetting, Policies, Problems, Setting, Variable, Variables, secret_setting};
+use crate::providers;
 use crate::secret::SecretSource;
 use secrecy::ExposeSecret;
 
-use super::{Gateway, Log, LogFormat, Polling, Webhooks};
+use super::options::{Gateway, Log, LogFormat, Polling, Webhooks};
+
+/// The default of `LISTEN_ADDRESS`.
+pub const DEFAULT_LISTEN: &str = "[::]:10401";
 
 /// Variables that come before the providers' in lists for people.
 pub(super) const BASIC: &[Variable] = &[
     Variable::new(
         "LISTEN_ADDRESS",
-        super::DEFAULT_LISTEN,
+        DEFAULT_LISTEN,
         "where /metrics and the other pages are served; over IPv6 and IPv4, or on `0.0.0.0` if the machine has no IPv6",
     ),
     Variable::new(
@@ -64,6 +68,11 @@ pub(super) const FURTHER: &[Variable] = &[
         "where the gateway to the upstreams listens, `127.0.0.1:10402` for a sidecar; off if not set",
     ),
     Variable::new(
+        "GATEWAY_MAX_CONNECTIONS",
+        "4096",
+        "connections of the application that may be open at a time; a further one is answered 503",
+    ),
+    Variable::new(
         "GATEWAY_HOLD",
         "",
         "how long the gateway holds a request while its channel reconnects, for example `5s`; off if not set",
@@ -84,7 +93,7 @@ pub(super) const FURTHER: &[Variable] = &[
 setting_values! {
     /// Where the exporter listens.
     ListenAddress(SocketAddr) =
-        |text: &str| value::address(text, &format!("`{}` or `127.0.0.1:10401`", super::DEFAULT_LISTEN));
+        |text: &str| value::address(text, &format!("`{}` or `127.0.0.1:10401`", DEFAULT_LISTEN));
     /// Where the gateway listens.
     GatewayAddress(SocketAddr) = |text: &str| value::address(text, "`127.0.0.1:10402`");
     /// The least severe level that is logged.
@@ -93,11 +102,17 @@ setting_values! {
     LogShape(LogFormat) = log_format;
     /// Requests in flight at a time.
     Concurrency(usize) = concurrency;
+    /// Connections that may be open at a time.
+    MaxConnections(usize) = max_connections;
     /// Where webhooks arrive.
-    WebhookUrl(Arc<str>) = |text: &str| value::http_url(
-        text,
-        "write for example `https://exporter.example.com/webhook/whapi`",
-    );
+    WebhookUrl(Arc<str>) = webhook_url;
+}
+
+fn webhook_url(text: &str) -> Result<Arc<str>, String> {
+    let mut receiving = providers::all().filter(|one| providers::get(*one).webhooks().is_some());
+    let label = receiving.next().map_or("", |provider| provider.label());
+    let hint = format!("write for example `https://exporter.example.com/webhook/{label}`");
+    value::http_url(text, &hint)
 }
 
 fn log_level(text: &str) -> Result<tracing::Level, String> {
@@ -119,6 +134,11 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
 fn concurrency(text: &str) -> Result<usize, String> {
     let number = text.trim().parse().ok().filter(|number| (1..=10_000).contains(number));
     number.ok_or_else(|| "must be a number from 1 to 10000".to_owned())
+}
+
+fn max_connections(text: &str) -> Result<usize, String> {
+    let number = text.trim().parse().ok().filter(|number| (1..=100_000).contains(number));
+    number.ok_or_else(|| "must be a number from 1 to 100000".to_owned())
 }
 
 /// The default of one of the exporter's own variables.
@@ -230,6 +250,7 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
 #[serde(default)]
 struct GatewayVariables {
     gateway_address: Setting<GatewayAddress>,
+    gateway_max_connections: Setting<MaxConnections>,
     gateway_hold: Setting<Interval>,
 }
 
@@ -242,8 +263,14 @@ pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<
     if hold.is_some() && !has_address {
         problems.add("GATEWAY_HOLD is set, but GATEWAY_ADDRESS is not, so there is no gateway that could hold a request");
     }
-    let GatewayAddress(address) = address?;
-    Some(Gateway { address, hold: hold.map(|Interval(hold)| hold), routes: Vec::new() })
+    let max_connections = read.gateway_max_connections.get_or(
+        "GATEWAY_MAX_CONNECTIONS",
+        default_of("GATEWAY_MAX_CONNECTIONS"),
+        problems,
+    );
+    let (GatewayAddress(address), MaxConnections(max_connections)) = (address?, max_connections?);
+    let hold = hold.map(|Interval(hold)| hold);
+    Some(Gateway { address, max_connections, hold, routes: Vec::new() })
 }
 
 #[derive(Deserialize, Default)]

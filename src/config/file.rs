@@ -32,6 +32,10 @@ pub(super) struct FileReader<'a, 'c> {
 impl FileReader<'_, '_> {
     /// Reads the file, entry by entry: a tree of a hundred thousand would take more memory than the
     /// targets themselves.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "on a thread for blocking work, but for the start"
+    )]
     pub(super) fn read(&mut self, path: &Path) {
         let place = format!("CONFIG_FILE {}", path.display());
         let text = match std::fs::read_to_string(path) {

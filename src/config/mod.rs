@@ -5,23 +5,22 @@
 
 mod environment;
 mod file;
+mod options;
+mod proxies;
 mod targets;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-use hyper::header::HeaderName;
 
 use crate::input::{Problems, Variable, Variables};
 use crate::provider::SettingsReader;
 use crate::providers;
-use crate::secret::SecretSource;
 use crate::target::Target;
-use crate::upstream::ProviderId;
+pub use environment::DEFAULT_LISTEN;
 use file::FileReader;
+pub use options::{Gateway, Log, LogFormat, Polling, Webhooks};
 use targets::Collector;
 pub use targets::Current;
 
@@ -47,62 +46,6 @@ pub struct Settings {
     /// The targets to watch, of the environment and of the file.
     pub targets: Vec<Arc<Target>>,
 }
-
-/// How the exporter logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Log {
-    /// `LOG_LEVEL`: the least severe level that is written.
-    pub level: tracing::Level,
-    /// `LOG_FORMAT`.
-    pub format: LogFormat,
-}
-
-/// The shape of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// How webhooks are received.
-#[derive(Debug, Clone)]
-pub struct Webhooks {
-    /// `WEBHOOK_SECRET`: what each must carry.
-    pub secret: SecretSource,
-    /// `WEBHOOK_SECRET_HEADER`: where.
-    pub header: HeaderName,
-    /// `WEBHOOK_URL`: the address at which they arrive, without a trailing slash.
-    pub url: Option<Arc<str>>,
-}
-
-/// The gateway between the application and the upstreams.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gateway {
-    /// `GATEWAY_ADDRESS`: where it listens.
-    pub address: SocketAddr,
-    /// `GATEWAY_HOLD`: how long a request is held while its channel reconnects.
-    pub hold: Option<Duration>,
-    /// Where the routes of providers lead, but for targets with an address of their own.
-    pub routes: Vec<(ProviderId, Arc<str>)>,
-}
-
-/// How targets are asked, all of them alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Polling {
-    /// `POLL_TIMEOUT`: the longest a whole answer may take.
-    pub timeout: Duration,
-    /// `POLL_CONCURRENCY`: how many requests may be under way at a time.
-    pub concurrency: usize,
-    /// `EXTRA_CA_FILE`: PEM certificates trusted beside the public roots.
-    pub extra_ca_file: Option<PathBuf>,
-    /// Whether the usual proxy variables are honoured; the demo's simulator is on this machine.
-    pub use_proxy: bool,
-}
-
-/// The default of `LISTEN_ADDRESS`.
-pub const DEFAULT_LISTEN: &str = "[::]:10401";
 
 /// Every variable, in the order in which people are shown them.
 pub fn variables() -> Vec<Variable> {
@@ -131,6 +74,8 @@ impl Settings {
         current: Current<'_>,
     ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
+        let all: Vec<_> = all.into_iter().collect();
+        proxies::check(&all, &mut problems);
         let variables = Variables::pick(all, &variables(), &mut problems);
         let (listen, web_config_file) = environment::listener(&variables, &mut problems);
         let log = environment::log(&variables, &mut problems);

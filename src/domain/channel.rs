@@ -203,8 +203,13 @@ impl ChannelState {
     ) {
         let theirs = time_of(&observation)
             .filter(|theirs| theirs.millis_since(now.unix) <= as_millis(MAX_CLOCK_LEAD));
+        let mut sent_at = sent_at;
         if let (Some(theirs), Some(webhooks)) = (theirs, &mut self.webhooks) {
-            webhooks.clock_lead_millis = theirs.millis_since(now.unix);
+            let ahead = theirs.millis_since(now.unix);
+            webhooks.clock_lead_millis = ahead;
+            // An earlier answer may have been wrong about its time.
+            let known = webhooks.timeline.correct(now.unix, ahead, sent_at.0, &mut self.moves);
+            sent_at = SentAt(known);
         }
         let at = self.after(sent_at, theirs.unwrap_or_else(|| self.upstream_time(now)));
         let (status, evidence) = read(&observation.status);

@@ -13,6 +13,7 @@ mod poll_stats;
 mod request_counts;
 mod snapshot;
 mod source;
+mod standing;
 mod status;
 mod target_kind;
 mod time;
@@ -26,6 +27,7 @@ pub use channel::{ChannelState, SentAt, StatusEvidence, Transition};
 pub use event::{ChannelEvent, WebhookEvent, WebhookOutcome, WebhookRefusal};
 pub use failure::{Failure, FailureReason};
 pub use label_enum::UnknownLabel;
+pub(crate) use label_enum::label_enum;
 pub use observation::{
     ChannelObservation, Expiry, Reported, TokenInfo, TokenObservation, TokenReading,
 };
@@ -33,6 +35,7 @@ pub use poll_stats::{PollPolicy, PollStats};
 pub use request_counts::{AnswerClass, HeldOutcome, RequestCounts};
 pub use snapshot::{ChannelSnapshot, Counter, SavedStatus, VisitCounter};
 pub use source::{Listed, SourceState};
+pub use standing::{Refusal, Standing};
 pub use status::Status;
 pub use target_kind::TargetKind;
 pub use time::{Now, Timestamp};

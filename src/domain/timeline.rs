@@ -10,6 +10,10 @@ const CAPACITY: usize = 64;
 /// Upstreams tell start times in whole seconds; a smaller shift is rounding, not a restart.
 pub(super) const MIN_RESTART_SHIFT_MILLIS: i64 = 1000;
 
+/// A point's time may be ahead of the upstream's by so much and still be believed: webhooks and polls
+/// may be answered by different machines.
+const MAX_LEAD_MILLIS: i64 = 60_000;
+
 /// Who told of a point; between two of the same time the later in this list is the newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum StatusSource {
@@ -72,6 +76,27 @@ impl Moves {
         if to.restarted_since(from) {
             self.restarts = self.restarts.saturating_add(1);
         }
+    }
+
+    /// The moves from each of the points to the next.
+    fn along(points: &[StatusPoint]) -> Self {
+        let mut moves = Self::new();
+        points.windows(2).for_each(|two| moves.count(&two[0], &two[1]));
+        moves
+    }
+
+    /// What there is more of here than there.
+    fn beyond(mut self, there: &Self) -> Self {
+        let counts = self.transitions.iter_mut().zip(there.transitions);
+        counts.for_each(|(here, there)| *here = here.saturating_sub(there));
+        self.restarts = self.restarts.saturating_sub(there.restarts);
+        self
+    }
+
+    fn add(&mut self, more: Self) {
+        let counts = self.transitions.iter_mut().zip(more.transitions);
+        counts.for_each(|(count, more)| *count = count.saturating_add(more));
+        self.restarts = self.restarts.saturating_add(more.restarts);
     }
 
     /// Takes back a move that turned out to have led over another point. A way with one more stop has at least the moves of the
@@ -161,6 +186,39 @@ impl Timeline {
         self.points.insert(place, point);
         self.forget();
         if after.is_none() { Insertion::Newest } else { Insertion::InPast }
+    }
+
+    /// Moves points that lie in the future of a new answer back to when they were observed: the clock
+    /// that dated them was wrong. `ahead_millis` is how far the new answer's clock is ahead of ours.
+    /// Moves that this reveals are counted, and none is taken back. Returns the new time of the newest
+    /// point up to `known`.
+    pub(super) fn correct(
+        &mut self,
+        now: Timestamp,
+        ahead_millis: i64,
+        known: Option<Timestamp>,
+        moves: &mut Moves,
+    ) -> Option<Timestamp> {
+        // An instance that reports no uptime yet seems to speak from the past; that makes no other
+        // time wrong.
+        let latest = now.plus_millis(ahead_millis.max(0) + MAX_LEAD_MILLIS);
+        if self.newest().is_none_or(|newest| newest.at <= latest) {
+            return known;
+        }
+        let counted = Moves::along(&self.points);
+        let mut known_now = None;
+        for point in &mut self.points {
+            let was_known = known.is_some_and(|known| point.at <= known);
+            if point.at > latest {
+                point.at = point.observed_at.plus_millis(ahead_millis);
+            }
+            if was_known {
+                known_now = known_now.max(Some(point.at));
+            }
+        }
+        self.points.sort_by_key(StatusPoint::key);
+        moves.add(Moves::along(&self.points).beyond(&counted));
+        known_now
     }
 
     /// Drops a point when there are too many: one between two like it if there is any, since no move hangs on that, else the oldest.

@@ -10,29 +10,24 @@ mod view;
 mod watched;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AnswerClass, ChannelEvent, ErrorSource, Failure, Listed, Now, Reported, SentAt, TargetKind,
-    TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
+    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, Now, Reported, SentAt,
+    Status, TargetKind, TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
 };
 use crate::providers;
 use crate::target::{Name, Target};
 use crate::upstream::{Fact, ProviderId};
 
+use replacement::Step;
 pub use replacement::{Replaced, Replacement};
-use table::Table;
 pub use table::TargetRef;
+use table::{Table, lock};
 pub use view::{FleetView, Targets};
 pub use watched::{TargetState, Unattributed, Watched};
-
-/// A panic while a lock was held cannot leave a state half written that matters: each write stands by
-/// itself.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Every target's state.
 #[derive(Debug)]
@@ -65,6 +60,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Whether the fact had a status word that is not in the provider's table.
     pub unknown_word: bool,
+    /// The last known status before and after a poll that told a channel's status.
+    pub statuses: Option<(Status, Status)>,
 }
 
 /// What became of a webhook.
@@ -98,19 +95,22 @@ impl Fleet {
             changes: AtomicU64::new(0),
             generation: AtomicU64::new(0),
         };
-        let mut replacement = fleet.replace(targets, now);
-        while replacement.step(&fleet, usize::MAX).is_none() {}
+        let mut replacement = Replacement::new(targets, now);
+        while fleet.replace(&mut replacement, usize::MAX).is_none() {}
         fleet
     }
 
-    /// Begins to put other targets in the place of these.
-    pub fn replace(&self, targets: Vec<Arc<Target>>, now: Now) -> Replacement {
-        Replacement::new(targets, now)
-    }
-
-    fn replaced(&self) {
-        self.generation.fetch_add(1, Ordering::Release);
-        self.changes.fetch_add(1, Ordering::Relaxed);
+    /// Goes on with a replacement, handling at most `count` targets. `Some` once all is done.
+    pub fn replace(&self, replacement: &mut Replacement, count: usize) -> Option<Replaced> {
+        match replacement.step(&self.table, self.receives_webhooks, count) {
+            Step::More => None,
+            Step::Published => {
+                self.generation.fetch_add(1, Ordering::Release);
+                self.changes.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+            Step::Done(replaced) => Some(replaced),
+        }
     }
 
     /// A number that is another one whenever something was learnt.
@@ -327,7 +327,13 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
             if let Some(word) = word.filter(|_| !state.reports_unknown_word()) {
                 applied.changes.push(Change::UnknownWord(name.clone(), word));
             }
+            let tells_status = outcome.as_ref().map_or_else(
+                |failure| failure.reason == FailureReason::SessionUnauthorized,
+                |_| true,
+            );
+            let before = state.last_known_status();
             let moved = state.apply_since(now, policy, sent_at, outcome);
+            applied.statuses = tells_status.then(|| (before, state.last_known_status()));
             applied.changes.extend(moved.map(|moved| Change::Moved(name.clone(), moved)));
         }
         (TargetState::Token(state), Fact::Token(reading)) => {

@@ -3,12 +3,10 @@
 //! Not here: where the new targets come from.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::vec::IntoIter;
 
-use super::Fleet;
-use super::lock;
-use super::table::{Order, TargetRef};
+use super::table::{Order, Table, TargetRef, lock};
 use super::watched::{TargetState, Watched};
 use crate::domain::Now;
 use crate::target::Target;
@@ -33,8 +31,19 @@ pub struct Replaced {
     pub rescheduled: Vec<TargetRef>,
 }
 
+/// What a step of a replacement came to.
+pub(super) enum Step {
+    /// There is more to do.
+    More,
+    /// Readers see the new targets from now on, and there is more to do.
+    Published,
+    /// All is done.
+    Done(Replaced),
+}
+
 impl Replacement {
-    pub(super) fn new(targets: Vec<Arc<Target>>, now: Now) -> Self {
+    /// Begins to put these targets in the place of the present ones.
+    pub fn new(targets: Vec<Arc<Target>>, now: Now) -> Self {
         Self {
             new: targets.into_iter(),
             order: Order::default(),
@@ -44,32 +53,36 @@ impl Replacement {
         }
     }
 
-    /// Handles at most `count` targets. `Some` once all is done.
-    pub fn step(&mut self, fleet: &Fleet, count: usize) -> Option<Replaced> {
+    /// Handles at most `count` targets.
+    pub(super) fn step(
+        &mut self,
+        table: &Mutex<Table>,
+        receives_webhooks: bool,
+        count: usize,
+    ) -> Step {
         match &mut self.gone {
             None => {
                 for _ in 0..count {
                     let Some(target) = self.new.next() else {
-                        self.gone = Some(self.publish(fleet));
-                        break;
+                        self.gone = Some(self.publish(table));
+                        return Step::Published;
                     };
-                    self.put(fleet, target);
+                    self.put(&mut lock(table), target, receives_webhooks);
                 }
-                None
+                Step::More
             }
-            Some(gone) if gone.is_empty() => Some(std::mem::take(&mut self.outcome)),
+            Some(gone) if gone.is_empty() => Step::Done(std::mem::take(&mut self.outcome)),
             Some(gone) => {
-                let mut table = lock(&fleet.table);
+                let mut table = lock(table);
                 for target in gone.drain(gone.len().saturating_sub(count)..) {
                     table.remove(target);
                 }
-                None
+                Step::More
             }
         }
     }
 
-    fn put(&mut self, fleet: &Fleet, target: Arc<Target>) {
-        let mut table = lock(&fleet.table);
+    fn put(&mut self, table: &mut Table, target: Arc<Target>, receives_webhooks: bool) {
         let kind = target.kind;
         let found = table.find(kind, target.name.as_str());
         let kept = found.filter(|found| {
@@ -90,7 +103,7 @@ impl Replacement {
                 kept
             }
             None => {
-                let watched = Watched::new(target, self.now, fleet.receives_webhooks);
+                let watched = Watched::new(target, self.now, receives_webhooks);
                 let added = table.insert(watched);
                 self.outcome.added.push(added);
                 added
@@ -100,13 +113,11 @@ impl Replacement {
     }
 
     /// Lets readers see the new targets. Returns those that are to be removed.
-    fn publish(&mut self, fleet: &Fleet) -> Vec<TargetRef> {
+    fn publish(&mut self, table: &Mutex<Table>) -> Vec<TargetRef> {
         let stay: HashSet<TargetRef> = self.order.iter().flatten().copied().collect();
-        let mut table = lock(&fleet.table);
+        let mut table = lock(table);
         let gone = table.refs().filter(|target| !stay.contains(target)).collect();
         table.set_order(std::mem::take(&mut self.order));
-        drop(table);
-        fleet.replaced();
         gone
     }
 }

@@ -3,7 +3,7 @@
 //! Not here: what happens to a row.
 
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 
@@ -11,6 +11,12 @@ use super::watched::{Unattributed, Watched};
 use crate::domain::TargetKind;
 use crate::target::Target;
 use crate::upstream::ProviderId;
+
+/// A panic while a lock was held cannot leave a state half written that matters: each write stands by
+/// itself.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Names a row for as long as its target is watched, over reloads too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

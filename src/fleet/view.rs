@@ -4,8 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::lock;
-use super::table::{Order, Table};
+use super::table::{Order, Table, lock};
 use super::watched::{Unattributed, Watched};
 use crate::domain::{Now, TargetKind};
 

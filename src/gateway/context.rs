@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::body::RequestBody;
 use super::credential_index::CredentialIndex;
 use super::hold_room::HoldRoom;
+use super::request_body::RequestBody;
 use super::route::Base;
 use crate::client::ForwardClient;
 use crate::config::{self, Polling};

@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::route::Base;
+use crate::clock;
 use crate::fleet::{Fleet, TargetRef};
 use crate::provider::GatewayApi;
 use crate::target::Target;
@@ -55,7 +56,7 @@ pub(super) struct CredentialIndex {
 impl CredentialIndex {
     /// A credential_index that reads the secrets when the first request comes.
     pub(super) fn new(fleet: Arc<Fleet>) -> Self {
-        let (hasher, rested) = (RandomState::new(), Mutex::new(Instant::now()));
+        let (hasher, rested) = (RandomState::new(), Mutex::new(clock::instant()));
         Self { fleet, hasher, keys: RwLock::default(), rested }
     }
 
@@ -116,7 +117,7 @@ impl CredentialIndex {
     /// Reads the secrets again, if they were not read just now.
     async fn refresh(&self) {
         let mut rested = self.rested.lock().await;
-        let began = Instant::now();
+        let began = clock::instant();
         let generation = self.fleet.generation();
         if self.keys().generation == Some(generation) && began < *rested {
             return;
@@ -133,7 +134,7 @@ impl CredentialIndex {
             let keys = Arc::new(Keys { generation: Some(generation), owners });
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         }
-        *rested = Instant::now() + REST.max(began.elapsed() * REST_TIMES);
+        *rested = clock::instant() + REST.max(began.elapsed() * REST_TIMES);
     }
 }
 

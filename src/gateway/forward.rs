@@ -3,21 +3,23 @@
 //! Not here: connections of either side, and how long a request is held (`hold.rs`).
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::body::{AnswerBody, RequestBody};
+use super::answer_body::AnswerBody;
 use super::context::Gateway;
 use super::error_inspector::{ErrorInspector, MOST};
 use super::hold::Held;
+use super::request_body::RequestBody;
 use super::request_metrics::RequestMetricsGuard;
 use super::{headers, route};
+use crate::clock;
 use crate::domain::{Failure, FailureReason, UnauthorizedReason};
 use crate::fleet::TargetRef;
 use crate::provider::GatewayApi;
@@ -35,7 +37,10 @@ pub(super) async fn answer(
     gateway: Arc<Gateway>,
 ) -> Response<AnswerBody> {
     if let Some(wrong) = headers::malformed(&request) {
-        return said(StatusCode::BAD_REQUEST, wrong);
+        // Where such a request ends may be read in two ways, so nothing more is read after it.
+        let mut answer = said(StatusCode::BAD_REQUEST, wrong);
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return answer;
     }
     let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
     let Some((provider, api, rest)) = route::split(&target) else {
@@ -200,7 +205,7 @@ fn said(status: StatusCode, sentence: &str) -> Response<AnswerBody> {
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     // hyper, left to add it, would add it to the upstream's answers too.
-    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(SystemTime::now())) {
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(clock::system_time())) {
         headers.insert(DATE, date);
     }
     answer

@@ -10,17 +10,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::context::Gateway;
-use super::standing::{Refusal, Standing};
 use crate::clock;
-use crate::domain::{ChannelState, HeldOutcome, PollPolicy};
+use crate::domain::{ChannelState, HeldOutcome, PollPolicy, Refusal, Standing};
 use crate::fleet::TargetRef;
 
 /// While requests are held, the channel is asked again this often; the poller has the last word on it.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// What `Retry-After` says, in seconds, while a channel reconnects,
-const SOON: u64 = 5;
-/// and while somebody has to do something about it.
-const LATER: u64 = 60;
 
 /// One request that may be held, and how much of its time is left. What became of it is counted when it is dropped.
 pub(super) struct Held {
@@ -36,7 +31,7 @@ impl Held {
     pub(super) fn of(gateway: &Arc<Gateway>, channel: TargetRef) -> Option<Self> {
         let patience = gateway.hold.as_ref()?.patience;
         // Some patience lasts for longer than the clock goes.
-        let until = Instant::now().checked_add(patience)?;
+        let until = clock::instant().checked_add(patience)?;
         let gateway = Arc::clone(gateway);
         Some(Self { gateway, channel, until, outcome: None, room: None })
     }
@@ -70,10 +65,8 @@ impl Held {
 
     /// What `Retry-After` should say, in seconds.
     pub(super) fn retry_after(&self) -> u64 {
-        match self.standing(self.last_refusal()) {
-            Standing::Away => LATER,
-            Standing::Ready | Standing::Coming => SOON,
-        }
+        let standing = self.standing(self.last_refusal());
+        self.look(|state, _| standing.retry_after(state).as_secs()).unwrap_or_default()
     }
 
     async fn wait(&mut self, refusal: Option<Refusal>, back: HeldOutcome) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::standing::Refusal;
+use crate::domain::Refusal;
 use crate::fleet::TargetRef;
 
 /// So many requests are held at a time.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::context::Gateway;
+use crate::clock;
 use crate::domain::AnswerClass;
 use crate::fleet::TargetRef;
 use crate::target::UNKNOWN_CREDENTIAL;
@@ -24,7 +25,7 @@ pub(super) struct RequestMetricsGuard {
 
 impl RequestMetricsGuard {
     pub(super) fn begin(gateway: &Arc<Gateway>, provider: ProviderId) -> Self {
-        let (gateway, began) = (Arc::clone(gateway), Instant::now());
+        let (gateway, began) = (Arc::clone(gateway), clock::instant());
         Self { gateway, provider, owner: None, began, counted: false }
     }
 

@@ -8,6 +8,7 @@ use crate::domain::{
     WebhookOutcome, WebhookRefusal, WebhookState,
 };
 use crate::fleet::Watched;
+use crate::http::{ConnectionRefusal, ListenerKind};
 use crate::providers;
 
 /// What a metric is.
@@ -413,7 +414,7 @@ pub const TOKEN: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_token_scope_granted", [Label { name: "scope", values: Values::Operator }]
             "Whether the token is valid and was granted this required scope: 1 or 0; 0 until known.",
-            "One row for each scope in `META_REQUIRED_SCOPES` or `required_scopes`. A dead token grants nothing, so look at it together with `whatsapp_token_valid`.",
+            "One row for each scope that the settings require. A dead token grants nothing, so look at it together with `whatsapp_token_valid`.",
             "whatsapp_token_scope_granted == 0 and on (provider, token) whatsapp_token_valid == 1"),
         rows: Rows::Scopes(|w, at| {
             let scope = w.target.options.required_scopes.get(at)?;
@@ -445,11 +446,14 @@ pub const TOKEN: &[Family] = &[
     },
 ];
 
-/// `whatsapp_gateway_requests_total`. Its label `channel` holds the token's name where the credential is a token.
+/// `whatsapp_gateway_requests_total`, of channels and of tokens.
 pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_total", [closed("code", AnswerClass::LABELS)]
-    "Requests of the application through the gateway, by how they ended. The channel is the channel or token whose credential they carried; other is any credential that is not configured.",
-    "`failed` is a request without an answer: no connection, a connection that ended before the answer began, or an application that went away first. A held request counts once, by the answer that was passed on.",
-    "sum by (channel) (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (channel) (rate(whatsapp_gateway_requests_total[5m]))");
+    "Requests of the application through the gateway, by how they ended and whose credential they carried; the channel other is any credential that is not configured.",
+    "A row has the label `channel` or, for a token's credential, `token`. `failed` is a request without an answer: no connection, a connection that ended before the answer began, or an application that went away first. A held request counts once, by the answer that was passed on.",
+    "sum by (provider, channel, token) (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (provider, channel, token) (rate(whatsapp_gateway_requests_total[5m]))");
+
+/// The kinds of targets whose credentials requests through the gateway carry.
+pub const GATEWAY_KINDS: &[TargetKind] = &[TargetKind::Channel, TargetKind::Token];
 
 /// Requests through the gateway with a target's credential.
 pub const GATEWAY_TARGET: Family = Family {
@@ -491,6 +495,11 @@ pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_st
     "Answers with a status word that this version does not know; the word is in the log.",
     "",
     "increase(whatsapp_exporter_unknown_status_total[1h]) > 0");
+/// `whatsapp_exporter_connections_refused_total`.
+pub const CONNECTIONS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_connections_refused_total", [closed("listener", ListenerKind::LABELS), closed("reason", ConnectionRefusal::LABELS)]
+    "Connections that were not served, by listener and reason; their clients were answered 503 where that was possible.",
+    "`full`: as many are open as may be, for the gateway `GATEWAY_MAX_CONNECTIONS`. `requests`: as many requests are under way as the limit of open files allows. `descriptors`: the process has no descriptor left. `passwords`: too many passwords wait to be checked.",
+    "sum by (listener, reason) (increase(whatsapp_exporter_connections_refused_total[15m])) > 0");
 /// `whatsapp_exporter_panics_total`.
 pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total", []
     "Panics that were caught: mistakes in the exporter. Please report them.",
@@ -541,6 +550,7 @@ pub const EXPORTER: &[Metric] = &[
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
     UNKNOWN_STATUS,
+    CONNECTIONS_REFUSED,
     PANICS,
 ];
 
@@ -567,7 +577,7 @@ pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
         .iter()
         .flat_map(|kind| families(*kind).map(move |family| (target_labels(*kind), &family.metric)));
     let webhook = WEBHOOK.iter().map(move |family| (channel, &family.metric));
-    let gateway = std::iter::once((channel, &GATEWAY_REQUESTS));
+    let gateway = GATEWAY_KINDS.iter().map(|kind| (target_labels(*kind), &GATEWAY_REQUESTS));
     let own = EXPORTER.iter().chain(OPTIONAL).chain(GATEWAY).chain(PROCESS);
     of_targets.chain(webhook).chain(gateway).chain(own.map(|metric| (&[] as &[Label], metric)))
 }

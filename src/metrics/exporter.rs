@@ -14,6 +14,7 @@ use super::Features;
 use super::catalog::{self, Metric, Values};
 use super::process::Process;
 use crate::domain::{HeldOutcome, TargetKind, Timestamp, WebhookRefusal};
+use crate::http::{ConnectionRefusal, ListenerKind};
 use crate::providers;
 use crate::upstream::ProviderId;
 
@@ -26,6 +27,7 @@ pub struct ExporterMetrics {
     reload_successful: IntGauge,
     reload_timestamp: Gauge,
     unknown_status: IntCounterVec,
+    connections_refused: IntCounterVec,
     panics: IntCounter,
     gateway_duration: HistogramVec,
     gateway_held: IntCounterVec,
@@ -72,6 +74,10 @@ impl ExporterMetrics {
                 opts(&catalog::UNKNOWN_STATUS),
                 &names(&catalog::UNKNOWN_STATUS),
             )?,
+            connections_refused: IntCounterVec::new(
+                opts(&catalog::CONNECTIONS_REFUSED),
+                &names(&catalog::CONNECTIONS_REFUSED),
+            )?,
             panics: IntCounter::with_opts(opts(&catalog::PANICS))?,
             gateway_duration: histogram(&catalog::GATEWAY_DURATION, GATEWAY_BUCKETS)?,
             gateway_held: IntCounterVec::new(
@@ -98,6 +104,11 @@ impl ExporterMetrics {
             metrics.unknown_status.with_label_values(&[provider]);
             metrics.gateway_duration.with_label_values(&[provider]);
         }
+        for listener in ListenerKind::LABELS {
+            for reason in ConnectionRefusal::LABELS {
+                metrics.connections_refused.with_label_values(&[listener, reason]);
+            }
+        }
         for reason in WebhookRefusal::LABELS {
             metrics.webhooks_refused.with_label_values(&[reason]);
         }
@@ -114,6 +125,7 @@ impl ExporterMetrics {
         registry.register(Box::new(metrics.reload_successful.clone()))?;
         registry.register(Box::new(metrics.reload_timestamp.clone()))?;
         registry.register(Box::new(metrics.unknown_status.clone()))?;
+        registry.register(Box::new(metrics.connections_refused.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(Process::new()?))?;
         if features.webhooks {
@@ -137,6 +149,11 @@ impl ExporterMetrics {
     /// Records a status word that is not in the list.
     pub fn unknown_status(&self, provider: ProviderId) {
         self.unknown_status.with_label_values(&[provider.label()]).inc();
+    }
+
+    /// Counts a connection that was not served.
+    pub fn connection_refused(&self, kind: ListenerKind, why: ConnectionRefusal) {
+        self.connections_refused.with_label_values(&[kind.as_str(), why.as_str()]).inc();
     }
 
     /// Records a panic.

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{Family, GATEWAY_TARGET, WEBHOOK, families};
+use super::catalog::{Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
 use super::exporter::ExporterMetrics;
 use super::format::Format;
 use super::plan::{Counted, FamilyPlan, created_name, write_header, write_label};
@@ -62,16 +62,28 @@ static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         }
     }
     let gateway = |rows_of, header| Section {
-        plan: FamilyPlan::new(&GATEWAY_TARGET, TargetKind::Channel.as_str()),
+        plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
         rows_of,
         header,
         needs: |features| features.gateway,
     };
-    sections.push(gateway(RowsOf::Targets(TargetKind::Channel), Header::Always));
-    sections.push(gateway(RowsOf::Targets(TargetKind::Token), Header::Never));
-    sections.push(gateway(RowsOf::Unattributed, Header::Never));
+    let mut header = Header::Always;
+    for kind in GATEWAY_KINDS {
+        sections.push(gateway(RowsOf::Targets(*kind), header));
+        header = Header::Never;
+    }
+    sections.push(gateway(RowsOf::Unattributed, header));
     sections
 });
+
+/// The label that names whose a row is.
+const fn rows_label(rows_of: RowsOf) -> &'static str {
+    match rows_of {
+        RowsOf::Targets(kind) => kind.as_str(),
+        // An unknown credential is whoever's; most upstreams have nothing but channels.
+        RowsOf::Unattributed => TargetKind::Channel.as_str(),
+    }
+}
 
 /// A page of metrics that is written as far as its reader takes it.
 pub struct Exposition {

@@ -46,7 +46,10 @@ pub fn markdown() -> String {
     text.push_str("\n## Webhooks\n\nOnly with `WEBHOOK_SECRET`. Each has the labels `provider` and `channel`.\n");
     metrics_of(&mut text, &[], WEBHOOK.iter().map(|family| &family.metric));
     text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");
-    metrics_of(&mut text, target_labels(TargetKind::Channel), std::iter::once(&GATEWAY_REQUESTS));
+    let channel = target_labels(TargetKind::Channel).iter();
+    let token = target_labels(TargetKind::Token).iter().filter(|label| label.name == "token");
+    let labels: Vec<Label> = channel.chain(token).copied().collect();
+    metrics_of(&mut text, &labels, std::iter::once(&GATEWAY_REQUESTS));
     metrics_of(&mut text, &[], GATEWAY.iter());
     section(&mut text, "The exporter", &[], EXPORTER.iter().chain(OPTIONAL));
     text.push_str("\n## The process\n\nThe standard ones, on Linux.\n\n| metric | kind | meaning |\n| --- | --- | --- |\n");

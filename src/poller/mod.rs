@@ -3,6 +3,7 @@
 //! Not here: what to ask (`providers/`), how (`client/`), or what an answer does to the state
 //! (`domain/`).
 
+mod confirmation;
 mod poll;
 mod poll_now;
 mod queue;
@@ -20,12 +21,13 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::domain::{Failure, FailureReason, SentAt, TargetKind, backoff};
-use crate::fleet::{Applied, Fleet, TargetRef};
+use crate::fleet::{Applied, Fleet, Replacement, TargetRef};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::report::{advice, log_events};
 use crate::secret::Fingerprint;
 use crate::target::{Target, TargetSet};
 use crate::upstream::{Fact, ListedChannel, Reading};
+use confirmation::Confirmation;
 pub use poll::Ask;
 use poll::Completed;
 pub use poll_now::PollNow;
@@ -83,6 +85,8 @@ struct PollBackoff {
     failing: Option<FailureReason>,
     /// The secrets that were last used.
     secrets: Option<Fingerprint>,
+    /// A departure from AUTH that is to be confirmed soon.
+    confirmation: Option<Confirmation>,
 }
 
 /// Which target each task polls.
@@ -132,7 +136,7 @@ impl Poller {
 
     /// Polls until it is dropped.
     pub async fn run(mut self) {
-        let start = Instant::now();
+        let start = clock::instant();
         let refs = self.fleet.refs();
         self.begin(refs);
         let mut watch = tokio::time::interval(SECRET_WATCH);
@@ -161,7 +165,7 @@ impl Poller {
 
     /// Polls every target once, and returns when all have answered.
     pub async fn run_once(mut self) {
-        let now = Instant::now();
+        let now = clock::instant();
         let mut wanted: HashSet<TargetRef> = self.fleet.refs().into_iter().collect();
         self.schedule(wanted.iter().copied().collect(), |_, _| now);
         loop {
@@ -180,7 +184,7 @@ impl Poller {
     /// many.
     fn begin(&mut self, mut refs: Vec<TargetRef>) {
         self.watches_all = self.fleet.refs().len() <= MAX_WATCHED;
-        let now = Instant::now();
+        let now = clock::instant();
         refs.sort_by_key(|target| {
             self.fleet.look(*target, |watched| watched.target.kind == TargetKind::Channel)
         });
@@ -212,9 +216,9 @@ impl Poller {
     /// Puts the targets of the set in the place of the fleet's. Those that stay keep their state and
     /// their time, unless that is now beyond their interval.
     async fn replace_targets(&mut self) {
-        let mut replacement = self.fleet.replace(self.targets.targets(), clock::now());
+        let mut replacement = Replacement::new(self.targets.targets(), clock::now());
         let replaced = loop {
-            match replacement.step(&self.fleet, REPLACED_AT_A_TIME) {
+            match self.fleet.replace(&mut replacement, REPLACED_AT_A_TIME) {
                 Some(replaced) => break replaced,
                 None => tokio::task::yield_now().await,
             }
@@ -224,7 +228,7 @@ impl Poller {
         self.out_of_turn.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
         self.begin(replaced.added);
         if !replaced.rescheduled.is_empty() {
-            let now = Instant::now();
+            let now = clock::instant();
             let rescheduled: HashSet<TargetRef> = replaced.rescheduled.into_iter().collect();
             let (fleet, backoff) = (&self.fleet, &self.backoff);
             self.queue.reschedule(|due| {
@@ -241,7 +245,7 @@ impl Poller {
 
     /// Starts the polls that are due, as far as there is room.
     fn start_due(&mut self) {
-        self.queue.advance(Instant::now());
+        self.queue.advance(clock::instant());
         self.start_waiting();
     }
 
@@ -302,7 +306,7 @@ impl Poller {
         let Some(policy) = self.fleet.look(due.target, |watched| watched.policy()) else { return };
         let delay =
             backoff::next_delay(policy.interval, state.refusals, retry_after, fastrand::f64());
-        let now = Instant::now();
+        let now = clock::instant();
         // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones are
         // not caught up.
         let from = if state.refusals > 0 || due.at + delay <= now { now } else { due.at };
@@ -312,8 +316,12 @@ impl Poller {
         {
             next = next.min(*soon);
         }
+        if state.confirmation.is_some() && state.refusals == 0 {
+            next = next.min(now + Confirmation::delay(fastrand::f64()));
+        }
         // In a fleet of a hundred thousand a well channel gets no entry.
-        if self.is_watched(&target) || state.failing.is_some() {
+        let is_well = state.failing.is_none() && state.confirmation.is_none();
+        if self.is_watched(&target) || !is_well {
             self.backoff.insert(due.target, state);
         }
         self.queue.push(Due { at: next, ..due });
@@ -342,6 +350,8 @@ impl Poller {
             Fact::Channels(list) => self.apply_list(polled, target, list).await,
             fact => {
                 let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
+                state.confirmation =
+                    Confirmation::after_poll(state.confirmation, applied.statuses, Instant::now());
                 self.tell(target, applied);
             }
         }
@@ -420,7 +430,7 @@ impl Poller {
             self.backoff.entry(*target).and_modify(|state| state.refusals = 0);
         }
         let changed: HashSet<TargetRef> = changed.into_iter().collect();
-        self.queue.move_up(Instant::now(), |target| changed.contains(&target));
+        self.queue.move_up(clock::instant(), |target| changed.contains(&target));
     }
 
     /// Puts a target at the front that somebody wants polled out of turn.
@@ -428,7 +438,7 @@ impl Poller {
         if self.backoff.get(&target).is_some_and(|state| state.refusals > 0) {
             return;
         }
-        let now = Instant::now();
+        let now = clock::instant();
         self.out_of_turn.retain(|_, last| *last + OUT_OF_TURN > now);
         let last = self.out_of_turn.get(&target);
         let soon = last.map_or(now, |last| now.max(*last + OUT_OF_TURN));

@@ -7,8 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use crate::clock;
 use crate::domain::{Failure, FailureReason};
 use crate::secret::Fingerprint;
 use crate::target::Target;
@@ -43,7 +42,7 @@ pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: 
     };
     let secrets = Some(Fingerprint::of(&credentials.own, credentials.second.as_ref()));
     let context = PollContext { api_url: &target.options.api_url, id: target.id.as_deref() };
-    let started = Instant::now();
+    let started = clock::instant();
     let mut exchange = endpoint.poll(context, credentials);
     let mut reading = None;
     for _ in 0..MAX_REQUESTS {

@@ -3,6 +3,7 @@
 //! Not here: anything that a provider does. Nothing outside this folder knows which there are.
 
 mod meta;
+mod waha;
 mod whapi;
 
 use crate::domain::TargetKind;
@@ -23,6 +24,7 @@ macro_rules! table {
 table! {
     whapi::Whapi = "whapi", default for Channel;
     meta::Meta = "meta", default for Token;
+    waha::Waha = "waha";
 }
 
 /// How many providers there are.

@@ -3,7 +3,6 @@
 //!
 //! Not here: what a delivery says (`providers/`) and what becomes of it (`domain/`).
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,14 +10,11 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
-use secrecy::SecretString;
-use tokio::sync::Semaphore;
-use tracing::{debug, error, info};
+use tracing::debug;
 
-use super::State;
 use super::answer::{Answer, text, with};
+use super::state::State;
 use crate::clock;
-use crate::config::Webhooks;
 use crate::domain::WebhookRefusal;
 use crate::fleet::DeliveryOutcome;
 use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookHead};
@@ -26,44 +22,9 @@ use crate::providers;
 use crate::report::log_events;
 use crate::upstream::ProviderId;
 
-/// Bodies that are read at a time; a further one waits its turn.
-const MAX_READING: usize = 16;
 /// A body that takes longer is given up, so that stalled senders do not hold up the others. Upstreams want an answer within
 /// some seconds.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Receives webhooks, if the settings give it a secret.
-pub(super) struct Receiver {
-    settings: Webhooks,
-    reading: Semaphore,
-    /// Whether the secret could not be read when it was last needed, so that it is logged once.
-    unreadable: AtomicBool,
-}
-
-impl Receiver {
-    pub(super) fn new(settings: Webhooks) -> Self {
-        let reading = Semaphore::new(MAX_READING);
-        Self { settings, reading, unreadable: AtomicBool::new(false) }
-    }
-
-    /// The secret; `None` when it cannot be read.
-    fn secret(&self) -> Option<SecretString> {
-        match self.settings.secret.read() {
-            Ok(secret) => {
-                if self.unreadable.swap(false, Ordering::Relaxed) {
-                    info!("WEBHOOK_SECRET_FILE can be read again");
-                }
-                Some(secret)
-            }
-            Err(error) => {
-                if !self.unreadable.swap(true, Ordering::Relaxed) {
-                    error!(%error, "WEBHOOK_SECRET_FILE cannot be read, so no webhook can be taken");
-                }
-                None
-            }
-        }
-    }
-}
 
 /// The provider whose receiver is at this path, and what follows its name.
 pub(super) fn addressed(path: &str) -> Option<(ProviderId, &str)> {

@@ -4,15 +4,13 @@
 
 mod answer;
 mod endpoint;
-mod exchange;
 pub(crate) mod lenient;
 mod provider_id;
-mod reading;
 mod request;
 
 pub use answer::{Answer, MAX_ANSWER_BYTES};
-pub use endpoint::{Credentials, Endpoint, PollContext};
-pub use exchange::{Exchange, Next};
+pub use endpoint::{
+    Credentials, Endpoint, Exchange, Fact, ListedChannel, Next, PollContext, Reading,
+};
 pub use provider_id::ProviderId;
-pub use reading::{Fact, ListedChannel, Reading};
 pub use request::{Credential, Request};

@@ -120,6 +120,7 @@ impl Files {
 pub struct Setup {
     arguments: Vec<String>,
     variables: Vec<(OsString, OsString)>,
+    descriptors: Option<(u32, u32)>,
 }
 
 impl Setup {
@@ -135,7 +136,7 @@ impl Setup {
 
     /// Without even a port.
     pub fn bare() -> Self {
-        Self { arguments: Vec::new(), variables: Vec::new() }
+        Self { arguments: Vec::new(), variables: Vec::new(), descriptors: None }
     }
 
     pub fn argument(mut self, word: &str) -> Self {
@@ -168,6 +169,12 @@ impl Setup {
             .set("META_API_URL", upstream.url())
     }
 
+    /// With these limits of descriptors.
+    pub fn descriptors(mut self, soft: u32, hard: u32) -> Self {
+        self.descriptors = Some((soft, hard));
+        self
+    }
+
     /// With a settings file of this text.
     pub fn file(self, files: &Files, yaml: &str) -> Self {
         let path = files.write("settings.yaml", yaml);
@@ -175,7 +182,20 @@ impl Setup {
     }
 
     fn spawn(&self) -> Program {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_whatsapp-exporter"))
+        let binary = env!("CARGO_BIN_EXE_whatsapp-exporter");
+        let mut command = match self.descriptors {
+            None => Command::new(binary),
+            Some((soft, hard)) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args([
+                    "-c",
+                    &format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\""),
+                    binary,
+                ]);
+                shell
+            }
+        };
+        let mut child = command
             .args(&self.arguments)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

@@ -8,8 +8,7 @@ use crate::common::{Files, Setup, Upstream, closed_port, http};
 use whatsapp_exporter::config::variables;
 use whatsapp_exporter::input::Variable;
 use whatsapp_simulator::{
-    Fault, MetaToken, MetaTokenState as TokenState, WebhookMode as Mode, WhapiChannel as Channel,
-    WhapiStatus as Status, WhapiWebhook as Webhook,
+    Fault, MetaToken, MetaTokenState, WebhookMode, WhapiChannel, WhapiStatus, WhapiWebhook,
 };
 
 #[test]
@@ -129,7 +128,7 @@ fn row(table: &str, target: &str) -> Vec<String> {
 #[test]
 fn check_says_that_all_is_well() {
     let upstream = Upstream::start();
-    upstream.set_channel("c", Channel::new("sales"));
+    upstream.set_channel("c", WhapiChannel::new("sales"));
     upstream.set_token("t", MetaToken::new("marketing"));
     let setup = Setup::of(&upstream)
         .set("WHAPI_TOKEN", "c")
@@ -152,33 +151,39 @@ fn check_says_what_is_wrong_and_what_to_do() {
     let (upstream, files) = (Upstream::start(), Files::new());
     let day = Duration::from_secs(86_400);
     let channels = [
-        ("good", Channel::new("x"), None, "AUTH", ""),
-        ("out", Channel::new("x").with_status(Status::QR), None, "QR", "scan the QR code"),
-        ("stopped", Channel::new("x").with_status(Status::STOP), None, "STOP", "billing"),
+        ("good", WhapiChannel::new("x"), None, "AUTH", ""),
+        (
+            "out",
+            WhapiChannel::new("x").with_status(WhapiStatus::QR),
+            None,
+            "QR",
+            "scan the QR code",
+        ),
+        ("stopped", WhapiChannel::new("x").with_status(WhapiStatus::STOP), None, "STOP", "billing"),
         (
             "strange",
-            Channel::new("x").with_status(Status::new("HIBERNATING", None)),
+            WhapiChannel::new("x").with_status(WhapiStatus::new("HIBERNATING", None)),
             None,
             "UNKNOWN",
             "update the exporter",
         ),
         (
             "session",
-            Channel::new("x"),
+            WhapiChannel::new("x"),
             Some(Fault::session_unauthorized()),
             "UNKNOWN (session_unauthorized)",
             "session is not authorized",
         ),
         (
             "deleted",
-            Channel::new("x"),
+            WhapiChannel::new("x"),
             Some(Fault::channel_not_found()),
             "UNKNOWN (channel_not_found)",
             "does not know this token",
         ),
         (
             "hanging",
-            Channel::new("x"),
+            WhapiChannel::new("x"),
             Some(Fault::hang()),
             "UNKNOWN (timeout)",
             "No answer in time",
@@ -199,7 +204,7 @@ fn check_says_what_is_wrong_and_what_to_do() {
         ("data", user, "data access expiring", "in 59 days 23 h", "log in to the app again"),
         (
             "revoked",
-            MetaToken { state: TokenState::Revoked(460), ..MetaToken::new("x") },
+            MetaToken { state: MetaTokenState::Revoked(460), ..MetaToken::new("x") },
             "invalid",
             "not known",
             "Create a new token",
@@ -261,22 +266,30 @@ const WEBHOOK_SECRET: &str = "webhookSecretOfTheseTests";
 #[test]
 fn check_says_whose_webhooks_do_not_reach_the_exporter_and_what_to_send() {
     let (upstream, files) = (Upstream::start(), Files::new());
-    let right = || Webhook::new(WEBHOOK_URL, Mode::Path).header("X-Webhook-Secret", WEBHOOK_SECRET);
-    let elsewhere = || Webhook::new("https://app.example.com/?key=theirOwnSecret", Mode::Body);
+    let right = || {
+        WhapiWebhook::new(WEBHOOK_URL, WebhookMode::Path).header("X-Webhook-Secret", WEBHOOK_SECRET)
+    };
+    let elsewhere =
+        || WhapiWebhook::new("https://app.example.com/?key=theirOwnSecret", WebhookMode::Body);
     let mut few = right();
     few.events.retain(|(kind, method)| kind == "channel" && method == "post");
-    let wrong = Webhook::new(WEBHOOK_URL, Mode::Body).header("X-Webhook-Secret", "someOtherSecret");
-    let cases: [(&str, Vec<Webhook>, &str); 6] = [
+    let wrong = WhapiWebhook::new(WEBHOOK_URL, WebhookMode::Body)
+        .header("X-Webhook-Secret", "someOtherSecret");
+    let cases: [(&str, Vec<WhapiWebhook>, &str); 6] = [
         ("right", vec![elsewhere(), right()], ""),
         ("none", vec![], "no webhook leads to `https://exporter.example.com/webhook/whapi`"),
         ("elsewhere", vec![elsewhere()], "no webhook leads to"),
-        ("bare", vec![Webhook::new(WEBHOOK_URL, Mode::Body)], "has no header `x-webhook-secret`"),
+        (
+            "bare",
+            vec![WhapiWebhook::new(WEBHOOK_URL, WebhookMode::Body)],
+            "has no header `x-webhook-secret`",
+        ),
         ("wrong", vec![wrong], "something else than the secret"),
         ("few", vec![few], "does not deliver channel.patch, users.post, users.delete"),
     ];
     let mut yaml = "channels:\n".to_owned();
     for (name, webhooks, _) in &cases {
-        let mut channel = Channel::new(name);
+        let mut channel = WhapiChannel::new(name);
         channel.webhooks.clone_from(webhooks);
         upstream.set_channel(name, channel);
         files.write(name, name);

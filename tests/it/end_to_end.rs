@@ -19,8 +19,7 @@ use crate::peers::webhook::{Message, Webhook};
 use crate::peers::{read, repository, settings};
 use serde_json::Value;
 use whatsapp_simulator::{
-    self as simulator, MetaToken, Simulator, WebhookMode as Mode, WhapiChannel as Channel,
-    WhapiStatus as Status,
+    self as simulator, MetaToken, Simulator, WebhookMode, WhapiChannel, WhapiStatus,
 };
 
 /// A minute lasts three seconds: short enough for a test, and a rule's shortest window still holds several scrapes.
@@ -140,7 +139,7 @@ impl World {
         let directory = tempfile::tempdir().expect("a directory");
         let sim = Simulator::start().await.expect("a free port");
         let channel = |name: &str, id: &str| {
-            let mut channel = Channel::new(name);
+            let mut channel = WhapiChannel::new(name);
             channel.channel_id = id.to_owned();
             channel
         };
@@ -180,8 +179,9 @@ impl World {
         )
         .await;
         for secret in ["salesSecret", "supportSecret"] {
-            let webhook = simulator::WhapiWebhook::new(exporter.url("/webhook/whapi"), Mode::Body)
-                .header("X-Webhook-Secret", "webhookSecret");
+            let webhook =
+                simulator::WhapiWebhook::new(exporter.url("/webhook/whapi"), WebhookMode::Body)
+                    .header("X-Webhook-Secret", "webhookSecret");
             assert!(sim.update_channel(secret, |channel| channel.webhooks.push(webhook)));
         }
         let gateway = exporter.address_after("the gateway is open").await;
@@ -262,7 +262,7 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
 
     // The phone is logged out, and a day and more of the token's life passes.
     let logged_out = now();
-    assert!(world.sim.update_channel("salesSecret", |channel| channel.show(Status::QR)));
+    assert!(world.sim.update_channel("salesSecret", |channel| channel.show(WhapiStatus::QR)));
     assert!(world.sim.update_token("campaignSecret", |token| token.expires_at = in_days(6)));
     const OUT: &str = "WhatsAppChannelNotAuthorized";
     const SOON: &str = "WhatsAppTokenExpiringSoon";
@@ -313,7 +313,7 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     no_rule_fails(prometheus).await;
 
     // The QR code is scanned.
-    assert!(world.sim.update_channel("salesSecret", |channel| channel.show(Status::AUTH)));
+    assert!(world.sim.update_channel("salesSecret", |channel| channel.show(WhapiStatus::AUTH)));
     let pages = world.wait_for_message("/page", OUT, sales, "resolved").await;
     let statuses: Vec<&Value> = pages.iter().map(|page| &page["status"]).collect();
     assert_eq!(statuses, ["firing", "resolved"], "one page, one resolution");

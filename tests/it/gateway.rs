@@ -15,7 +15,7 @@ use crate::common::wire::{ByHand, Received, Wire, watched};
 use crate::common::{Files, Program, Setup, Upstream, closed_port, http};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use whatsapp_simulator::{MetaToken, WhapiChannel as Channel};
+use whatsapp_simulator::{MetaToken, WhapiChannel};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 /// A program that watches a channel elsewhere, so that the upstream gets nothing but what the gateway passes on.
@@ -407,7 +407,10 @@ fn a_credential_is_found_wherever_it_is_carried_and_leads_to_its_own_address() {
     ask("/meta/5?access_token=EAA%7Cxy%3Dz&x", &[]);
     ask("/meta/6?access_token=EAA%7cxy=z", &[("Authorization", "Bearer unknown")]);
     program.until_is(&requests("sales", "2xx"), 3.0);
-    program.until_is(&requests("brand", "2xx"), 3.0);
+    let of_token =
+        "whatsapp_gateway_requests_total{provider=\"meta\",token=\"brand\",code=\"2xx\"}";
+    program.until_is(of_token, 3.0);
+    assert_eq!(program.metrics().get(&requests("brand", "2xx")), None, "a token is no channel");
     // None of these is one of ours at this place.
     ask("/whapi/7", &[("Authorization", "Bearer Secret2")]);
     ask("/whapi/8", &[("Authorization", "Basic Secret1")]);
@@ -506,7 +509,7 @@ fn a_rotated_secret_and_a_reloaded_target_are_known_from_their_first_request() {
 #[test]
 fn the_simulators_channel_and_token_are_reached_by_changing_one_address() {
     let upstream = Upstream::start();
-    upstream.set_channel("c", Channel::new("sales"));
+    upstream.set_channel("c", WhapiChannel::new("sales"));
     upstream.set_token("m", MetaToken::new("brand"));
     let program = Setup::of(&upstream)
         .set("GATEWAY_ADDRESS", "127.0.0.1:0")

@@ -585,13 +585,21 @@ fn many_idle_connections_make_room_and_those_at_work_stay() {
             }
         })
     };
-    let (_files, program) = before(&upstream);
+    let setup = Setup::new().gateway(&upstream).set("GATEWAY_MAX_CONNECTIONS", "100");
+    let (_files, program) = elsewhere(setup);
     let mut busy = Wire::to(program.gateway());
     busy.send("GET /whapi/slow HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     asked.wait("the slow request");
-    let mut idle: Vec<Wire> = (0..600).map(|_| Wire::to(program.gateway())).collect();
-    assert!(idle[0].rest().is_empty(), "the idle ones are closed");
-    let mut last = idle.pop().unwrap();
+    let mut idle: Vec<Wire> = (0..99).map(|_| Wire::to(program.gateway())).collect();
+    // They have their first chance.
+    std::thread::sleep(Duration::from_millis(2500));
+    let mut more: Vec<Wire> = (0..50).map(|_| Wire::to(program.gateway())).collect();
+    for closed in &mut idle[..50] {
+        assert!(closed.rest().is_empty(), "the longest idle ones are closed");
+    }
+    idle[50].send(GET).unwrap();
+    assert_eq!(idle[50].message().unwrap().body, b"ok", "no more are closed than have to be");
+    let mut last = more.pop().unwrap();
     last.send(GET).unwrap();
     assert_eq!(last.message().unwrap().body, b"ok");
     go.give();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::common::wire::{ByHand, Received, Wire};
 use crate::common::{Program, Setup, Upstream, eventually};
-use whatsapp_simulator::{WhapiChannel as Channel, WhapiStatus as Status};
+use whatsapp_simulator::{WhapiChannel, WhapiStatus};
 
 const SESSION: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 45\r\n\r\nneed channel authorization for send message..";
 const SENT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsent";
@@ -391,7 +391,7 @@ fn a_401_whose_text_never_ends_is_passed_on_as_far_as_it_came() {
 #[test]
 fn an_application_does_not_notice_the_daily_reconnect() {
     let upstream = Upstream::start();
-    upstream.set_channel("t", Channel::new("sales"));
+    upstream.set_channel("t", WhapiChannel::new("sales"));
     let program = Setup::of(&upstream)
         .pace("1h")
         .set("POLL_TIMEOUT", "30s")
@@ -416,7 +416,7 @@ fn an_application_does_not_notice_the_daily_reconnect() {
     };
     let sent = "whatsapp_gateway_requests_total{channel=\"default\",code=\"2xx\"}";
     program.until_at_least(sent, 3.0);
-    upstream.update_channel("t", Channel::reconnect);
+    upstream.update_channel("t", WhapiChannel::reconnect);
     // The message that met the reconnect was answered when it was over, and others after it.
     program.until_is("whatsapp_gateway_held_total{outcome=\"sent_again\"}", 1.0);
     let before = program.metrics().get(sent).unwrap();
@@ -427,6 +427,6 @@ fn an_application_does_not_notice_the_daily_reconnect() {
         answers.len() > 6 && answers.iter().all(|line| line == "HTTP/1.1 200 OK"),
         "{answers:?}"
     );
-    assert_eq!(upstream.status("t"), Some(Status::AUTH));
+    assert_eq!(upstream.status("t"), Some(WhapiStatus::AUTH));
     assert_eq!(upstream.woken("t"), 0);
 }

@@ -1,5 +1,6 @@
 //! The integration tests, in one program so that the exporter is linked once. Not here: tests that
 //! set or measure something of the process they run in, which are programs of their own.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -13,8 +14,10 @@ mod end_to_end;
 mod gateway;
 mod gateway_faults;
 mod gateway_hold;
+mod house;
 mod manifests;
 mod network;
+mod polling;
 mod prometheus;
 mod reload;
 mod secrets;
@@ -22,8 +25,10 @@ mod server;
 mod shutdown;
 mod state_file;
 mod state_machine;
+mod tasks;
 mod tokens;
 mod upstream;
+mod waha;
 mod web_config;
 mod webhook_order;
 mod webhooks;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use whatsapp_exporter::config::{self, DEFAULT_LISTEN, Settings};
+use whatsapp_exporter::http::WebConfig;
 use whatsapp_exporter::metrics::catalog;
-use whatsapp_exporter::server::WebConfig;
 
 const IMAGE: &str = "ghcr.io/whatsapp-exporter/whatsapp-exporter:";
 const KUBERNETES: &str = "deploy/kubernetes";

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
-use whatsapp_simulator::WhapiChannel as Channel;
+use whatsapp_simulator::WhapiChannel;
 
 /// The simulator behind TLS, with a certificate of its own for `localhost`. Returns the port and the certificate.
 fn tls(upstream: &Upstream) -> (u16, String) {
@@ -103,7 +103,7 @@ impl Proxy {
 
 fn upstream() -> Upstream {
     let upstream = Upstream::start();
-    upstream.set_channel("s", Channel::new("sales"));
+    upstream.set_channel("s", WhapiChannel::new("sales"));
     upstream
 }
 
@@ -232,6 +232,26 @@ fn tls_goes_through_a_proxy_as_a_tunnel() {
         let head = head.to_ascii_lowercase();
         assert!(head.contains("proxy-authorization: basic"), "{head}");
         assert!(!head.contains("bearer"), "the token is inside the tunnel");
+    }
+}
+
+#[test]
+fn a_malformed_proxy_stops_the_start_and_is_not_repeated() {
+    let bad = "http://user:s3/cret@proxy:3128";
+    let setup = Setup::new().set("WHAPI_TOKEN", "t").set("GATEWAY_ADDRESS", "127.0.0.1:0");
+    for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+    {
+        for setup in [setup.clone(), setup.clone().argument("check")] {
+            let ended = setup.set(name, bad).run();
+            assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
+            assert!(ended.stderr.contains(&format!("error: {name}: ")), "{ended:?}");
+            assert!(!ended.stderr.contains("s3"), "{ended:?}");
+        }
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        let ended = setup.clone().argument("check").set(name, "10.0.0.0/99").run();
+        assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
+        assert!(ended.stderr.contains(&format!("error: {name}: ")), "{ended:?}");
     }
 }
 

@@ -31,9 +31,7 @@ use whatsapp_exporter::metrics::exposition::Exposition;
 use whatsapp_exporter::metrics::format::Format;
 use whatsapp_exporter::providers;
 use whatsapp_exporter::upstream::{Fact, ProviderId};
-use whatsapp_simulator::{
-    self as simulator, Fault, MetaToken, MetaTokenState as TokenState, Simulator,
-};
+use whatsapp_simulator::{self as simulator, Fault, MetaToken, MetaTokenState, Simulator};
 
 // ---- reading a page ----
 
@@ -144,7 +142,7 @@ async fn upstream() -> Simulator {
     sim.set_token("marketingSecret", marketing);
     let days = |days: u64| Duration::from_secs(days * 86_400);
     sim.set_token("campaignSecret", MetaToken::of_user("campaign", days(60), days(90)));
-    let revoked = MetaToken { state: TokenState::Revoked(460), ..MetaToken::new("revoked") };
+    let revoked = MetaToken { state: MetaTokenState::Revoked(460), ..MetaToken::new("revoked") };
     sim.set_token("revokedSecret", revoked);
     sim.set_token("limitedSecret", MetaToken::new("limited"));
     sim.set_fault("limitedSecret", Some(Fault::graph(4, 0)));

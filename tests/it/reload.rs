@@ -11,14 +11,15 @@ use crate::common::{Files, Program, Setup, Upstream, eventually, http};
 use tokio::net::TcpListener;
 use whatsapp_exporter::config::Settings;
 use whatsapp_exporter::exporter::Exporter;
-use whatsapp_simulator::{Simulator, WhapiChannel as Channel, WhapiStatus as Status};
+use whatsapp_exporter::tasks::TaskEnded;
+use whatsapp_simulator::{Simulator, WhapiChannel, WhapiStatus};
 
 struct Running {
     simulator: Simulator,
     directory: tempfile::TempDir,
     url: String,
     http: reqwest::Client,
-    _task: tokio::task::JoinHandle<()>,
+    _task: tokio::task::JoinHandle<Result<(), TaskEnded>>,
 }
 
 impl Running {
@@ -27,7 +28,7 @@ impl Running {
         let directory = tempfile::tempdir().unwrap();
         for name in ["sales", "support", "orders"] {
             fs::write(directory.path().join(name), format!("secret-of-{name}\n")).unwrap();
-            simulator.set_channel(&format!("secret-of-{name}"), Channel::new(name));
+            simulator.set_channel(&format!("secret-of-{name}"), WhapiChannel::new(name));
         }
         let file = directory.path().join("settings.yaml");
         fs::write(&file, settings(channels)).unwrap();
@@ -105,7 +106,7 @@ async fn a_removed_channel_is_gone_from_the_next_scrape_and_a_kept_one_keeps_all
     running
         .eventually(&sample("authorized", "support"), |authorized| authorized == Some(1.0))
         .await;
-    running.simulator.update_channel("secret-of-sales", |channel| channel.show(Status::QR));
+    running.simulator.update_channel("secret-of-sales", |channel| channel.show(WhapiStatus::QR));
     let moved = format!("{},to=\"QR\"}}", sample("status_transitions_total", "sales"));
     running.eventually(&moved, |count| count == Some(1.0)).await;
 
@@ -229,7 +230,7 @@ const MOST_MIB: f64 = 12.0;
 #[test]
 fn a_hundred_reloads_leave_memory_descriptors_and_threads_as_they_were() {
     let upstream = Upstream::start();
-    upstream.set_channel("secret", Channel::new("any"));
+    upstream.set_channel("secret", WhapiChannel::new("any"));
     let files = Files::new();
     files.write("token", "secret");
     let fleet = |first: usize| {

@@ -8,17 +8,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http, within};
-use whatsapp_simulator::{
-    Fault, GraphError, MetaToken, MetaTokenState as TokenState, Response as Answer,
-    WhapiChannel as Channel,
-};
+use whatsapp_simulator::{Fault, GraphError, MetaToken, MetaTokenState, Response, WhapiChannel};
 
 const GOOD: &str = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f";
 
 #[test]
 fn a_secret_file_that_holds_no_secret_is_a_failure_in_words_and_stops_nothing_else() {
     let (upstream, files) = (Upstream::start(), Files::new());
-    upstream.set_channel(GOOD, Channel::new("sales"));
+    upstream.set_channel(GOOD, WhapiChannel::new("sales"));
     /// A name, what its file holds, and what is wrong with it.
     type Case = (&'static str, Option<&'static [u8]>, Option<&'static str>);
     let cases: &[Case] = &[
@@ -76,8 +73,8 @@ fn a_secret_file_that_holds_no_secret_is_a_failure_in_words_and_stops_nothing_el
 #[test]
 fn a_rotated_secret_is_used_by_the_next_poll() {
     let (upstream, files) = (Upstream::start(), Files::new());
-    upstream.set_channel("first", Channel::new("before"));
-    upstream.set_channel("second", Channel::new("after"));
+    upstream.set_channel("first", WhapiChannel::new("before"));
+    upstream.set_channel("second", WhapiChannel::new("after"));
     // As Kubernetes mounts secrets: a link to a link to a directory, the middle of which is replaced.
     for (version, secret) in [("..v1", "first"), ("..v2", "second")] {
         std::fs::create_dir(files.path(version)).expect("a directory");
@@ -100,7 +97,7 @@ fn a_rotated_secret_is_used_by_the_next_poll() {
 #[test]
 fn a_refused_target_is_tried_at_once_when_its_secret_file_changes() {
     let (upstream, files) = (Upstream::start(), Files::new());
-    upstream.set_channel("right", Channel::new("sales"));
+    upstream.set_channel("right", WhapiChannel::new("sales"));
     upstream.set_token("alive", MetaToken::new("marketing"));
     upstream.set_app(MetaToken::APP_ID, "appSecret", "shop app");
     files.write("channel", "wrong");
@@ -239,7 +236,7 @@ fn faults(secret: &str) -> Vec<Fault> {
     );
     let location = format!("https://example.com/?access_token={secret}");
     let json = |status, body: &str| {
-        Fault::response(Answer::new(status, "application/json", body.to_owned()))
+        Fault::response(Response::new(status, "application/json", body.to_owned()))
     };
     vec![
         Fault::session_unauthorized(),
@@ -271,9 +268,11 @@ fn faults(secret: &str) -> Vec<Fault> {
         json(404, &echo),
         json(200, &echo),
         json(200, &echo_data),
-        Fault::response(Answer::new(302, "text/html", "").header("Location", location.clone())),
-        Fault::response(Answer::new(429, "text/html", "").header("Retry-After", secret.to_owned())),
-        Fault::response(Answer::new(403, "text/html", echo).header("X-Debug", location)),
+        Fault::response(Response::new(302, "text/html", "").header("Location", location.clone())),
+        Fault::response(
+            Response::new(429, "text/html", "").header("Retry-After", secret.to_owned()),
+        ),
+        Fault::response(Response::new(403, "text/html", echo).header("X-Debug", location)),
     ]
 }
 
@@ -327,7 +326,7 @@ fn no_secret_leaves_whatever_goes_wrong() {
     };
     let (own_channel, own_token, own_app) = (make("whapi"), make("meta"), make("app"));
     let (proxy_user, file_app) = (make("proxy"), make("app"));
-    upstream.set_channel(&own_channel, Channel::new("default"));
+    upstream.set_channel(&own_channel, WhapiChannel::new("default"));
     upstream.set_token(&own_token, MetaToken::expiring_in("default", Duration::from_secs(3)));
     upstream.set_app(MetaToken::APP_ID, &own_app, "shop app");
     files.write("app", &file_app);
@@ -341,7 +340,7 @@ fn no_secret_leaves_whatever_goes_wrong() {
         let (channel, token) = (make("whapi"), make("meta"));
         files.write(&format!("c{at}"), format!("{channel}\n"));
         files.write(&format!("t{at}"), &token);
-        upstream.set_channel(&channel, Channel::new("x"));
+        upstream.set_channel(&channel, WhapiChannel::new("x"));
         upstream.set_token(&token, MetaToken::new("x"));
         upstream.set_fault(&channel, Some(faults(&channel)[at].clone()));
         upstream.set_fault(&token, Some(faults(&token)[at].clone()));
@@ -378,8 +377,10 @@ fn no_secret_leaves_whatever_goes_wrong() {
     }
     let revoked = make("meta");
     files.write("revoked", &revoked);
-    upstream
-        .set_token(&revoked, MetaToken { state: TokenState::Revoked(460), ..MetaToken::new("x") });
+    upstream.set_token(
+        &revoked,
+        MetaToken { state: MetaTokenState::Revoked(460), ..MetaToken::new("x") },
+    );
     let _ = write!(tokens, "  - name: revoked\n    token_file: revoked\n");
     let _ = write!(
         tokens,
@@ -477,7 +478,7 @@ fn the_secret_of_webhooks_leaves_no_more_than_others() {
     let [ours, second, wrong, image] =
         ["ours", "second", "wrong", "image"].map(|kind| secret(kind, 9));
     let mut hunt = Hunt::new(&[ours.clone(), second.clone(), wrong.clone(), image.clone()]);
-    upstream.set_channel("t", Channel::new("sales"));
+    upstream.set_channel("t", WhapiChannel::new("sales"));
     let path = files.write("secret", format!("{ours}\n"));
     let setup = Setup::of(&upstream)
         .set("WHAPI_TOKEN", "t")

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http};
-use whatsapp_simulator::{Fault, WhapiChannel as Channel};
+use whatsapp_simulator::{Fault, WhapiChannel};
 
 /// The five seconds that requests under way are waited for, and what a slow machine needs beside.
 const SOON: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ fn a_signal_ends_an_idle_program() {
 fn a_signal_ends_a_program_whose_polls_hang() {
     for signal in ["TERM", "INT"] {
         let upstream = Upstream::start();
-        upstream.set_channel("s", Channel::new("sales"));
+        upstream.set_channel("s", WhapiChannel::new("sales"));
         upstream.set_fault("s", Some(Fault::hang()));
         let setup = Setup::of(&upstream).pace("1h").set("WHAPI_TOKEN", "s");
         let program = setup.start();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use crate::common::{DEADLINE, Files, Program, Setup, Upstream, closed_port, eventually, http};
-use whatsapp_simulator::{WhapiChannel as Channel, WhapiStatus as Status};
+use whatsapp_simulator::{WhapiChannel, WhapiStatus};
 
 const SECRET: &str = "a-webhook-secret";
 
@@ -17,7 +17,7 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let stage = Self { upstream: Upstream::start(), files: Files::new() };
-        stage.upstream.set_channel("s3cret", Channel::new("sales"));
+        stage.upstream.set_channel("s3cret", WhapiChannel::new("sales"));
         stage
     }
 
@@ -64,7 +64,7 @@ fn a_logout_that_happened_while_the_exporter_was_away_is_counted() {
     let since = program.metrics().get("whatsapp_channel_status_since_timestamp_seconds");
     stop(program);
 
-    stage.upstream.update_channel("s3cret", |channel| channel.show(Status::QR));
+    stage.upstream.update_channel("s3cret", |channel| channel.show(WhapiStatus::QR));
     let program = stage.setup().start();
     program.until_is(&transitions("QR"), 1.0);
     let page = program.metrics();

@@ -6,9 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::common::metrics::{Metrics, Series};
 use crate::common::{Files, Program, Setup, Upstream};
-use whatsapp_simulator::{
-    Fault, Fields, GraphError, MetaToken, MetaTokenState as TokenState, Numbers, Shape,
-};
+use whatsapp_simulator::{Fault, Fields, GraphError, MetaToken, MetaTokenState, Numbers, Shape};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const APP_SECRET: &str = "appSecret";
@@ -71,18 +69,18 @@ fn a_token_ends_in_the_same_facts_whoever_inspects_it() {
     files.write("app", APP_SECRET);
     let mut yaml = "tokens:\n".to_owned();
     let cases = [
-        ("healthy", MetaToken::expiring_in("", 60 * DAY), TokenState::Valid),
-        ("user", MetaToken::of_user("", 60 * DAY, 90 * DAY), TokenState::Valid),
-        ("never", MetaToken::new(""), TokenState::Valid),
+        ("healthy", MetaToken::expiring_in("", 60 * DAY), MetaTokenState::Valid),
+        ("user", MetaToken::of_user("", 60 * DAY, 90 * DAY), MetaTokenState::Valid),
+        ("never", MetaToken::new(""), MetaTokenState::Valid),
         (
             "scopeless",
             MetaToken::new("").without_scope("whatsapp_business_messaging"),
-            TokenState::Valid,
+            MetaTokenState::Valid,
         ),
-        ("expired", MetaToken::expiring_in("", DAY), TokenState::Expired),
-        ("logged-out", MetaToken::expiring_in("", DAY), TokenState::Revoked(467)),
-        ("password", MetaToken::new(""), TokenState::Revoked(460)),
-        ("garbage", MetaToken::new(""), TokenState::Garbage),
+        ("expired", MetaToken::expiring_in("", DAY), MetaTokenState::Expired),
+        ("logged-out", MetaToken::expiring_in("", DAY), MetaTokenState::Revoked(467)),
+        ("password", MetaToken::new(""), MetaTokenState::Revoked(460)),
+        ("garbage", MetaToken::new(""), MetaTokenState::Garbage),
     ];
     for (name, token, _) in &cases {
         both(&upstream, &files, name, token, &mut yaml);
@@ -110,7 +108,7 @@ fn a_token_ends_in_the_same_facts_whoever_inspects_it() {
         }
     }
     for (name, token, state) in &cases {
-        let dead = *state != TokenState::Valid;
+        let dead = *state != MetaTokenState::Valid;
         let facts = same(&program, name, f64::from(!dead));
         let is = |series: &str| fact(&facts, series);
         let expiry = if token.expires_at == 0 { f64::INFINITY } else { token.expires_at as f64 };
@@ -118,7 +116,7 @@ fn a_token_ends_in_the_same_facts_whoever_inspects_it() {
         let errors = |reason: &str| {
             is(&format!("whatsapp_token_errors_total{{source=\"poll\",reason=\"{reason}\"}}"))
         };
-        let expired = f64::from(*state == TokenState::Expired);
+        let expired = f64::from(*state == MetaTokenState::Expired);
         assert_eq!(errors("token_expired"), Some(expired), "{name}");
         assert_eq!(errors("token_invalid"), Some(f64::from(dead) - expired), "{name}");
         // That a token is dead is an answer, not a failure to get one.
@@ -136,7 +134,7 @@ fn a_token_ends_in_the_same_facts_whoever_inspects_it() {
             ))
         };
         assert_eq!(unauthorized("app"), Some(0.0), "{name}");
-        assert_eq!(unauthorized("self") > Some(0.0), *state != TokenState::Valid, "{name}");
+        assert_eq!(unauthorized("self") > Some(0.0), *state != MetaTokenState::Valid, "{name}");
     }
 }
 

@@ -4,21 +4,18 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::common::{Files, Setup, Upstream, closed_port, eventually};
-use whatsapp_simulator::{
-    Fault, Fields, Numbers, Response as Answer, Shape, WhapiChannel as Channel,
-    WhapiStatus as Status,
-};
+use whatsapp_simulator::{Fault, Fields, Numbers, Response, Shape, WhapiChannel, WhapiStatus};
 
 /// What goes wrong, and the reason that is shown for it.
 fn faults() -> Vec<(&'static str, Fault, &'static str)> {
-    let redirect = Answer::new(302, "text/html", "").header("Location", "https://example.com/");
-    let teapot = Answer::new(418, "text/plain", "short and stout");
-    let unpaid = Answer::new(404, "application/json", r#"{"error":{"message":"unpaid"}}"#);
+    let redirect = Response::new(302, "text/html", "").header("Location", "https://example.com/");
+    let teapot = Response::new(418, "text/plain", "short and stout");
+    let unpaid = Response::new(404, "application/json", r#"{"error":{"message":"unpaid"}}"#);
     let seconds = Duration::from_secs;
     vec![
         ("unauthorized", Fault::unauthorized(), "credential_unauthorized"),
         ("not-found", Fault::channel_not_found(), "channel_not_found"),
-        ("not-found-page", Fault::response(Answer::html(404, "404")), "http_other"),
+        ("not-found-page", Fault::response(Response::html(404, "404")), "http_other"),
         ("payment", Fault::payment_required(), "payment_required"),
         ("unpaid", Fault::response(unpaid), "payment_required"),
         ("forbidden", Fault::forbidden(), "forbidden"),
@@ -50,7 +47,7 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
 fn fleet(upstream: &Upstream, files: &Files) -> Setup {
     let mut yaml = "channels:\n".to_owned();
     for (name, ..) in faults() {
-        upstream.set_channel(name, Channel::new(name));
+        upstream.set_channel(name, WhapiChannel::new(name));
         files.write(name, name);
         let _ = write!(yaml, "  - name: {name}\n    token_file: {name}\n");
     }
@@ -102,7 +99,7 @@ fn every_fault_has_its_reason_and_the_last_known_status_stays() {
 #[test]
 fn an_upstream_that_is_down_makes_a_channel_unknown_only_after_the_stale_time() {
     let (upstream, files) = (Upstream::start(), Files::new());
-    upstream.set_channel("good", Channel::new("sales"));
+    upstream.set_channel("good", WhapiChannel::new("sales"));
     files.write("good", "good");
     let never = format!(
         "channels:\n  - name: sales\n    token_file: good\n  - name: never\n    token_file: good\n    api_url: http://{}\n",
@@ -144,7 +141,7 @@ fn an_upstream_that_is_down_makes_a_channel_unknown_only_after_the_stale_time() 
 #[test]
 fn a_session_401_is_a_failed_poll_and_yet_knowledge() {
     let upstream = Upstream::start();
-    upstream.set_channel("s", Channel::new("sales"));
+    upstream.set_channel("s", WhapiChannel::new("sales"));
     let program = Setup::of(&upstream).set("WHAPI_TOKEN", "s").set("STALE_AFTER", "1h").start();
     program.until_is("whatsapp_channel_authorized", 1.0);
     upstream.set_fault("s", Some(Fault::session_unauthorized()));
@@ -177,7 +174,7 @@ fn no_poll_comes_before_the_time_that_the_upstream_asked_for() {
     let (upstream, files) = (Upstream::start(), Files::new());
     let mut yaml = "channels:\n".to_owned();
     for (name, fault, _) in &limits {
-        upstream.set_channel(name, Channel::new(name));
+        upstream.set_channel(name, WhapiChannel::new(name));
         upstream.fault_once(name, fault.clone());
         files.write(name, name);
         let _ = write!(yaml, "  - name: {name}\n    token_file: {name}\n");
@@ -210,7 +207,7 @@ fn a_moody_upstream_gives_the_same_gauges() {
     let (upstream, files) = (Upstream::start(), Files::new());
     let mut yaml = "channels:\n".to_owned();
     for (name, shape) in shapes {
-        let mut channel = Channel::new(name).with_status(Status::QR);
+        let mut channel = WhapiChannel::new(name).with_status(WhapiStatus::QR);
         channel.shape = shape;
         channel.set_started(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
         upstream.set_channel(name, channel);
@@ -243,10 +240,10 @@ fn a_moody_upstream_gives_the_same_gauges() {
 #[test]
 fn a_status_word_that_is_new_is_unknown_and_logged_once() {
     let upstream = Upstream::start();
-    upstream.set_channel("s", Channel::new("sales"));
+    upstream.set_channel("s", WhapiChannel::new("sales"));
     let program = Setup::of(&upstream).set("WHAPI_TOKEN", "s").start();
     program.until_is("whatsapp_channel_authorized", 1.0);
-    upstream.update_channel("s", |channel| channel.show(Status::new("HIBERNATING", Some(42))));
+    upstream.update_channel("s", |channel| channel.show(WhapiStatus::new("HIBERNATING", Some(42))));
     program.until_is("whatsapp_channel_status{status=\"UNKNOWN\"}", 1.0);
     program.until_at_least("whatsapp_exporter_unknown_status_total{provider=\"whapi\"}", 3.0);
     let page = program.metrics();
@@ -261,11 +258,11 @@ fn a_status_word_that_is_new_is_unknown_and_logged_once() {
 #[test]
 fn every_status_is_shown_and_every_edge_counted_once() {
     let upstream = Upstream::start();
-    upstream.set_channel("s", Channel::new("sales"));
+    upstream.set_channel("s", WhapiChannel::new("sales"));
     let program = Setup::of(&upstream).set("WHAPI_TOKEN", "s").start();
     program.until_is("whatsapp_channel_status{status=\"AUTH\"}", 1.0);
     assert_eq!(program.metrics().sum("whatsapp_channel_status_transitions_total"), 0.0);
-    for (edges, status) in (1..).zip(Status::ALL.iter().filter(|s| **s != Status::AUTH)) {
+    for (edges, status) in (1..).zip(WhapiStatus::ALL.iter().filter(|s| **s != WhapiStatus::AUTH)) {
         upstream.update_channel("s", |channel| channel.show(status.clone()));
         let word = status.text();
         program.until_is(&format!("whatsapp_channel_status{{status=\"{word}\"}}"), 1.0);
@@ -284,10 +281,10 @@ fn every_status_is_shown_and_every_edge_counted_once() {
 #[test]
 fn a_restart_too_short_to_be_seen_is_counted() {
     let upstream = Upstream::start();
-    upstream.set_channel("s", Channel::new("sales"));
+    upstream.set_channel("s", WhapiChannel::new("sales"));
     let program = Setup::of(&upstream).set("WHAPI_TOKEN", "s").start();
     program.until_is("whatsapp_channel_authorized", 1.0);
-    upstream.update_channel("s", Channel::restart_unseen);
+    upstream.update_channel("s", WhapiChannel::restart_unseen);
     program.until_is("whatsapp_channel_restarts_total", 1.0);
     assert_eq!(program.metrics().sum("whatsapp_channel_status_transitions_total"), 0.0);
 }
@@ -298,7 +295,7 @@ fn one_poll_is_under_way_per_target_and_only_so_many_of_all() {
     let mut yaml = "channels:\n".to_owned();
     for at in 0..40 {
         let name = format!("channel-{at}");
-        upstream.set_channel(&name, Channel::new(&name));
+        upstream.set_channel(&name, WhapiChannel::new(&name));
         files.write(&name, &name);
         let _ = write!(yaml, "  - name: {name}\n    token_file: {name}\n");
     }

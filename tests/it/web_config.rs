@@ -250,6 +250,32 @@ async fn a_renewed_certificate_is_served_to_new_connections() {
     }
 }
 
+/// A pipe keeps whoever opens it waiting until somebody writes.
+#[tokio::test]
+async fn a_file_that_becomes_a_pipe_freezes_nothing() {
+    let keys = Keys::make();
+    let hash = bcrypt::hash("right", 4).unwrap();
+    let web = keys.configure(&format!(
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\nbasic_auth_users:\n  prometheus: {hash}\n"
+    ));
+    let program = start(&web).await;
+    let right = ["--user", "prometheus:right"];
+    assert_eq!(curl(&program, &keys, "/metrics", &right).await, "200");
+    for path in [keys.path("server.crt"), web] {
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // Longer than the files are not looked at.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        for _ in 0..3 {
+            let began = Instant::now();
+            assert_eq!(curl(&program, &keys, "/metrics", &right).await, "200");
+            assert_eq!(curl(&program, &keys, "/metrics", &[]).await, "401");
+            assert_eq!(curl(&program, &keys, "/healthz", &[]).await, "200");
+            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_healthcheck_speaks_tls_too() {
     let keys = Keys::make();
@@ -305,6 +331,14 @@ async fn a_wrong_web_configuration_stops_the_start_with_a_sentence() {
             "client_auth_type needs client_ca_file",
         ),
         ("basic_auth_users: s3cret-s3cret\n", "must be a set of `user: hash` lines"),
+        (
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: |\n    -----BEGIN PRIVATE KEY-----\n    s3cret\n",
+            "[REDACTED], which is no name of a file, cannot be read",
+        ),
+        (
+            "basic_auth_users:\n  $2y$04$s3crets3crets3crets3creOs3crets3crets3crets3crets3cret: prometheus\n",
+            "a hash stands where the name of a user belongs",
+        ),
         (
             "basic_auth_user:\n  prometheus: s3cret-s3cret\n",
             "unknown key `basic_auth_user`, expected one of",

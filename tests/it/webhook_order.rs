@@ -86,6 +86,8 @@ fn known(state: &ChannelState, now: Now) -> Known {
 #[derive(Debug, Clone, Copy)]
 enum Arrival {
     Poll(Step),
+    /// A poll's answer whose time is so many seconds ahead, which no other answer's is.
+    WrongPoll(Step, u32),
     Webhook(Step),
 }
 
@@ -97,6 +99,10 @@ fn play(arrivals: &[(u32, Arrival)], end: u32, ahead: i64) -> ChannelState {
                 let observation = says(step.status, *second, step.started, ahead);
                 state.apply(at(*second), LIMITS, Ok(observation));
             }
+            Arrival::WrongPoll(step, jump) => {
+                let observation = says(step.status, *second + jump, step.started, ahead);
+                state.apply(at(*second), LIMITS, Ok(observation));
+            }
             Arrival::Webhook(step) => {
                 let observation = says(step.status, step.second, step.started, ahead);
                 state.apply_event(at(*second), LIMITS, ChannelEvent::Status(observation));
@@ -106,7 +112,7 @@ fn play(arrivals: &[(u32, Arrival)], end: u32, ahead: i64) -> ChannelState {
     // The last word is a poll's, so that both have been told of as late.
     let last = arrivals.iter().filter_map(|(_, arrival)| match arrival {
         Arrival::Webhook(step) => Some(*step),
-        Arrival::Poll(_) => None,
+        Arrival::Poll(_) | Arrival::WrongPoll(..) => None,
     });
     if let Some(step) = last.max_by_key(|step| (step.second, step.status.code())) {
         state.apply(at(end), LIMITS, Ok(says(step.status, end, step.started, ahead)));
@@ -176,6 +182,69 @@ proptest! {
         }
         prop_assert_eq!(in_time, late);
     }
+
+    #[test]
+    fn a_clock_that_jumped_and_is_right_again_changes_nothing(
+        life in life(),
+        delays in prop::collection::vec(0_u32..100, 30),
+        jumps in prop::collection::vec(200_u32..80_000, 3),
+        ahead in -50_i64..50,
+    ) {
+        let status_at = |second: u32| life.iter().rev().find(|step| step.second < second);
+        let polls = |jumps: [u32; 3]| {
+            let polls = jumps.into_iter().zip(1..).filter_map(|(jump, poll)| {
+                let second = poll * 30;
+                let step = *status_at(second)?;
+                let busy = life.iter().any(|step| step.second == second);
+                // The answer with the jump, and the one after it.
+                let two = [Arrival::WrongPoll(step, jump), Arrival::Poll(step)];
+                (!busy).then_some(two.map(|poll| (second, poll)))
+            });
+            polls.flatten().collect::<Vec<_>>()
+        };
+        let play_with = |jumps| {
+            let mut arrivals = polls(jumps);
+            for (step, delay) in life.iter().zip(&delays) {
+                arrivals.push((step.second + delay, Arrival::Webhook(*step)));
+            }
+            arrivals.sort_by_key(|(second, _)| *second);
+            let mut known = known(&play(&arrivals, 250, ahead), at(250));
+            known.since = Timestamp::from_secs(0);
+            known.course.iter_mut().for_each(|(shown, _)| *shown = Timestamp::from_secs(0));
+            known
+        };
+        prop_assert_eq!(play_with([0; 3]), play_with([jumps[0], jumps[1], jumps[2]]));
+    }
+
+    #[test]
+    fn whatever_the_clocks_did_a_webhook_after_a_right_answer_is_applied(
+        life in life(),
+        jumps in prop::collection::vec(0_u32..80_000, 9),
+        ahead in -50_i64..50,
+        right in 200_u32..1000,
+    ) {
+        let polls = jumps.iter().zip(1..).filter_map(|(jump, poll)| {
+            let second = poll * 10;
+            let step = life.iter().rev().find(|step| step.second < second)?;
+            Some((second, Arrival::WrongPoll(*step, *jump)))
+        });
+        let webhooks = life.iter().map(|step| (step.second, Arrival::Webhook(*step)));
+        let mut arrivals: Vec<_> = polls.chain(webhooks).collect();
+        arrivals.sort_by_key(|(second, _)| *second);
+        let mut state = play(&arrivals, right, ahead);
+        let last = life.iter().max_by_key(|step| (step.second, step.status.code()));
+        let last = last.expect("a life has a step");
+        prop_assert_eq!(state.status(at(right), LIMITS), last.status);
+        let to = if last.status == Status::Qr { Status::Auth } else { Status::Qr };
+        let before = state.transitions(to);
+        // A point may be taken for right whose time is ahead of both clocks by less than a minute.
+        let then = right + 111;
+        let event = ChannelEvent::Status(says(to, then, last.started, ahead));
+        let (outcome, _) = state.apply_event(at(then), LIMITS, event);
+        prop_assert_eq!(outcome, WebhookOutcome::Applied);
+        prop_assert_eq!(state.status(at(then), LIMITS), to);
+        prop_assert_eq!(state.transitions(to), before + 1);
+    }
 }
 
 fn event(status: Status, second: u32, started: u32) -> ChannelEvent {
@@ -243,6 +312,50 @@ fn an_event_from_the_future_does_not_hold_up_those_that_come() {
     assert_eq!(state.status(at(10), LIMITS), Status::Error);
     state.apply_event(at(20), LIMITS, event(Status::Auth, 20, 0));
     assert_eq!(state.status(at(20), LIMITS), Status::Auth);
+}
+
+#[test]
+fn one_answer_from_the_future_makes_no_later_webhook_late() {
+    for ahead in [10 * 60, 12 * 3600] {
+        let mut state = ChannelState::new(at(0)).with_webhooks();
+        state.apply(at(0), LIMITS, Ok(says(Status::Auth, 0, 0, 0)));
+        state.apply(at(30), LIMITS, Ok(says(Status::Auth, 30 + ahead, 0, 0)));
+        // Of an answer without a time it is only known that it is newer than the one before.
+        let timeless = ChannelObservation { uptime_millis: None, ..says(Status::Auth, 0, 0, 0) };
+        state.apply(at(60), LIMITS, Ok(timeless));
+        state.apply(at(90), LIMITS, Ok(says(Status::Auth, 90, 0, 0)));
+        let (outcome, moved) = state.apply_event(at(95), LIMITS, event(Status::Qr, 94, 0));
+        assert_eq!(outcome, WebhookOutcome::Applied, "{ahead} s ahead");
+        assert_eq!(moved.map(|moved| moved.to), Some(Status::Qr));
+        assert_eq!((state.transitions(Status::Qr), state.transitions(Status::Auth)), (1, 0));
+        // Delivered again, it is told apart still.
+        let (outcome, _) = state.apply_event(at(96), LIMITS, event(Status::Qr, 94, 0));
+        assert_eq!(outcome, WebhookOutcome::Duplicate);
+    }
+}
+
+#[test]
+fn what_came_in_between_a_wrong_answer_and_a_right_one_is_counted() {
+    let mut state = ChannelState::new(at(0)).with_webhooks();
+    state.apply(at(0), LIMITS, Ok(says(Status::Auth, 0, 0, 0)));
+    state.apply(at(30), LIMITS, Ok(says(Status::Qr, 40_000, 0, 0)));
+    let (outcome, _) = state.apply_event(at(40), LIMITS, event(Status::Auth, 40, 0));
+    assert_eq!(outcome, WebhookOutcome::Late, "nobody knows yet which clock is right");
+    state.apply(at(60), LIMITS, Ok(says(Status::Auth, 60, 0, 0)));
+    assert_eq!(state.status(at(60), LIMITS), Status::Auth);
+    assert_eq!((state.transitions(Status::Qr), state.transitions(Status::Auth)), (1, 1));
+}
+
+#[test]
+fn an_instance_that_forgets_its_uptime_does_not_turn_the_order_around() {
+    let mut state = ChannelState::new(at(0)).with_webhooks();
+    state.apply(at(5000), LIMITS, Ok(says(Status::Auth, 5000, 0, 0)));
+    state.apply_event(at(5010), LIMITS, event(Status::Qr, 5010, 0));
+    state.apply(at(5020), LIMITS, Ok(says(Status::Init, 0, 0, 0)));
+    assert_eq!(state.status(at(5020), LIMITS), Status::Init);
+    let (outcome, _) = state.apply_event(at(5030), LIMITS, event(Status::Qr, 5010, 0));
+    assert_eq!(outcome, WebhookOutcome::Duplicate);
+    assert_eq!(state.status(at(5030), LIMITS), Status::Init);
 }
 
 #[test]

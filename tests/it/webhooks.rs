@@ -12,9 +12,7 @@ use crate::common::metrics::{Metrics, Series};
 use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually};
 use serde_json::{Value, json};
 use whatsapp_exporter::domain::WebhookRefusal;
-use whatsapp_simulator::{
-    Fault, WebhookMode as SimulatedMode, WhapiChannel as Channel, WhapiWebhook as Webhook,
-};
+use whatsapp_simulator::{Fault, WebhookMode, WhapiChannel, WhapiWebhook};
 
 const SECRET: &str = "webhookSecretOfTheseTests";
 const HEADER: (&str, &str) = ("X-Webhook-Secret", SECRET);
@@ -234,7 +232,7 @@ fn late_repeated_and_shuffled_deliveries_change_nothing() {
 #[test]
 fn a_reconnect_between_two_polls_is_counted_as_three_moves() {
     let upstream = Upstream::start();
-    upstream.set_channel("t", Channel::new("sales"));
+    upstream.set_channel("t", WhapiChannel::new("sales"));
     let program = Setup::of(&upstream)
         .pace("1h")
         .set("WHAPI_TOKEN", "t")
@@ -474,7 +472,7 @@ fn a_webhook_of_no_configured_channel_is_taken_and_counted() {
 #[test]
 fn whapi_is_told_to_come_again_until_the_channels_have_told_their_ids() {
     let upstream = Upstream::start();
-    upstream.set_channel("t", Channel::new("sales"));
+    upstream.set_channel("t", WhapiChannel::new("sales"));
     upstream.set_fault("t", Some(Fault::server_error()));
     let setup = Setup::of(&upstream).set("WHAPI_TOKEN", "t").set("WEBHOOK_SECRET", SECRET);
     let program = setup.clone().start();
@@ -654,9 +652,9 @@ fn a_burst_of_ten_thousand_with_duplicates_loses_none_and_counts_none_twice() {
 fn a_reconnect_that_no_poll_saw_is_told_however_its_webhooks_come() {
     let (upstream, files) = (Upstream::start(), Files::new());
     let mut yaml = "channels:\n".to_owned();
-    let modes = [SimulatedMode::Body, SimulatedMode::Path, SimulatedMode::Method];
+    let modes = [WebhookMode::Body, WebhookMode::Path, WebhookMode::Method];
     for at in 0..modes.len() {
-        let mut channel = Channel::new("x");
+        let mut channel = WhapiChannel::new("x");
         channel.channel_id = format!("MANTIS-{at}");
         upstream.set_channel(&format!("secret{at}"), channel);
         files.write(&format!("token{at}"), format!("secret{at}"));
@@ -666,7 +664,7 @@ fn a_reconnect_that_no_poll_saw_is_told_however_its_webhooks_come() {
     let program = setup.file(&files, &yaml).start();
     for (at, mode) in modes.into_iter().enumerate() {
         program.until_is(&format!("whatsapp_channel_authorized{{channel=\"c{at}\"}}"), 1.0);
-        let webhook = Webhook::new(format!("http://{}{PATH}", program.address), mode);
+        let webhook = WhapiWebhook::new(format!("http://{}{PATH}", program.address), mode);
         upstream.update_channel(&format!("secret{at}"), |channel| {
             channel.webhooks = vec![webhook.header(HEADER.0, HEADER.1)];
             channel.delivery.repeats = 3;

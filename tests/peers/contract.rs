@@ -136,6 +136,11 @@ impl Contract {
                 }
             } else {
                 let counter = Some(metric.kind == Kind::Counter);
+                // A family that several kinds of targets share is listed once for each.
+                let labels = match series.remove(metric.name) {
+                    Some(Series { labels: before, .. }) => before.or(labels),
+                    None => labels,
+                };
                 series.insert(metric.name.to_owned(), Series { labels, counter });
             }
         }

@@ -15,7 +15,7 @@
 //! | `connection.rs` | a connection: requests in, planned responses out |
 //! | `webhook_sender.rs` | sends webhooks until they are answered |
 //! | `state.rs` | all of it behind one lock, with the list of providers |
-//! | `whapi/`, `meta/` | the providers: what each simulates, its routes, its faults |
+//! | `whapi/`, `meta/`, `waha/` | the providers: what each simulates, its routes, its faults |
 //! | `provider.rs` | what a provider is to the rest |
 //! | `request_log.rs` | what was asked and answered: [`RecordedRequest`], [`ResponseCount`] |
 //! | `delivery.rs` | a webhook to be sent, and [`DeliveryAttempt`] |
@@ -23,6 +23,7 @@
 //! | `http/`, `shape.rs`, `unix_time.rs` | requests, responses, what JSON fields look like, seconds |
 //!
 //! A further provider is a folder, a file in `simulator/`, and a line in `state.rs`.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "upstreams have clocks")]
 
 mod connection;
 mod delivery;
@@ -37,6 +38,7 @@ mod shape;
 mod simulator;
 mod state;
 mod unix_time;
+mod waha;
 mod webhook_sender;
 mod whapi;
 
@@ -50,6 +52,7 @@ pub use meta::token::{MetaToken, MetaTokenState};
 pub use request_log::{CredentialSource, RecordedRequest, ResponseCount};
 pub use shape::{Fields, Numbers, Shape};
 pub use simulator::Simulator;
+pub use waha::WahaServer;
 pub use whapi::channel::WhapiChannel;
 pub use whapi::status::WhapiStatus;
 pub use whapi::webhook::{WantedEvent, WebhookMode, WhapiWebhook};

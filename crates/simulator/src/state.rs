@@ -14,6 +14,7 @@ use crate::http::response::ResponseClass;
 use crate::meta::Meta;
 use crate::provider::Provider;
 use crate::request_log::{RecordedRequest, RequestLog};
+use crate::waha::Waha;
 use crate::whapi::Whapi;
 
 /// The lock, and who waits for changes.
@@ -28,6 +29,7 @@ pub(crate) struct SharedState {
 #[derive(Default)]
 pub(crate) struct SimulatorState {
     pub(crate) meta: Meta,
+    pub(crate) waha: Waha,
     pub(crate) whapi: Whapi,
     pub(crate) faults: FaultTable,
     pub(crate) log: RequestLog,
@@ -85,8 +87,8 @@ impl SharedState {
 
 impl SimulatorState {
     /// All providers, in the order in which they are asked whether a path is theirs.
-    fn providers(&mut self) -> [&mut dyn Provider; 2] {
-        [&mut self.meta, &mut self.whapi]
+    fn providers(&mut self) -> [&mut dyn Provider; 3] {
+        [&mut self.meta, &mut self.waha, &mut self.whapi]
     }
 
     /// Takes the webhooks that are due, and says when there are more.

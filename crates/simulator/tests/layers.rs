@@ -1,4 +1,5 @@
 //! No file of the simulator uses what is above it. Not what the files do.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! The simulator over real HTTP, asked by a client that shares no code with it. Not the exporter:
 //! see the other tests.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -130,8 +131,8 @@ async fn a_reconnect_passes_init_and_launch_with_a_new_start() {
     let sim = simulator().await;
     let before = ask(&sim, QUIET, SALES).await.1["start_at"].as_u64();
     sim.update_channel(SALES, |channel| {
-        channel.init_lasts = Duration::from_millis(200);
-        channel.launch_lasts = Duration::from_millis(200);
+        channel.init_lasts = Duration::from_secs(1);
+        channel.launch_lasts = Duration::from_secs(1);
         channel.reconnect();
     });
     let mut seen = Vec::new();

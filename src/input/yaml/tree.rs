@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use granit_parser::{Event, ScalarStyle, Tag};
 
-use super::Node;
+use super::node::Node;
 
 /// What anchors and aliases may copy in one document, in bytes. Three merged keys in each of 100,000 channels take 45 MB.
 const COPIED_AT_MOST: usize = 64 * 1024 * 1024;

@@ -35,6 +35,20 @@ impl Drop for DemoPlan {
 }
 
 impl DemoPlan {
+    /// Where a monitor that watches the demo receives its webhooks.
+    pub const WEBHOOK_PATH: &'static str = "/webhook/whapi";
+
+    /// The variables that lead a monitor to the simulator, at the pace of the script.
+    pub fn variables(sim: &Simulator) -> [(&'static str, String); 4] {
+        [
+            ("WHAPI_API_URL", sim.url()),
+            // Longer than a reconnect, so that webhooks tell what polls miss.
+            ("WHAPI_POLL_INTERVAL", "10s".to_owned()),
+            ("META_API_URL", sim.url()),
+            ("META_POLL_INTERVAL", "5s".to_owned()),
+        ]
+    }
+
     /// Sets all targets on the simulator and begins to play the script, over and over. A speed of 1
     /// is the script's own, 60 plays a minute in a second. Call it within a tokio runtime.
     pub fn play(sim: &Simulator, speed: f64) -> DemoPlan {

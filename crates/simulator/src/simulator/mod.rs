@@ -2,6 +2,7 @@
 //! those have a file for each provider.
 
 mod meta;
+mod waha;
 mod whapi;
 
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@
 //! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, what it is compared with, what they ask |
 //! | `report.rs` | the table |
 //! | the library | the program, /proc, a client that costs nothing, arithmetic |
-
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a report")]
 
 mod application;

@@ -3,38 +3,13 @@
 //! Not here: what any key means. Nothing here ever repeats a value: it may be a secret put in the wrong place.
 //! One small tree for every file, and not a type for each, keeps generic code out of the program.
 
+mod node;
 mod tree;
 
 use granit_parser::{ErrorKind, Parser, ScanError};
 
+pub(crate) use node::Node;
 use tree::{Mistake, Tree};
-
-/// A value of a YAML document.
-#[derive(Clone)]
-pub(crate) enum Node {
-    /// One value, as text; empty for null.
-    Scalar(Box<str>),
-    /// A list.
-    List(Vec<Node>),
-    /// Keys with values, in their order.
-    Map(Vec<(Box<str>, Node)>),
-}
-
-impl Node {
-    /// The text of one value.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Scalar(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The text of a map's key.
-    pub(crate) fn text_of(&self, key: &str) -> Option<&str> {
-        let Self::Map(keys) = self else { return None };
-        keys.iter().find(|(name, _)| **name == *key).and_then(|(_, value)| value.text())
-    }
-}
 
 /// Reads a document; an empty one is an empty map.
 ///

@@ -1,24 +1,31 @@
 //! Whether a channel can send, can be expected back soon, or will not come back by itself.
 //!
-//! Not here: waiting for it.
+//! Not here: waiting for it (`gateway/`), or telling an application (`server/`).
 
 use std::time::Duration;
 
-use crate::domain::{ChannelState, Now, PollPolicy, Status};
+use super::{ChannelState, Now, PollPolicy, Status};
 
 /// A channel that is in INIT or LAUNCH for longer is not reconnecting but stuck.
 const RECONNECT: Duration = Duration::from_secs(60);
 
+/// What an application is told to wait while a channel reconnects, which takes 2 to 3 seconds,
+const SOON: Duration = Duration::from_secs(5);
+/// and while somebody has to do something about it.
+const LATER: Duration = Duration::from_secs(60);
+
 /// A session 401, and what was known of the channel then. Only what was updated since tells that it is back.
 #[derive(Clone, Copy)]
-pub(super) struct Refusal {
-    pub(super) at: Now,
+pub struct Refusal {
+    /// When it came.
+    pub at: Now,
     updated: Option<Now>,
     polls: u64,
 }
 
 impl Refusal {
-    pub(super) fn of(state: &ChannelState, at: Now) -> Self {
+    /// A refusal that came at this time.
+    pub fn of(state: &ChannelState, at: Now) -> Self {
         Self { at, updated: state.polls().last_updated(), polls: state.polls().polls() }
     }
 
@@ -35,7 +42,7 @@ impl Refusal {
 
 /// How a channel stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// It can send.
     Ready,
     /// It can be expected back.
@@ -45,7 +52,8 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    pub(super) fn of(
+    /// How a channel stands after its last refusal, if it has refused lately.
+    pub fn of(
         state: &ChannelState,
         policy: PollPolicy,
         now: Now,
@@ -65,6 +73,16 @@ impl Standing {
                 Self::Coming
             }
             _ => Self::Away,
+        }
+    }
+
+    /// How long an application should wait before it tries again.
+    pub fn retry_after(self, state: &ChannelState) -> Duration {
+        match self {
+            // The first answer is on its way.
+            Self::Away if state.polls().polls() == 0 => SOON,
+            Self::Away => LATER,
+            Self::Ready | Self::Coming => SOON,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Prometheus' own web configuration file, for TLS and basic authentication on the listener.
 //!
 //! Not here: what is done with a connection or a request. Format: prometheus/exporter-toolkit, docs/web-configuration.md.
+#![expect(clippy::disallowed_methods, reason = "small files, looked at every few seconds at most")]
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,7 +15,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use secrecy::SecretString;
 
+use super::files::{self, Stamp};
 use crate::input::yaml::{self, Node, Section};
+use crate::secret::printable_path;
 
 /// Keys that only tune the original's TLS library or HTTP/2 are taken and left alone.
 const FILE: &[&str] =
@@ -64,6 +67,9 @@ fn users(node: Node) -> Result<BTreeMap<String, SecretString>, String> {
         Node::Scalar(hash) if hash.parse::<bcrypt::HashParts>().is_ok() => {
             Ok((user.into_string(), SecretString::from(hash)))
         }
+        _ if user.starts_with("$2") => {
+            Err("basic_auth_users: a hash stands where the name of a user belongs".to_owned())
+        }
         _ => Err(format!(
             "the password of `{}` is not a bcrypt hash; make one with `htpasswd -nBC 10 {0}`",
             user.escape_debug()
@@ -97,22 +103,29 @@ impl WebConfig {
     ///
     /// A sentence that says what is wrong and where, and repeats no hash.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let place = format!("WEB_CONFIG_FILE {}", path.display());
-        read(path).map_err(|what| format!("{place}: {what}"))
+        Self::read_stamped(path, &mut Vec::new())
+    }
+
+    /// The same, with the state of each file that was read.
+    pub(super) fn read_stamped(path: &Path, stamps: &mut Vec<Stamp>) -> Result<Self, String> {
+        let place = format!("WEB_CONFIG_FILE {}", printable_path(path));
+        read(path, stamps).map_err(|what| format!("{place}: {what}"))
     }
 }
 
-fn read(path: &Path) -> Result<WebConfig, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+fn read(path: &Path, stamps: &mut Vec<Stamp>) -> Result<WebConfig, String> {
+    let unread = |error: &dyn std::fmt::Display| format!("cannot be read: {error}");
+    let bytes = files::read(path, stamps).map_err(|error| unread(&error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| unread(&"it is not UTF-8 text"))?;
     let node =
-        yaml::parse(&text).map_err(|what| what.trim_start_matches([',', ':', ' ']).to_owned())?;
+        yaml::parse(text).map_err(|what| what.trim_start_matches([',', ':', ' ']).to_owned())?;
     let mut file = Section::new(node, FILE)?;
     let users = file.take("basic_auth_users").map(users).transpose()?.unwrap_or_default();
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     let directory = path.parent().unwrap_or(Path::new(""));
     let (tls, client_certificate) = match file.take("tls_server_config") {
-        Some(node) => tls_config(&Tls::new(node)?, directory, &mut hasher)?,
+        Some(node) => tls_config(&Tls::new(node)?, directory, stamps, &mut hasher)?,
         None => (None, false),
     };
     Ok(WebConfig { tls, client_certificate, users, content: hasher.finish() })
@@ -121,12 +134,13 @@ fn read(path: &Path) -> Result<WebConfig, String> {
 fn tls_config(
     tls: &Tls,
     directory: &Path,
+    stamps: &mut Vec<Stamp>,
     hasher: &mut DefaultHasher,
 ) -> Result<(Option<Arc<ServerConfig>>, bool), String> {
     let mut pem = |path: &str| -> Result<Vec<u8>, String> {
-        let path = directory.join(path);
-        let bytes = std::fs::read(&path)
-            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let whole = directory.join(path);
+        let bytes = files::read(&whole, stamps)
+            .map_err(|error| format!("{} cannot be read: {error}", shown(path, &whole)))?;
         bytes.hash(hasher);
         Ok(bytes)
     };
@@ -175,6 +189,14 @@ fn tls_config(
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok((Some(Arc::new(config)), required))
+}
+
+/// The name of a file that cannot be read, unless it may be what belongs into the file.
+fn shown(name: &str, whole: &Path) -> String {
+    if name.len() > 200 || name.contains('\n') || name.contains("-----BEGIN") {
+        return "[REDACTED], which is no name of a file,".to_owned();
+    }
+    printable_path(whole)
 }
 
 fn certificates(pem: &[u8], file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
