@@ -16,7 +16,9 @@ mod webhook;
 
 use crate::domain::TargetKind;
 use crate::input::Variable;
-use crate::provider::{Advice, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi};
+use crate::provider::{
+    AdviceTexts, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi,
+};
 
 /// The provider.
 pub(super) struct Evolution;
@@ -42,7 +44,7 @@ impl Provider for Evolution {
         Box::new(settings::EvolutionSettings::read(reader))
     }
 
-    fn advice(&self) -> &'static dyn Advice {
+    fn advice(&self) -> &'static dyn AdviceTexts {
         &advice::EvolutionAdvice
     }
 
