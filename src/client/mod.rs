@@ -1,6 +1,7 @@
 //! The HTTP client: the only place that opens connections to upstreams.
 //!
-//! Not here: what to ask, or what an answer means. Nothing of a URL, a header or a body ever gets into an error.
+//! Not here: what to ask, or what an answer means. Nothing of a URL, a header or a body ever gets
+//! into an error.
 
 mod connector;
 mod failure;
@@ -20,7 +21,8 @@ use crate::upstream::{Answer, Credential, MAX_ANSWER_BYTES, Request};
 use failure::Cause;
 pub use forward_client::ForwardClient;
 
-/// An idle TLS connection costs about 78 KB, so only so many are kept, for less than most upstreams keep theirs.
+/// An idle TLS connection costs about 78 KB, so only so many are kept, for less than most upstreams
+/// keep theirs.
 const IDLE_CONNECTIONS: usize = 16;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 
