@@ -258,6 +258,7 @@ struct GatewayVariables {
 pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<GatewaySettings> {
     let read: GatewayVariables = variables.read(FURTHER);
     let has_address = read.gateway_address.is_set();
+    let limits_connections = read.gateway_max_connections.is_set();
     let address = read.gateway_address.get("GATEWAY_ADDRESS", problems);
     let hold = read.gateway_hold.get("GATEWAY_HOLD", problems);
     if hold.is_some() && !has_address {
@@ -268,6 +269,9 @@ pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<
         default_of("GATEWAY_MAX_CONNECTIONS"),
         problems,
     );
+    if limits_connections && !has_address {
+        problems.add("GATEWAY_MAX_CONNECTIONS is set, but GATEWAY_ADDRESS is not, so there is no gateway that could have connections");
+    }
     let (GatewayAddress(address), MaxConnections(max_connections)) = (address?, max_connections?);
     let hold = hold.map(|Interval(hold)| hold);
     Some(GatewaySettings { address, max_connections, hold, routes: Vec::new() })

@@ -11,6 +11,7 @@ mod commands;
 mod contract;
 mod documents;
 mod end_to_end;
+mod evolution;
 mod gateway;
 mod gateway_faults;
 mod gateway_hold;

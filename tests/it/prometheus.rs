@@ -25,6 +25,7 @@ use whatsapp_exporter::domain::{
     TokenReading, UnauthorizedReason, WebhookRefusal,
 };
 use whatsapp_exporter::fleet::{Fleet, FleetView};
+use whatsapp_exporter::http::{ConnectionRefusal, ListenerKind};
 use whatsapp_exporter::metrics::Features;
 use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
@@ -531,6 +532,7 @@ struct Oracle {
     successful: IntGauge,
     timestamp: Gauge,
     unknown: IntCounterVec,
+    refused: IntCounterVec,
     panics: IntCounter,
 }
 
@@ -548,18 +550,29 @@ impl Oracle {
             timestamp: Gauge::with_opts(opts(&catalog::RELOAD_TIMESTAMP)).expect("a gauge"),
             unknown: IntCounterVec::new(opts(&catalog::UNKNOWN_STATUS), &["provider"])
                 .expect("a counter"),
+            refused: IntCounterVec::new(
+                opts(&catalog::CONNECTIONS_REFUSED),
+                &["listener", "reason"],
+            )
+            .expect("a counter"),
             panics: IntCounter::with_opts(opts(&catalog::PANICS)).expect("a counter"),
         };
-        for provider in ["whapi", "meta"] {
+        for provider in providers::LABELS {
             oracle.poll_duration.with_label_values(&[provider]);
             oracle.unknown.with_label_values(&[provider]);
         }
-        let collectors: [Box<dyn prometheus::core::Collector>; 6] = [
+        for listener in ["metrics", "gateway"] {
+            for reason in ["full", "requests", "descriptors", "passwords"] {
+                oracle.refused.with_label_values(&[listener, reason]);
+            }
+        }
+        let collectors: [Box<dyn prometheus::core::Collector>; 7] = [
             Box::new(oracle.poll_duration.clone()),
             Box::new(oracle.targets.clone()),
             Box::new(oracle.successful.clone()),
             Box::new(oracle.timestamp.clone()),
             Box::new(oracle.unknown.clone()),
+            Box::new(oracle.refused.clone()),
             Box::new(oracle.panics.clone()),
         ];
         for collector in collectors {
@@ -582,6 +595,7 @@ proptest! {
     fn the_prometheus_crate_would_write_the_exporters_own_families_alike(
         polls in prop::collection::vec((any::<bool>(), 0_u64..60_000_000), 0..40),
         unknown in 0_u64..5,
+        refused in 0_u64..5,
         panics in 0_u64..5,
         channels in 0_usize..200_000,
         tokens in 0_usize..1000,
@@ -599,6 +613,10 @@ proptest! {
         for _ in 0..unknown {
             metrics.unknown_status(whapi());
             oracle.unknown.with_label_values(&["whapi"]).inc();
+        }
+        for _ in 0..refused {
+            metrics.connection_refused(ListenerKind::Gateway, ConnectionRefusal::Full);
+            oracle.refused.with_label_values(&["gateway", "full"]).inc();
         }
         for _ in 0..panics {
             metrics.panicked();

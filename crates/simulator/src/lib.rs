@@ -15,7 +15,7 @@
 //! | `connection.rs` | a connection: requests in, planned responses out |
 //! | `webhook_sender.rs` | sends webhooks until they are answered |
 //! | `state.rs` | all of it behind one lock, with the list of providers |
-//! | `whapi/`, `meta/`, `waha/`, `green_api/` | the providers: their state, routes and faults |
+//! | `whapi/`, `meta/`, `waha/`, `green_api/`, `evolution/` | the providers: state, routes, faults |
 //! | `provider.rs` | what a provider is to the rest |
 //! | `request_log.rs` | what was asked and answered: [`RecordedRequest`], [`ResponseCount`] |
 //! | `delivery.rs` | a webhook to be sent, and [`DeliveryAttempt`] |
@@ -28,6 +28,7 @@
 mod connection;
 mod delivery;
 mod demo;
+mod evolution;
 mod fault;
 mod fault_table;
 mod green_api;
@@ -46,6 +47,7 @@ mod whapi;
 pub use delivery::{DeliveryAttempt, DeliveryPolicy};
 pub use demo::DemoPlan;
 pub use demo::script::{DemoApp, DemoChannel, DemoToken, Expiry};
+pub use evolution::{EvolutionInstance, EvolutionServer};
 pub use fault::Fault;
 pub use green_api::{GreenApiInstance, GreenApiPartner};
 pub use http::response::{Response, ResponseClass};

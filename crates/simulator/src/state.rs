@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::Notify;
 
 use crate::delivery::WebhookDelivery;
+use crate::evolution::Evolution;
 use crate::fault::ResponsePlan;
 use crate::fault_table::FaultTable;
 use crate::green_api::GreenApi;
@@ -29,6 +30,7 @@ pub(crate) struct SharedState {
 /// What is behind the lock.
 #[derive(Default)]
 pub(crate) struct SimulatorState {
+    pub(crate) evolution: Evolution,
     pub(crate) green_api: GreenApi,
     pub(crate) meta: Meta,
     pub(crate) waha: Waha,
@@ -92,8 +94,8 @@ impl SharedState {
 
 impl SimulatorState {
     /// All providers, in the order in which they are asked whether a path is theirs.
-    fn providers(&mut self) -> [&mut dyn Provider; 4] {
-        [&mut self.green_api, &mut self.meta, &mut self.waha, &mut self.whapi]
+    fn providers(&mut self) -> [&mut dyn Provider; 5] {
+        [&mut self.evolution, &mut self.green_api, &mut self.meta, &mut self.waha, &mut self.whapi]
     }
 
     /// Takes the webhooks that are due, and says when there are more.

@@ -14,7 +14,7 @@ const LAYERS: [&str; 13] = [
     "delivery",
     "request_log",
     "provider",
-    "green_api meta waha whapi",
+    "evolution green_api meta waha whapi",
     "state",
     "webhook_sender connection",
     "simulator",
