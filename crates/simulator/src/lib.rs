@@ -15,7 +15,7 @@
 //! | `connection.rs` | a connection: requests in, planned responses out |
 //! | `webhook_sender.rs` | sends webhooks until they are answered |
 //! | `state.rs` | all of it behind one lock, with the list of providers |
-//! | `whapi/`, `meta/`, `waha/`, `green_api/`, `evolution/` | the providers: state, routes, faults |
+//! | `whapi/`, `meta/`, `waha/`, `evolution/`, `green_api/` | the providers: their contracts |
 //! | `provider.rs` | what a provider is to the rest |
 //! | `request_log.rs` | what was asked and answered: [`RecordedRequest`], [`ResponseCount`] |
 //! | `delivery.rs` | a webhook to be sent, and [`DeliveryAttempt`] |

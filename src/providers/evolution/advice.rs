@@ -3,11 +3,11 @@
 //! Not here: which status is which.
 
 use crate::domain::{FailureReason, Status};
-use crate::provider::{Advice, TokenProblem};
+use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct EvolutionAdvice;
 
-impl Advice for EvolutionAdvice {
+impl AdviceTexts for EvolutionAdvice {
     fn status(&self, status: Status) -> Option<&'static str> {
         match status {
             Status::Auth => None,

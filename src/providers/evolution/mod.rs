@@ -1,5 +1,5 @@
-//! Evolution API: the instances of a self-hosted server. A list discovers them and says why they were
-//! disconnected; each is then asked for its connection's state.
+//! Evolution API: the instances of a self-hosted server. A list discovers them and says why they
+//! were disconnected; each is then asked for its connection's state.
 //!
 //! Not here: any call that connects, restarts or logs out an instance, as `/instance/connect` does.
 //!
@@ -16,7 +16,9 @@ mod webhook;
 
 use crate::domain::TargetKind;
 use crate::input::Variable;
-use crate::provider::{Advice, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi};
+use crate::provider::{
+    AdviceTexts, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi,
+};
 
 /// The provider.
 pub(super) struct Evolution;
@@ -42,7 +44,7 @@ impl Provider for Evolution {
         Box::new(settings::EvolutionSettings::read(reader))
     }
 
-    fn advice(&self) -> &'static dyn Advice {
+    fn advice(&self) -> &'static dyn AdviceTexts {
         &advice::EvolutionAdvice
     }
 
