@@ -20,7 +20,8 @@ use crate::regular_file;
 pub enum SecretSource {
     /// It was given as a value. Prints as `[REDACTED]`.
     Value(SecretString),
-    /// It is in this file, which is looked at before each use, so that a rotated one needs no restart.
+    /// It is in this file, which is looked at before each use, so that a rotated one needs no
+    /// restart.
     File(Arc<SecretFile>),
 }
 

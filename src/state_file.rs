@@ -1,7 +1,8 @@
 //! `STATE_FILE`: the last known statuses and the counters, over a restart.
 //!
-//! Not here: what is worth keeping (`domain/snapshot.rs`). The file holds no secret. It is written beside itself and put in place as a
-//! whole, so a kill at any moment leaves either the old one or the new one.
+//! Not here: what is worth keeping (`domain/snapshot.rs`). The file holds no secret. It is written
+//! beside itself and put in place as a whole, so a kill at any moment leaves either the old one or
+//! the new one.
 #![expect(clippy::disallowed_methods, reason = "on a thread for blocking work, but for the start")]
 
 use std::collections::{BTreeMap, HashMap};
@@ -124,7 +125,8 @@ impl StateFile {
     ///
     /// # Errors
     ///
-    /// A sentence, when the file can be neither read nor written. A damaged one is no error: it is put aside, and that is logged.
+    /// A sentence, when the file can be neither read nor written. A damaged one is no error: it is
+    /// put aside, and that is logged.
     pub fn open(
         path: PathBuf,
         fleet: Arc<Fleet>,
@@ -320,7 +322,8 @@ enum LoadError {
     Damaged(String),
 }
 
-/// A file of the same name with another ending, in the same directory: only there a rename puts it in place as a whole.
+/// A file of the same name with another ending, in the same directory: only there a rename puts it
+/// in place as a whole.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");

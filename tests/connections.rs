@@ -1,4 +1,5 @@
-//! Many, slow and rude connections at both listeners: bounded, counted, and harmless to everybody else.
+//! Many, slow and rude connections at both listeners: bounded, counted, and harmless to everybody
+//! else.
 //!
 //! Not here: what a request is answered (`server.rs`, `gateway.rs`).
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
@@ -106,7 +107,8 @@ fn scrape(address: SocketAddr) -> std::io::Result<http::Reply> {
     })
 }
 
-/// A reader that asks and takes nothing, with so little room that the answer stays with the program.
+/// A reader that asks and takes nothing, with so little room that the answer stays with the
+/// program.
 fn stalled(address: SocketAddr, path: &str, coding: &str, times: usize) -> TcpStream {
     use socket2::{Domain, Protocol, Socket, Type};
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();

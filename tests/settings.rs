@@ -1,8 +1,9 @@
-//! Settings, as data: every `NAME.env` or `NAME.yaml` in `settings/valid` and `settings/invalid` is read by the exporter's own
-//! reader and compared with `NAME.expect.txt`. A new case is two new files; `BLESS=1` writes what is expected anew.
+//! Settings, as data: every `NAME.env` or `NAME.yaml` in `settings/valid` and `settings/invalid` is
+//! read by the exporter's own reader and compared with `NAME.expect.txt`. A new case is two new
+//! files; `BLESS=1` writes what is expected anew.
 //!
-//! A `.env` file holds variables, one a line (`\xff` stands for that byte); a `.yaml` file is the `CONFIG_FILE`; both of one name
-//! belong together.
+//! A `.env` file holds variables, one a line (`\xff` stands for that byte); a `.yaml` file is the
+//! `CONFIG_FILE`; both of one name belong together.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 use std::collections::BTreeSet;
@@ -40,7 +41,8 @@ fn read(directory: &str, name: &str) -> (bool, String) {
     let path = |ending: &str| format!("{directory}/{name}.{ending}");
     let text = std::fs::read_to_string(path("env")).unwrap_or_default();
     let mut variables = variables(&text);
-    // Relative, so that what is printed is the same everywhere: tests run in the package's directory.
+    // Relative, so that what is printed is the same everywhere: tests run in the package's
+    // directory.
     if Path::new(&path("yaml")).exists() {
         variables.push(("CONFIG_FILE".into(), path("yaml").into()));
     }

@@ -1,7 +1,7 @@
 //! Settings: the environment and the settings file, read into targets and options.
 //!
-//! Not here: anything that acts on them. No secret is read here but those that the environment holds
-//! itself.
+//! Not here: anything that acts on them. No secret is read here but those that the environment
+//! holds itself.
 
 mod environment;
 mod file;
@@ -137,7 +137,8 @@ fn nothing_to_watch() -> String {
     )
 }
 
-/// The address that `LISTEN_ADDRESS` names and the file that `WEB_CONFIG_FILE` names, for a command that needs nothing else.
+/// The address that `LISTEN_ADDRESS` names and the file that `WEB_CONFIG_FILE` names, for a command
+/// that needs nothing else.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! The targets of settings while they are read: equal options are shared, names and ids are checked.
+//! The targets of settings while they are read: equal options are shared, names and ids are
+//! checked.
 //!
 //! Not here: which targets there are.
 
@@ -28,8 +29,8 @@ pub(super) struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    /// Targets that are equal to a current one are taken from there, so that a large fleet is not in
-    /// memory twice while its settings are reloaded.
+    /// Targets that are equal to a current one are taken from there, so that a large fleet is not
+    /// in memory twice while its settings are reloaded.
     pub(super) fn new(current: CurrentTargets<'a>) -> Self {
         Self {
             current,

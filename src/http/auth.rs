@@ -1,4 +1,5 @@
-//! Who is let in: TLS and basic authentication as the web configuration asks, read again when its files change.
+//! Who is let in: TLS and basic authentication as the web configuration asks, read again when its
+//! files change.
 //!
 //! Not here: the file's format (`web_config.rs`).
 
@@ -47,7 +48,8 @@ pub enum Access {
 pub struct Auth {
     path: Option<PathBuf>,
     current: Arc<Mutex<InForce>>,
-    /// The look at the files that is under way. Only one is at a time, even where the file system hangs.
+    /// The look at the files that is under way. Only one is at a time, even where the file system
+    /// hangs.
     look: tokio::sync::Mutex<Option<JoinHandle<Option<Read>>>>,
     passwords: PasswordChecks,
     key: RandomState,
@@ -99,7 +101,8 @@ impl Auth {
         Arc::clone(&self.lock().config)
     }
 
-    /// What the web configuration asks for now. A file with a mistake leaves the last good one in force.
+    /// What the web configuration asks for now. A file with a mistake leaves the last good one in
+    /// force.
     pub(super) async fn config(&self) -> Arc<WebConfig> {
         if let Some(path) = &self.path
             && self.is_due()
@@ -172,8 +175,8 @@ impl Auth {
         if self.lock().known_good.contains(&mark) {
             return Access::Granted;
         }
-        // Every refusal costs as much time as the dearest hash there is: an unknown user's is checked against that one in vain, and
-        // a cheaper one is checked again and again.
+        // Every refusal costs as much time as the dearest hash there is: an unknown user's is
+        // checked against that one in vain, and a cheaper one is checked again and again.
         let cost = |hash: &SecretString| {
             hash.expose_secret().parse::<bcrypt::HashParts>().map_or(0, |parts| parts.get_cost())
         };

@@ -1,4 +1,5 @@
-//! The body of an answer on its way through the listener: while it lives, its connection has a request.
+//! The body of an answer on its way through the listener: while it lives, its connection has a
+//! request.
 //!
 //! Not here: what is in it.
 
@@ -23,7 +24,8 @@ enum ServedContent<B> {
     Given(B),
     /// A sentence of the listener's own.
     Sentence(Bytes),
-    /// There is none, but the head says how long it would be. hyper drops that length from an answer that it knows to be empty.
+    /// There is none, but the head says how long it would be. hyper drops that length from an
+    /// answer that it knows to be empty.
     Described,
 }
 

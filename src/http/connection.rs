@@ -1,4 +1,5 @@
-//! The life of one connection: it waits for a first byte, then for a whole head, and only then costs memory.
+//! The life of one connection: it waits for a first byte, then for a whole head, and only then
+//! costs memory.
 //!
 //! Not here: when its time is up; see `connections.rs`.
 

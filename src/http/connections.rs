@@ -1,4 +1,5 @@
-//! The open connections of a listener: what each is doing and since when, whose time is up, and who makes room for another.
+//! The open connections of a listener: what each is doing and since when, whose time is up, and who
+//! makes room for another.
 //!
 //! Not here: reading and writing them; see `connection.rs`.
 
@@ -209,8 +210,8 @@ impl Connections {
         removed
     }
 
-    /// Closes a connection without a request that has had its chance: one that sends a head slowly, one that has never sent
-    /// anything, or the longest idle one. Whether there was one.
+    /// Closes a connection without a request that has had its chance: one that sends a head slowly,
+    /// one that has never sent anything, or the longest idle one. Whether there was one.
     fn make_room(&self, open: &mut OpenConnections, now: Instant) -> bool {
         let before = now.checked_sub(self.limits.patience);
         let phases = [Phase::Head, Phase::New, Phase::Idle];
@@ -223,7 +224,8 @@ impl Connections {
         self.make_room(&mut self.open_ones(), clock::instant());
     }
 
-    /// Closes the reader that has been behind for longest, if it had some time: others wait for what it holds.
+    /// Closes the reader that has been behind for longest, if it had some time: others wait for
+    /// what it holds.
     pub(super) fn drop_stalled_reader(&self) {
         self.close_stalled(&mut self.open_ones(), clock::instant());
     }
@@ -319,8 +321,8 @@ impl Slot {
         }
     }
 
-    /// Takes one of the places of connections that have asked for something; waits for one as long as a head may take. Returns how
-    /// many others have one.
+    /// Takes one of the places of connections that have asked for something; waits for one as long
+    /// as a head may take. Returns how many others have one.
     pub(super) async fn serve(&self) -> Result<usize, ConnectionRefusal> {
         self.set(Phase::Ready);
         let placed = async {

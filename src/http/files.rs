@@ -20,7 +20,8 @@ const SETTLED: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stamp {
     path: PathBuf,
-    /// Device, inode, length, and the times of the last change of content and of the rest; `None` when there is no such file.
+    /// Device, inode, length, and the times of the last change of content and of the rest; `None`
+    /// when there is no such file.
     seen: Option<[i64; 7]>,
     settled: bool,
 }

@@ -1,4 +1,5 @@
-//! A listener: it accepts connections within its limits, and lets requests under way finish at the end.
+//! A listener: it accepts connections within its limits, and lets requests under way finish at the
+//! end.
 //!
 //! Not here: what becomes of a connection (`connection.rs`).
 
@@ -70,7 +71,7 @@ impl<H: Handler> Listener<H> {
                 () = &mut shutdown => break,
                 _ = sweep.tick(), if !connections.is_empty() => {
                     connections.sweep();
-                    shared.tell_the_rest();
+                    shared.log_the_rest();
                 }
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
@@ -113,7 +114,8 @@ fn take<H: Handler>(shared: &Arc<Shared<H>>, stream: TcpStream, peer: SocketAddr
     }
 }
 
-/// Opens the listener. An unspecified IPv6 address takes IPv4 too, and falls back to it where there is no IPv6.
+/// Opens the listener. An unspecified IPv6 address takes IPv4 too, and falls back to it where there
+/// is no IPv6.
 ///
 /// # Errors
 ///

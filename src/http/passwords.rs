@@ -1,4 +1,5 @@
-//! Checks passwords on threads of their own: bcrypt is meant to be slow, and neither requests nor name look-ups wait for it.
+//! Checks passwords on threads of their own: bcrypt is meant to be slow, and neither requests nor
+//! name look-ups wait for it.
 //!
 //! Not here: what is checked against what.
 
@@ -44,7 +45,8 @@ struct Check {
 }
 
 impl PasswordChecks {
-    /// The result of a check; `None` when too many wait. A check that has begun is finished, though the client may have gone.
+    /// The result of a check; `None` when too many wait. A check that has begun is finished, though
+    /// the client may have gone.
     pub(super) async fn check(
         &self,
         ip: IpAddr,

@@ -22,7 +22,8 @@ impl Peer {
         Self { ip, has_certificate: false, connections }
     }
 
-    /// Makes room for this client: closes the connection of the reader that has been behind for longest, if it had a chance.
+    /// Makes room for this client: closes the connection of the reader that has been behind for
+    /// longest, if it had a chance.
     pub fn drop_stalled_reader(&self) {
         self.connections.drop_stalled_reader();
     }

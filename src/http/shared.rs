@@ -63,22 +63,22 @@ impl<H> Shared<H> {
         (self.on_refusal)(why);
         let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(times) = throttles[why.index()].happened() {
-            tell(self.kind, why, times);
+            log_refusals(self.kind, why, times);
         }
     }
 
     /// Logs the refusals that came too close upon others to be logged then.
-    pub(super) fn tell_the_rest(&self) {
+    pub(super) fn log_the_rest(&self) {
         let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
         for (throttle, why) in throttles.iter_mut().zip(ConnectionRefusal::ALL) {
             if let Some(times) = throttle.due() {
-                tell(self.kind, *why, times);
+                log_refusals(self.kind, *why, times);
             }
         }
     }
 }
 
-fn tell(kind: ListenerKind, why: ConnectionRefusal, times: u64) {
+fn log_refusals(kind: ListenerKind, why: ConnectionRefusal, times: u64) {
     let (listener, reason) = (kind.as_str(), why.as_str());
     warn!(
         listener,

@@ -13,8 +13,8 @@ const SHARERS: usize = 32;
 /// Each may have this much.
 const LEAST_UNSENT: u32 = 16 * 1024;
 
-/// Whether all of a head waits to be read, or what the parser can tell to be none. It is left there: a head that is not whole costs
-/// this process nothing.
+/// Whether all of a head waits to be read, or what the parser can tell to be none. It is left
+/// there: a head that is not whole costs this process nothing.
 fn is_whole(tcp: &TcpStream, largest: usize) -> io::Result<bool> {
     let mut buffer = [0; LARGEST];
     let room = &mut buffer[..largest.min(LARGEST)];

@@ -1,4 +1,5 @@
-//! The socket of a connection, as TLS and hyper read and write it: it tells when a request begins and when a reader stalls.
+//! The socket of a connection, as TLS and hyper read and write it: it tells when a request begins
+//! and when a reader stalls.
 //!
 //! Not here: what follows from that (`connections.rs`).
 

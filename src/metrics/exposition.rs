@@ -155,7 +155,8 @@ impl Exposition {
         !matches!(self.place, Place::End)
     }
 
-    /// Writes rows until the block is full; returns the target to go on with, or `None` after the last.
+    /// Writes rows until the block is full; returns the target to go on with, or `None` after the
+    /// last.
     fn write_section(
         &mut self,
         section: &ExpositionSection,

@@ -1,4 +1,5 @@
-//! What can be written of a family before any value is known: the fixed bytes between names and values.
+//! What can be written of a family before any value is known: the fixed bytes between names and
+//! values.
 //!
 //! Not here: the catalog itself, and the order in which families are written.
 
@@ -138,7 +139,8 @@ pub(super) fn created_name(name: &str) -> String {
     format!("{}_created", name.strip_suffix("_total").unwrap_or(name))
 }
 
-/// `,a="x",b="y"` for each combination of the closed labels' values, the last label running fastest.
+/// `,a="x",b="y"` for each combination of the closed labels' values, the last label running
+/// fastest.
 fn combinations(labels: &[Label]) -> Vec<String> {
     labels.iter().fold(vec![String::new()], |rows, label| {
         let Values::Closed(words) = label.values else { return rows };
@@ -207,7 +209,10 @@ mod tests {
                     "[a-z]{1,9}",
                     0_usize..2,
                     prop_oneof![Just(1_795_000_000_010), Just(1_795_000_000_000)],
-                    prop::collection::vec(prop_oneof![0_u64..12, any::<u32>().prop_map(u64::from)], 9),
+                    prop::collection::vec(
+                        prop_oneof![0_u64..12, any::<u32>().prop_map(u64::from)],
+                        9,
+                    ),
                 ),
                 1..9,
             ),
@@ -215,7 +220,8 @@ mod tests {
         ) {
             let format = if open_metrics { Format::OpenMetrics } else { Format::Text };
             let plan = FamilyPlan::new(&GATEWAY_TARGET, "channel");
-            let (mut scratch, mut out, mut expected) = (Scratch::new(format), Vec::new(), String::new());
+            let mut scratch = Scratch::new(format);
+            let (mut out, mut expected) = (Vec::new(), String::new());
             for (name, provider, created, counts) in &targets {
                 let provider = providers::all().nth(*provider).unwrap();
                 let of = Counted { provider, name, created: Timestamp::from_millis(*created) };

@@ -1,7 +1,8 @@
 //! The standard metrics of this process, read from /proc at each scrape.
 //!
-//! Not the prometheus crate's own collector, which counts CPU in whole seconds; nor the procfs crate, of which these seven numbers would
-//! take 60 KB. Each is absent where /proc is not as `man 5 proc` says.
+//! Not the prometheus crate's own collector, which counts CPU in whole seconds; nor the procfs
+//! crate, of which these seven numbers would take 60 KB. Each is absent where /proc is not as `man
+//! 5 proc` says.
 #![expect(clippy::disallowed_methods, reason = "what /proc has is in memory")]
 
 use std::fs;

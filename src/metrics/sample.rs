@@ -8,7 +8,8 @@ use crate::upstream::ProviderId;
 
 /// The bytes around a target's name and a row's value.
 pub(super) struct Fixed {
-    /// `name{provider="…",channel="`; the label is one for all kinds of targets that share the family.
+    /// `name{provider="…",channel="`; the label is one for all kinds of targets that share the
+    /// family.
     pub(super) before: Vec<u8>,
     /// `",status="…"} ` for each row.
     pub(super) after: Vec<Vec<u8>>,

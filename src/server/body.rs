@@ -1,4 +1,5 @@
-//! Bodies of answers: whole, or written block by block as the reader takes them, compressed if it asked for it.
+//! Bodies of answers: whole, or written block by block as the reader takes them, compressed if it
+//! asked for it.
 //!
 //! Not here: what is in the blocks.
 
@@ -33,7 +34,8 @@ const ENCODERS: usize = 16;
 const PAGES: usize = 32;
 /// Where many pages are in memory, one is good for others for this long.
 const SHARED_FOR: Duration = Duration::from_secs(1);
-/// Where there is no room for one more, an older one is better than none: as old as it is when it refreshes itself.
+/// Where there is no room for one more, an older one is better than none: as old as it is when it
+/// refreshes itself.
 const SHARED_FOR_WHEN_FULL: Duration = Duration::from_secs(15);
 /// How long a place for a page is waited for.
 const PAGE_WAIT: Duration = Duration::from_secs(5);
@@ -93,8 +95,9 @@ impl AnswerMemory {
         Arc::clone(&self.encoders).try_acquire_owned().ok()
     }
 
-    /// The body of this page, which `render` writes; `None` when too many pages are in memory for long, though `give_way` is
-    /// called again and again. Where many are, readers share one that was written just now.
+    /// The body of this page, which `render` writes; `None` when too many pages are in memory for
+    /// long, though `give_way` is called again and again. Where many are, readers share one that
+    /// was written just now.
     pub(super) async fn page<E>(
         &self,
         number: usize,
@@ -151,7 +154,8 @@ impl AnswerMemory {
         ReplyBody(Content::BlockStream(Box::new(BlockStream {
             blocks: Some(blocks),
             gzip,
-            // Also before the first, for the sake of others where many answers are asked for at once.
+            // Also before the first, for the sake of others where many answers are asked for at
+            // once.
             pause: Some(Box::pin(tokio::task::yield_now())),
             streams,
         })))
@@ -169,7 +173,8 @@ enum Content {
 struct BlockStream {
     blocks: Option<Box<dyn Blocks>>,
     gzip: Option<Gzip>,
-    /// Between two blocks everybody else has a turn; `wake_by_ref` would not let the I/O driver run.
+    /// Between two blocks everybody else has a turn; `wake_by_ref` would not let the I/O driver
+    /// run.
     pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// How many there are.
     streams: Arc<AtomicUsize>,

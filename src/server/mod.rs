@@ -55,7 +55,8 @@ impl Handler for State {
     }
 }
 
-/// Serves with at most so many connections until `shutdown` ends, then lets requests under way finish for a few seconds.
+/// Serves with at most so many connections until `shutdown` ends, then lets requests under way
+/// finish for a few seconds.
 pub async fn serve(
     listener: TcpListener,
     state: Arc<State>,

@@ -5,11 +5,11 @@
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
 //! | `GET /` | the page for people |
 //! | `GET /api/status` | the same as JSON |
-//! | `GET /channels/{channel}/ready` | 200 while the channel can send, in AUTH and SYNC_ERROR; else 503 |
+//! | `GET /channels/{channel}/ready` | 200 while the channel can send, else 503 |
 //! | `GET /healthz` | 200 while the process turns |
-//! | `POST /-/reload` | reloads the settings; to loopback alone, unless `ENABLE_LIFECYCLE` says otherwise |
+//! | `POST /-/reload` | reloads the settings; from loopback only, without `ENABLE_LIFECYCLE` |
 //! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |
-//! | `GET /readyz` | 200: the settings are loaded and the listener is up. Never tied to an upstream |
+//! | `GET /readyz` | 200 once the settings are loaded; never depends on an upstream |
 
 use std::net::IpAddr;
 
@@ -24,7 +24,7 @@ use super::reply::{Reply, ok, text, with};
 use super::state::State;
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
-use crate::domain::{Standing, TargetKind};
+use crate::domain::{Availability, TargetKind};
 use crate::http::{Access, ConnectionRefusal, ListenerKind, Peer};
 use crate::metrics::exposition::Exposition;
 
@@ -116,7 +116,8 @@ fn metrics(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     streamed(request, state, peer, answer, page)
 }
 
-/// The answer with these blocks as its body, compressed if its reader takes that and there is memory for it.
+/// The answer with these blocks as its body, compressed if its reader takes that and there is
+/// memory for it.
 fn streamed(
     request: &Request<Incoming>,
     state: &State,
@@ -190,17 +191,17 @@ fn ready(name: &str, state: &State) -> Reply {
     let known = found.and_then(|channel| {
         state.fleet.look(channel, |watched| {
             let (channel, policy) = (watched.channel()?, watched.policy());
-            let standing = Standing::of(channel, policy, now, None);
-            Some((channel.status(now, policy), standing, standing.retry_after(channel)))
+            let availability = Availability::of(channel, policy, now, None);
+            Some((channel.status(now, policy), availability, availability.retry_after(channel)))
         })
     });
-    let Some((status, standing, wait)) = known.flatten() else {
+    let Some((status, availability, wait)) = known.flatten() else {
         return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
     };
     let word = format!("{}\n", status.as_str());
-    match standing {
-        Standing::Ready => text(StatusCode::OK, word),
-        Standing::Coming | Standing::Away => {
+    match availability {
+        Availability::Ready => text(StatusCode::OK, word),
+        Availability::Returning | Availability::Away => {
             let answer = text(StatusCode::SERVICE_UNAVAILABLE, word);
             with(answer, RETRY_AFTER, &wait.as_secs().to_string())
         }

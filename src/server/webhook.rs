@@ -1,5 +1,5 @@
-//! The receiver of webhooks: lets in whoever can prove to know the secret, reads a bounded body, hands
-//! the events to the fleet.
+//! The receiver of webhooks: lets in whoever can prove to know the secret, reads a bounded body,
+//! hands the events to the fleet.
 //!
 //! Not here: what a delivery says (`providers/`) and what becomes of it (`domain/`).
 
@@ -22,8 +22,8 @@ use crate::providers;
 use crate::report::log_events;
 use crate::upstream::ProviderId;
 
-/// A body that takes longer is given up, so that stalled senders do not hold up the others. Upstreams want an answer within
-/// some seconds.
+/// A body that takes longer is given up, so that stalled senders do not hold up the others.
+/// Upstreams want an answer within some seconds.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The provider whose receiver is at this path, and what follows its name.
@@ -124,7 +124,7 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Repl
             if applied.unknown_word {
                 state.metrics.unknown_status(provider);
             }
-            log_events::tell(provider, &applied.changes);
+            log_events::log_changes(provider, &applied.changes);
             None
         }
         // It would be delivered again and again to no avail.

@@ -72,8 +72,8 @@ impl TargetSet {
         (listed, changed)
     }
 
-    /// All targets: the configured ones, then what each source lists. A configured channel wins over
-    /// a listed one of the same provider and id.
+    /// All targets: the configured ones, then what each source lists. A configured channel wins
+    /// over a listed one of the same provider and id.
     pub fn targets(&self) -> Vec<Arc<Target>> {
         let mut targets = self.configured.clone();
         let channels = || self.configured.iter().filter(|one| one.kind == TargetKind::Channel);

@@ -1,4 +1,5 @@
-//! JSON values read without insisting on their kind: a number may be a string, an optional field null.
+//! JSON values read without insisting on their kind: a number may be a string, an optional field
+//! null.
 //!
 //! Not here: which fields there are. Only declared fields are read at all.
 

@@ -1,4 +1,5 @@
-//! The gateway between an upstream or an application that goes wrong: nobody is told anything that is not so, and nothing hangs on.
+//! The gateway between an upstream or an application that goes wrong: nobody is told anything that
+//! is not so, and nothing hangs on.
 //!
 //! Not here: what passes when all is well (`gateway.rs`).
 
@@ -21,7 +22,8 @@ const FAILED: &str =
 const ANSWERED: &str =
     "whatsapp_gateway_requests_total{provider=\"whapi\",channel=\"other\",code=\"2xx\"}";
 
-/// A program that watches a channel elsewhere, so that the upstream gets nothing but what the gateway passes on.
+/// A program that watches a channel elsewhere, so that the upstream gets nothing but what the
+/// gateway passes on.
 fn before(upstream: &ByHand) -> (Files, Program) {
     elsewhere(Setup::new().gateway(upstream))
 }

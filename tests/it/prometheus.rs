@@ -1,5 +1,6 @@
-//! The page of metrics, read by those who read it in earnest: a real Prometheus in both formats, promtool, the prometheus crate's
-//! own encoder, and a person who looks at a change of the golden pages.
+//! The page of metrics, read by those who read it in earnest: a real Prometheus in both formats,
+//! promtool, the prometheus crate's own encoder, and a person who looks at a change of the golden
+//! pages.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -93,7 +94,8 @@ fn parse(text: &str) -> Page {
 
 // ---- a real Prometheus ----
 
-/// Passes what Prometheus asks on to the exporter, but asks for the text format: in 2.42 no setting does.
+/// Passes what Prometheus asks on to the exporter, but asks for the text format: in 2.42 no setting
+/// does.
 async fn ask_for_text(exporter: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -225,7 +227,8 @@ async fn a_real_prometheus_reads_what_the_page_says_in_both_formats() {
         let mut compared = 0;
         for (labels, value) in &written.samples {
             let name = labels["__name__"].as_str();
-            // The process lives on and the countdown runs; nothing else may differ, to the last digit.
+            // The process lives on and the countdown runs; nothing else may differ, to the last
+            // digit.
             if !name.starts_with("process_") && name != "whatsapp_token_expires_in_seconds" {
                 assert_eq!(scraped[labels], *value, "{labels:?} of job {job}");
                 compared += 1;
@@ -598,7 +601,8 @@ proptest! {
         tokens in 0_usize..1000,
         loaded in 0_i64..4_000_000_000_000,
     ) {
-        let (metrics, oracle) = (ExporterMetrics::new(Features::default(), Timestamp::from_secs(0)).expect("the metrics"), Oracle::new());
+        let metrics = ExporterMetrics::new(Features::default(), Timestamp::from_secs(0));
+        let (metrics, oracle) = (metrics.expect("the metrics"), Oracle::new());
         for (of_whapi, micros) in polls {
             let took = Duration::from_micros(micros);
             let (provider, word) =

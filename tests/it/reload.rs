@@ -225,7 +225,8 @@ impl Held {
     }
 }
 
-/// A fleet of 1,000 channels takes about half a MiB: one lost with each of a hundred reloads was measured to make 43.
+/// A fleet of 1,000 channels takes about half a MiB: one lost with each of a hundred reloads was
+/// measured to make 43.
 const MOST_MIB: f64 = 12.0;
 
 #[test]

@@ -1,4 +1,5 @@
-//! Webhooks as Whapi delivers them: real HTTP to the real program, in every mode, in any order, again and again, and by the thousands.
+//! Webhooks as Whapi delivers them: real HTTP to the real program, in every mode, in any order,
+//! again and again, and by the thousands.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -53,8 +54,8 @@ impl Event {
         Self("messages", "post", json!({ "messages": [text] }))
     }
 
-    /// The HTTP method, the path and the body of its delivery. Only the mode `body` names the event in the body here, so that the
-    /// others must be read from the address.
+    /// The HTTP method, the path and the body of its delivery. Only the mode `body` names the event
+    /// in the body here, so that the others must be read from the address.
     fn delivery(&self, mode: Mode, channel_id: &str) -> (String, String, String) {
         let Self(kind, method, content) = self;
         let mut body = content.clone();
@@ -86,8 +87,8 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs()
 }
 
-/// A program that watches so many channels which cannot be reached, so that webhooks alone tell of them: `c0` with the id
-/// `CHANNEL-0`, and so on.
+/// A program that watches so many channels which cannot be reached, so that webhooks alone tell of
+/// them: `c0` with the id `CHANNEL-0`, and so on.
 fn listening(count: usize, files: &Files) -> Setup {
     let mut yaml = "channels:\n".to_owned();
     for at in 0..count {

@@ -1,7 +1,9 @@
-//! A parser's events put together as a tree: kinds of values, keys given twice, anchors and aliases, merge keys (`<<`).
+//! A parser's events put together as a tree: kinds of values, keys given twice, anchors and
+//! aliases, merge keys (`<<`).
 //!
-//! Not here: the syntax, which is `granit-parser`'s, or what a value means. Events come one by one, and only what has an anchor is
-//! copied, within bounds: a hostile document gets an error, and neither the stack nor the memory.
+//! Not here: the syntax, which is `granit-parser`'s, or what a value means. Events come one by one,
+//! and only what has an anchor is copied, within bounds: a hostile document gets an error, and
+//! neither the stack nor the memory.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,13 +12,15 @@ use granit_parser::{Event, ScalarStyle, Tag};
 
 use super::node::Node;
 
-/// What anchors and aliases may copy in one document, in bytes. Three merged keys in each of 100,000 channels take 45 MB.
+/// What anchors and aliases may copy in one document, in bytes. Three merged keys in each of
+/// 100,000 channels take 45 MB.
 const COPIED_AT_MOST: usize = 64 * 1024 * 1024;
 
 /// What an allocation takes beside its contents, about.
 const ALLOCATION: usize = 24;
 
-/// The deepest tree that aliases may make. Without them the parser's own bounds hold, 255 brackets and 255 indentations.
+/// The deepest tree that aliases may make. Without them the parser's own bounds hold, 255 brackets
+/// and 255 indentations.
 const DEEPEST: usize = 512;
 
 /// What is wrong, and in which line.
@@ -33,7 +37,8 @@ type Item<'a> = &'a mut dyn FnMut(&'static str, usize, Node);
 /// A document that is being read.
 #[derive(Default)]
 pub(super) struct Tree<'a> {
-    /// The lists and maps that are open, the innermost last, each with the number of its anchor, or 0.
+    /// The lists and maps that are open, the innermost last, each with the number of its anchor, or
+    /// 0.
     open: Vec<(OpenNode, usize)>,
     /// Nodes by the number of their anchor; one that is still open is not there yet.
     anchors: Vec<Option<Node>>,
@@ -227,7 +232,8 @@ impl Map {
         Ok(())
     }
 
-    /// The whole map: its own keys, of which none may be there twice, and then what was merged, of which the first counts.
+    /// The whole map: its own keys, of which none may be there twice, and then what was merged, of
+    /// which the first counts.
     fn close(mut self) -> Result<Node, Mistake> {
         let mut seen = HashSet::with_capacity(self.keys.len());
         for ((key, _), line) in self.keys.iter().zip(&self.lines) {
@@ -246,7 +252,8 @@ impl Map {
     }
 }
 
-/// Whether a tag says that a value is text as it stands. Others ask for what is not done here, such as `!include`.
+/// Whether a tag says that a value is text as it stands. Others ask for what is not done here, such
+/// as `!include`.
 fn is_text(tag: Option<Cow<'_, Tag>>) -> Result<bool, &'static str> {
     match tag {
         None => Ok(false),

@@ -1,7 +1,7 @@
 //! `GET /instance/fetchInstances`: every instance of a server, and why it was disconnected.
 //!
-//! Not here: the rows' tokens, proxies and other integrations' settings: they are skipped unread. Nor
-//! how an instance is connected: the row of one that is not in memory claims `open` (observed).
+//! Not here: the rows' tokens, proxies and other integrations' settings: they are skipped unread.
+//! Nor how an instance is connected: the row of one that is not in memory claims `open` (observed).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +38,7 @@ impl Endpoint for Instances {
                     warn!(
                         server = &*server,
                         instances = not_watched,
-                        "instances of the kinds WHATSAPP-BUSINESS and EVOLUTION always claim to be open, so they are not watched; watch a Cloud API number at Meta"
+                        "instances of the kinds WHATSAPP-BUSINESS and EVOLUTION always claim to be open, so they are not watched; watch a Cloud API number through the Cloud API itself"
                     );
                 }
                 channels
@@ -57,7 +57,7 @@ struct List {
 /// Only what is needed of a row.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct ListedInstance {
     #[serde(default)]
     name: Lenient,
     #[serde(default)]
@@ -68,8 +68,8 @@ struct Row {
     disconnection_reason_code: Lenient,
 }
 
-/// Kinds of instances whose state is a constant `open`: of WHATSAPP-BUSINESS with a made-up token and
-/// without a network (observed), of EVOLUTION by the source.
+/// Kinds of instances whose state is a constant `open`: of WHATSAPP-BUSINESS with a made-up token
+/// and without a network (observed), of EVOLUTION by the source.
 const ALWAYS_OPEN: [&str; 2] = ["WHATSAPP-BUSINESS", "EVOLUTION"];
 
 fn read(answer: &Answer) -> Result<List, Failure> {
@@ -77,7 +77,7 @@ fn read(answer: &Answer) -> Result<List, Failure> {
         return Err(refusal);
     }
     let other = || answer.failure(FailureReason::Decode, "the answer is not a list of instances");
-    let rows: Vec<Row> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
+    let rows: Vec<ListedInstance> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
     let mut list = List { channels: Vec::new(), not_watched: 0 };
     for row in rows {
         let name = row.name.raw_text().filter(|name| !name.is_empty()).ok_or_else(other)?;
@@ -90,9 +90,9 @@ fn read(answer: &Answer) -> Result<List, Failure> {
     Ok(list)
 }
 
-/// What `close` means for an instance. The reason of the last disconnection stays in the row when the
-/// phone is linked again, which only the row's own status tells (source).
-fn closed(row: &Row) -> Status {
+/// What `close` means for an instance. The reason of the last disconnection stays in the row when
+/// the phone is linked again, which only the row's own status tells (source).
+fn closed(row: &ListedInstance) -> Status {
     match row.connection_status.raw_text() {
         Some("open") => closed_by(None),
         _ => closed_by(row.disconnection_reason_code.integer()),

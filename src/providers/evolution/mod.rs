@@ -1,5 +1,5 @@
-//! Evolution API: the instances of a self-hosted server. A list discovers them and says why they were
-//! disconnected; each is then asked for its connection's state.
+//! Evolution API: the instances of a self-hosted server. A list discovers them and says why they
+//! were disconnected; each is then asked for its connection's state.
 //!
 //! Not here: any call that connects, restarts or logs out an instance, as `/instance/connect` does.
 //!

@@ -8,7 +8,8 @@ use crate::domain::{Failure, FailureReason};
 use crate::upstream::Answer;
 use crate::upstream::lenient::Lenient;
 
-/// `{"status":404,"error":"Not Found","response":{"message":["…"]}}`, or `{"error":true,…}` with 200.
+/// `{"status":404,"error":"Not Found","response":{"message":["…"]}}`, or `{"error":true,…}` with
+/// 200.
 #[derive(Deserialize, Default)]
 struct ErrorBody {
     #[serde(default)]
@@ -43,7 +44,8 @@ pub(super) fn refusal(answer: &Answer) -> Option<Failure> {
     Some(answer.failure_by_status())
 }
 
-/// Whether a body begins as a JSON object. A list would be read as one, its items in place of fields.
+/// Whether a body begins as a JSON object. A list would be read as one, its items in place of
+/// fields.
 pub(super) fn is_object(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
 }

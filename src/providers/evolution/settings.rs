@@ -50,7 +50,7 @@ const CHANNEL_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Environment {
+struct EvolutionVariables {
     evolution_url: Setting<ApiUrl>,
     evolution_api_key: Setting<Secret>,
     evolution_api_key_file: Setting<FilePath>,
@@ -64,7 +64,7 @@ impl EvolutionSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
         let settings = Self { provider };
-        let environment: Environment = variables.read(VARIABLES);
+        let environment: EvolutionVariables = variables.read(VARIABLES);
         let (has_url, before) = (environment.evolution_url.is_set(), problems.count());
         let url = environment.evolution_url.get("EVOLUTION_URL", problems);
         let key = secret_setting(

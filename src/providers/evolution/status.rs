@@ -7,8 +7,8 @@ use crate::upstream::lenient::printable;
 
 /// The status of a state. `closed` is what `close` means for this instance.
 ///
-/// Source: Evolution's `whatsapp.baileys.service.ts`. Without a network it changes between `connecting`
-/// and `close` for ever (observed).
+/// Source: Evolution's `whatsapp.baileys.service.ts`. Without a network it changes between
+/// `connecting` and `close` for ever (observed).
 pub(super) fn reported(state: &str, closed: Status) -> Reported {
     match state {
         "open" => Reported::Known(Status::Auth),

@@ -1,10 +1,10 @@
 //! Evolution's webhooks: `connection.update` and `status.instance`.
 //!
-//! Not here: receiving them. Of a delivery only what tells of the connection is read; the API key that
-//! each one carries is skipped unread.
+//! Not here: receiving them. Of a delivery only what tells of the connection is read; the API key
+//! that each one carries is skipped unread.
 //!
-//! Source: deliveries of a running 2.3.7, and `whatsapp.baileys.service.ts` for the states that were
-//! not seen.
+//! Source: deliveries of a running 2.3.7, and `whatsapp.baileys.service.ts` for the states that
+//! were not seen.
 
 use std::time::UNIX_EPOCH;
 
@@ -20,7 +20,8 @@ use crate::domain::{ChannelEvent, ChannelObservation, Reported, Timestamp};
 use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
 use crate::upstream::lenient::Lenient;
 
-/// A delivery of a connection's state is below 1 KB; a message with media is larger, and not needed.
+/// A delivery of a connection's state is below 1 KB; a message with media is larger, and not
+/// needed.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Time zones differ by multiples of this.
@@ -40,8 +41,8 @@ impl WebhookApi for EvolutionWebhooks {
         METHODS
     }
 
-    /// Behind the path there may be the source, since two servers may have instances of one name, and
-    /// the event, which the server appends with `byEvents`.
+    /// Behind the path there may be the source, since two servers may have instances of one name,
+    /// and the event, which the server appends with `byEvents`.
     fn has_path(&self, rest: &str) -> bool {
         rest.split('/').count() <= 2
     }
@@ -158,9 +159,9 @@ fn source<'a>(rest: &'a str, event: &str) -> Option<&'a str> {
     (!source.is_empty()).then_some(source)
 }
 
-/// When an event happened. Evolution writes its local time and calls it UTC (`channel.service.ts`), so
-/// the time zone is taken out: the event happened within the quarter of an hour before it came. One
-/// that was retried for longer than that seems younger than it is.
+/// When an event happened. Evolution writes its local time and calls it UTC (`channel.service.ts`),
+/// so the time zone is taken out: the event happened within the quarter of an hour before it came.
+/// One that was retried for longer than that seems younger than it is.
 fn time(written: &str, received: Timestamp) -> Option<Timestamp> {
     let written = humantime::parse_rfc3339(written).ok()?.duration_since(UNIX_EPOCH).ok()?;
     let written = Timestamp::from_millis(i64::try_from(written.as_millis()).ok()?);

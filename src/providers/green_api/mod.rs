@@ -2,8 +2,8 @@
 //!
 //! Not here: any call that reboots, logs in or logs out an instance, or that shows a QR code.
 //!
-//! Source: GREEN-API's documentation of `getStateInstance`, `getInstances`, the common errors and the
-//! webhook `stateInstanceChanged`. Nothing was tried with an account.
+//! Source: GREEN-API's documentation of `getStateInstance`, `getInstances`, the common errors and
+//! the webhook `stateInstanceChanged`. Nothing was tried with an account.
 
 mod advice;
 mod instances;

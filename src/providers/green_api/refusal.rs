@@ -1,5 +1,5 @@
-//! What GREEN-API's error answers mean. Its partner API sends them with HTTP 200 and a `code` in the
-//! body.
+//! What GREEN-API's error answers mean. Its partner API sends them with HTTP 200 and a `code` in
+//! the body.
 //!
 //! Not here: answers that bring what was asked for. An error's text is never repeated: it holds the
 //! request's path, and with it the token.

@@ -35,8 +35,8 @@ pub(super) fn endpoint() -> Arc<dyn Endpoint> {
     Arc::clone(&STATE)
 }
 
-/// A call of `method`. GREEN-API takes the credential as the last part of the path alone, so the URL
-/// is secret.
+/// A call of `method`. GREEN-API takes the credential as the last part of the path alone, so the
+/// URL is secret.
 pub(super) fn request(api_url: &str, method: &str, token: &SecretString) -> Request {
     let token = encode(token.expose_secret());
     Request { url: format!("{api_url}/{method}/{token}").into(), credential: Credential::InUrl }

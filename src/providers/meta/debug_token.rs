@@ -53,7 +53,8 @@ impl Endpoint for DebugToken {
 /// Who inspects a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Inspector {
-    /// An app, by its id and secret. A refusal then speaks of the app, and a dead token is told in `data.error`.
+    /// An app, by its id and secret. A refusal then speaks of the app, and a dead token is told in
+    /// `data.error`.
     App,
     /// The token itself. A dead one is then told by a top-level error.
     Itself,
@@ -61,7 +62,8 @@ enum Inspector {
 
 /// The inspection of `token`, by an app if there is one.
 ///
-/// The credential goes in the header; the token has to be in the URL (Meta's reference of `debug_token`), which is therefore secret.
+/// The credential goes in the header; the token has to be in the URL (Meta's reference of
+/// `debug_token`), which is therefore secret.
 fn request(
     api_url: &str,
     version: &str,
@@ -171,7 +173,8 @@ fn expiry(value: &Lenient) -> Option<Expiry> {
     Some(if at.millis() == 0 { Expiry::Never } else { Expiry::At(at) })
 }
 
-/// What a top-level error means. Its code decides, never the HTTP status: the same code is documented with several.
+/// What a top-level error means. Its code decides, never the HTTP status: the same code is
+/// documented with several.
 fn refusal(
     answer: &Answer,
     inspector: Inspector,

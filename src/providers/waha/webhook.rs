@@ -2,8 +2,8 @@
 //!
 //! Not here: receiving them. Of a delivery only what tells of the session's status is read.
 //!
-//! Source: WAHA's `WebhookPlugin.sender.ts` and `enums.dto.ts` at 6aa4282. The signature was not seen
-//! on a running server: the CORE edition that was watched sends none.
+//! Source: WAHA's `WebhookPlugin.sender.ts` and `enums.dto.ts` at 6aa4282. The signature was not
+//! seen on a running server: the CORE edition that was watched sends none.
 
 use hyper::Method;
 use ring::hmac;

@@ -1,5 +1,5 @@
-//! Whapi.Cloud: channels, polled by their health, with webhooks and a route through the gateway; and
-//! all channels of a partner account, discovered by a list.
+//! Whapi.Cloud: channels, polled by their health, with webhooks and a route through the gateway;
+//! and all channels of a partner account, discovered by a list.
 //!
 //! Not here: any call that changes a channel. It is only looked at, never launched, logged in or
 //! logged out.

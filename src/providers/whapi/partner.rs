@@ -1,7 +1,7 @@
 //! Whapi's partner account: `GET /channels/list`, page by page, with the token of every channel.
 //!
-//! Not here: how a channel is; each is polled for itself (`health.rs`). `proxy` and `phone` of a row
-//! are skipped unread, and no call that changes a channel is made.
+//! Not here: how a channel is; each is polled for itself (`health.rs`). `proxy` and `phone` of a
+//! row are skipped unread, and no call that changes a channel is made.
 //!
 //! Source: Whapi's OpenAPI of its partner API, 0.1.1. Nothing was tried with a partner account.
 
@@ -65,8 +65,8 @@ impl Pages {
     }
 
     /// Takes a page. A short one is the last, whatever `total` says, and so is one that brings
-    /// nothing new: `offset` is then ignored. Channels that moved to the next page meanwhile are met
-    /// twice and end nothing.
+    /// nothing new: `offset` is then ignored. Channels that moved to the next page meanwhile are
+    /// met twice and end nothing.
     fn take(mut self, answer: &Answer) -> Next {
         let rows = match rows(answer) {
             Ok(rows) => rows,

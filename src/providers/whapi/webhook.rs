@@ -1,6 +1,8 @@
-//! Whapi's webhooks: what one delivery says. Only what tells of the channel itself is read; messages and images are skipped unread.
+//! Whapi's webhooks: what one delivery says. Only what tells of the channel itself is read;
+//! messages and images are skipped unread.
 //!
-//! Not here: receiving them. Source: Whapi's help page on webhooks (delivery modes) and its OpenAPI (`WebhookPayload`).
+//! Not here: receiving them. Source: Whapi's help page on webhooks (delivery modes) and its OpenAPI
+//! (`WebhookPayload`).
 
 use hyper::Method;
 use secrecy::SecretString;
@@ -14,7 +16,8 @@ use crate::domain::ChannelEvent;
 use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
 use crate::upstream::lenient::Lenient;
 
-/// The parts of the address and the HTTP method, which name the event in the delivery modes `path` and `method`.
+/// The parts of the address and the HTTP method, which name the event in the delivery modes `path`
+/// and `method`.
 #[derive(Debug, Clone, Copy, Default)]
 struct Addressed<'a> {
     /// The first part behind the receiver's own path.
@@ -94,7 +97,8 @@ struct WithHealth {
     health: HealthBody,
 }
 
-/// Reads a delivery: what the body says first, then what the address says. `None` when the body is no JSON object.
+/// Reads a delivery: what the body says first, then what the address says. `None` when the body is
+/// no JSON object.
 fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return None;

@@ -1,5 +1,5 @@
-//! Evolution's error answers, as a running 2.3.7 gave them. Not when they are given. `message` is a text
-//! in some and a list in others.
+//! Evolution's error answers, as a running 2.3.7 gave them. Not when they are given. `message` is a
+//! text in some and a list in others.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
-//! The simulated Evolution API: servers with their instances. Not what connects, restarts or logs out
-//! an instance, which an exporter must never ask for: such requests change nothing, are answered 404,
-//! and `/instance/connect` is recorded as one that wakes.
+//! The simulated Evolution API: servers with their instances. Not what connects, restarts or logs
+//! out an instance, which an exporter must never ask for: such requests change nothing, are
+//! answered 404, and `/instance/connect` is recorded as one that wakes.
 //!
-//! The shapes are those of a running 2.3.7, its wrong answers included; rows carry secrets in clear, as
-//! the real one's do.
+//! The shapes are those of a running 2.3.7, its wrong answers included; rows carry secrets in
+//! clear, as the real one's do.
 
 mod errors;
 

@@ -1,6 +1,6 @@
-//! The simulated GREEN-API: instances with their states, and partners that list them. Not the reboot
-//! or the pairing of an instance, which an exporter must never ask for: such requests change nothing
-//! and are answered 404.
+//! The simulated GREEN-API: instances with their states, and partners that list them. Not the
+//! reboot or the pairing of an instance, which an exporter must never ask for: such requests change
+//! nothing and are answered 404.
 //!
 //! The shapes are those of GREEN-API's documentation. Errors of the partner API come with HTTP 200,
 //! and an error's body repeats the path, which holds the token.
