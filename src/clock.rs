@@ -26,7 +26,7 @@ pub fn instant() -> tokio::time::Instant {
 }
 
 /// A time of the operating system's as a timestamp; before 1970 it is 1970.
-fn timestamp(time: SystemTime) -> Timestamp {
+pub fn timestamp(time: SystemTime) -> Timestamp {
     let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }

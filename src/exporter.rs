@@ -71,7 +71,7 @@ impl Exporter {
             gateway: settings.gateway.is_some(),
             state_file: settings.state_file.is_some(),
         };
-        let metrics = ExporterMetrics::new(features)
+        let metrics = ExporterMetrics::new(features, now.unix)
             .map_err(|error| format!("the metrics cannot be set up: {error}"))?;
         metrics.loaded(now.unix, Target::count_by_kind(&settings.targets));
         let fleet = Arc::new(Fleet::new(settings.targets.clone(), now, features.webhooks));

@@ -55,6 +55,9 @@ struct Document {
     /// Requests through the gateway with unknown credentials.
     #[serde(default, alias = "strangers")]
     unattributed: Vec<SavedTarget>,
+    /// When the file was written.
+    #[serde(skip)]
+    saved: Timestamp,
 }
 
 impl Document {
@@ -67,6 +70,10 @@ impl Document {
     }
 }
 
+/// How the names of the gateway's counters begin, and how they began in version 0.1.
+const REQUESTS: &str = "requests/";
+const REQUESTS_IN_0_1: &str = "traffic/";
+
 /// Only counts other than zero are written, by the words that name them.
 type Counts = BTreeMap<String, u64>;
 
@@ -78,6 +85,8 @@ struct SavedTarget {
     name: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     channel: Option<SavedChannel>,
+    /// Since when the counters count.
+    created: Option<i64>,
     #[serde(default)]
     counters: Counts,
 }
@@ -132,13 +141,13 @@ impl StateFile {
         match file.load() {
             Ok(Some(document)) => file.restore(document, clock::now()),
             Ok(None) => {}
-            Err(Unread::Io(error)) => {
+            Err(LoadError::Io(error)) => {
                 return Err(format!(
                     "STATE_FILE {}: cannot be read: {error}",
                     printable_path(&file.path)
                 ));
             }
-            Err(Unread::Damaged(what)) => file.put_aside(&what)?,
+            Err(LoadError::Damaged(what)) => file.put_aside(&what)?,
         }
         file.save().map_err(|error| {
             format!("STATE_FILE {}: cannot be written: {error}", printable_path(&file.path))
@@ -174,26 +183,27 @@ impl StateFile {
         self.metrics.state_written(outcome.is_ok());
     }
 
-    fn load(&self) -> Result<Option<Document>, Unread> {
+    fn load(&self) -> Result<Option<Document>, LoadError> {
         let (file, about) = match regular_file::open(&self.path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Unread::Io(error)),
+            Err(error) => return Err(LoadError::Io(error)),
         };
         if about.len() > LARGEST {
-            return Err(Unread::Damaged(format!("is larger than {LARGEST} bytes")));
+            return Err(LoadError::Damaged(format!("is larger than {LARGEST} bytes")));
         }
         let reader = BufReader::new(file.take(LARGEST));
-        let document: Document = serde_json::from_reader(reader).map_err(|error| {
-            Unread::Damaged(format!(
+        let mut document: Document = serde_json::from_reader(reader).map_err(|error| {
+            LoadError::Damaged(format!(
                 "is damaged at line {}, column {}",
                 error.line(),
                 error.column()
             ))
         })?;
+        document.saved = about.modified().map(clock::timestamp).unwrap_or_default();
         match document.version {
             VERSION => Ok(Some(document)),
-            other => Err(Unread::Damaged(format!(
+            other => Err(LoadError::Damaged(format!(
                 "has the form {other}, and this version of the exporter knows only {VERSION}"
             ))),
         }
@@ -230,6 +240,7 @@ impl StateFile {
                 let key = (target.kind, provider, target.name.to_string());
                 if let Some(saved) = saved.remove(&key) {
                     known += 1;
+                    watched.created = saved.created(document.saved, now);
                     saved.restore(watched, now);
                 }
             },
@@ -237,6 +248,7 @@ impl StateFile {
                 for one in unattributed {
                     let of_provider = |saved: &&SavedTarget| saved.provider == one.provider.label();
                     if let Some(saved) = document.unattributed.iter().find(of_provider) {
+                        one.created = saved.created(document.saved, now);
                         one.requests.counters(&mut put(&saved.counters));
                     }
                 }
@@ -273,6 +285,7 @@ impl StateFile {
         let unattributed: Vec<SavedTarget> = view.look(|targets| {
             let saved = targets.unattributed().iter().map(|one| SavedTarget {
                 provider: one.provider.label().to_owned(),
+                created: Some(one.created.millis()),
                 counters: collect(|visit| one.requests.clone().counters(visit)),
                 ..SavedTarget::default()
             });
@@ -302,7 +315,7 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
     }
 }
 
-enum Unread {
+enum LoadError {
     Io(io::Error),
     Damaged(String),
 }
@@ -319,8 +332,8 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
     |words, mut counter| {
         let name = words.join("/");
-        let first_name = || counts.get(&name.replacen("requests/", "traffic/", 1));
-        if let Some(count) = counts.get(&name).or_else(first_name) {
+        let formerly = || counts.get(&name.replace(REQUESTS, REQUESTS_IN_0_1));
+        if let Some(count) = counts.get(&name).or_else(formerly) {
             counter.set(*count);
         }
     }
@@ -361,8 +374,19 @@ impl SavedTarget {
             }
             TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
         };
-        let (provider, name) = (watched.provider().label(), &watched.target.name);
-        Self { provider: provider.to_owned(), name: name.to_string(), channel, counters }
+        Self {
+            provider: watched.provider().label().to_owned(),
+            name: watched.target.name.to_string(),
+            channel,
+            created: Some(watched.created.millis()),
+            counters,
+        }
+    }
+
+    /// Since when the counters count. A file of an earlier version does not say it; what it says of
+    /// them was counted before it was written, so nothing is taken for an increase since.
+    fn created(&self, saved: Timestamp, now: Now) -> Timestamp {
+        self.created.map_or(saved, Timestamp::from_millis).min(now.unix)
     }
 
     fn restore(self, watched: &mut Watched, now: Now) {
@@ -378,9 +402,9 @@ impl SavedTarget {
             TargetState::Token(state) => state.counters(&mut put(counts)),
             TargetState::Source(state) => state.counters(&mut put(counts)),
         }
-        let counts_requests =
-            |name: &String| name.starts_with("requests/") || name.starts_with("traffic/");
-        if counts.keys().any(counts_requests) {
+        let requests =
+            |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);
+        if counts.keys().any(requests) {
             watched.requests.get_or_insert_default().counters(&mut put(counts));
         }
     }

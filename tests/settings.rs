@@ -80,6 +80,11 @@ fn describe_target(target: &Target, text: &mut String) {
         options.api_url,
         source(&target.credential),
     );
+    if let Some(policy) = options.listing.as_ref().and_then(|listing| listing.channel_policy) {
+        let interval = format_duration(policy.interval);
+        let stale_after = format_duration(policy.stale_after);
+        let _ = write!(text, ", its channels every {interval}, stale after {stale_after}");
+    }
     if target.kind == TargetKind::Token {
         let endpoint = options.endpoint.as_ref().expect("tokens are polled");
         let second = endpoint.second_secret().map(source);

@@ -90,7 +90,7 @@ impl Connector {
     }
 
     /// Opens a connection that requests to `uri` can be sent on.
-    async fn open(mut self, uri: Uri) -> Result<Link, BoxError> {
+    pub(super) async fn open(mut self, uri: Uri) -> Result<Link, BoxError> {
         let proxy = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
         let Some(proxy) = proxy else {
             return Ok(Link::new(self.direct.call(uri).await?, false));
@@ -155,6 +155,11 @@ pub(super) struct Link {
 impl Link {
     fn new(stream: Stream, to_proxy: bool) -> Self {
         Self { stream, to_proxy, answered: Answered::default(), write_closed: false }
+    }
+
+    /// Whether a proxy at the other end wants to be told the whole address.
+    pub(super) const fn is_to_proxy(&self) -> bool {
+        self.to_proxy
     }
 
     /// An upstream may answer early and close while much is still to be sent. hyper would give up at the failed write and never read

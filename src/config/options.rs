@@ -70,7 +70,7 @@ pub(super) fn long_enough(secret: &SecretString) -> Result<(), String> {
 
 /// The gateway between the application and the upstreams.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gateway {
+pub struct GatewaySettings {
     /// `GATEWAY_ADDRESS`: where it listens.
     pub address: SocketAddr,
     /// `GATEWAY_MAX_CONNECTIONS`: how many connections of the application may be open.

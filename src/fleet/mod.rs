@@ -83,8 +83,11 @@ pub enum DeliveryOutcome {
 impl Fleet {
     /// A fleet of targets configured at `now` and never polled.
     pub fn new(targets: Vec<Arc<Target>>, now: Now, receives_webhooks: bool) -> Self {
-        let unattributed = providers::all()
-            .map(|provider| Unattributed { provider, requests: Default::default() });
+        let unattributed = providers::all().map(|provider| Unattributed {
+            provider,
+            requests: Default::default(),
+            created: now.unix,
+        });
         let fleet = Self {
             table: Arc::new(Mutex::new(Table::new(unattributed.collect()))),
             updated: Notify::new(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     ChannelState, FailureReason, Now, PollPolicy, PollStats, RequestCounts, SourceState,
-    TargetKind, TokenState,
+    TargetKind, Timestamp, TokenState,
 };
 use crate::target::Target;
 use crate::upstream::ProviderId;
@@ -20,6 +20,8 @@ pub struct Watched {
     pub state: TargetState,
     /// The application's requests with its credential; `None` before the first.
     pub requests: Option<Box<RequestCounts>>,
+    /// Since when its counters count.
+    pub created: Timestamp,
 }
 
 /// What is known of a target, by its kind.
@@ -46,7 +48,7 @@ impl Watched {
             }
             TargetKind::Source => TargetState::Source(SourceState::default()),
         };
-        Self { target, state, requests: None }
+        Self { target, state, requests: None, created: now.unix }
     }
 
     /// The provider.
@@ -120,4 +122,6 @@ pub struct Unattributed {
     pub provider: ProviderId,
     /// The application's requests with them.
     pub requests: RequestCounts,
+    /// Since when they are counted.
+    pub created: Timestamp,
 }

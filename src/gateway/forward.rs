@@ -64,7 +64,7 @@ pub(super) async fn answer(
     metrics.set_owner(owner);
 
     let method = head.method.clone();
-    let exchange = Exchange { gateway: &gateway, api, owner };
+    let exchange = Forwarding { gateway: &gateway, api, owner };
     let answered = match exchange.may_be_held() {
         Some(held) => exchange.holding(held, head, body).await,
         None => exchange.send(head, body.into()).await.map(|answer| exchange.watched(answer)),
@@ -79,13 +79,13 @@ pub(super) async fn answer(
 }
 
 /// What every step of a request needs to know.
-struct Exchange<'a> {
+struct Forwarding<'a> {
     gateway: &'a Arc<Gateway>,
     api: &'static dyn GatewayApi,
     owner: Option<TargetRef>,
 }
 
-impl Exchange<'_> {
+impl Forwarding<'_> {
     fn may_be_held(&self) -> Option<Held> {
         if self.api.may_hold() { Held::of(self.gateway, self.owner?) } else { None }
     }

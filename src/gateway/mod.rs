@@ -23,9 +23,7 @@ use hyper::{Request, Response};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::http::{
-    Client, ConnectionRefusal, Descriptors, Handler, Limits, Listener, ListenerKind,
-};
+use crate::http::{ConnectionRefusal, Descriptors, Handler, Limits, Listener, ListenerKind, Peer};
 use answer_body::AnswerBody;
 pub use context::Gateway;
 
@@ -78,11 +76,7 @@ impl Gateway {
 impl Handler for Gateway {
     type Body = AnswerBody;
 
-    async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        _: Client,
-    ) -> Response<AnswerBody> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, _: Peer) -> Response<AnswerBody> {
         forward::answer(request, self).await
     }
 }

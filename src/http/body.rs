@@ -13,12 +13,12 @@ use hyper::{Response, StatusCode};
 use super::connections::Answering;
 
 /// A body, and the request that it answers.
-pub(super) struct AnswerBody<B> {
-    content: Content<B>,
+pub(super) struct ServedBody<B> {
+    content: ServedContent<B>,
     _answering: Option<Answering>,
 }
 
-enum Content<B> {
+enum ServedContent<B> {
     /// As the handler gave it.
     Given(B),
     /// A sentence of the listener's own.
@@ -27,24 +27,28 @@ enum Content<B> {
     Described,
 }
 
-impl<B: Body> AnswerBody<B> {
+impl<B: Body> ServedBody<B> {
     /// A handler's answer.
     pub(super) fn given(answer: Response<B>, answering: Answering) -> Response<Self> {
         let described = answer.status() == StatusCode::NOT_MODIFIED
             && answer.headers().contains_key(CONTENT_LENGTH);
         answer.map(|body| {
-            let content = if described { Content::Described } else { Content::Given(body) };
+            let content =
+                if described { ServedContent::Described } else { ServedContent::Given(body) };
             Self { content, _answering: Some(answering) }
         })
     }
 
     /// A sentence of the listener's own.
     pub(super) const fn sentence(text: &'static str) -> Self {
-        Self { content: Content::Sentence(Bytes::from_static(text.as_bytes())), _answering: None }
+        Self {
+            content: ServedContent::Sentence(Bytes::from_static(text.as_bytes())),
+            _answering: None,
+        }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for AnswerBody<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for ServedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -53,26 +57,28 @@ impl<B: Body<Data = Bytes> + Unpin> Body for AnswerBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match &mut self.get_mut().content {
-            Content::Given(body) => Pin::new(body).poll_frame(cx),
-            Content::Sentence(text) if text.is_empty() => Poll::Ready(None),
-            Content::Sentence(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
-            Content::Described => Poll::Ready(None),
+            ServedContent::Given(body) => Pin::new(body).poll_frame(cx),
+            ServedContent::Sentence(text) if text.is_empty() => Poll::Ready(None),
+            ServedContent::Sentence(text) => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))))
+            }
+            ServedContent::Described => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
-            Content::Given(body) => body.is_end_stream(),
-            Content::Sentence(text) => text.is_empty(),
-            Content::Described => false,
+            ServedContent::Given(body) => body.is_end_stream(),
+            ServedContent::Sentence(text) => text.is_empty(),
+            ServedContent::Described => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Given(body) => body.size_hint(),
-            Content::Sentence(text) => SizeHint::with_exact(text.len() as u64),
-            Content::Described => SizeHint::default(),
+            ServedContent::Given(body) => body.size_hint(),
+            ServedContent::Sentence(text) => SizeHint::with_exact(text.len() as u64),
+            ServedContent::Described => SizeHint::default(),
         }
     }
 }

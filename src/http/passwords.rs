@@ -24,12 +24,12 @@ pub(super) struct PasswordChecks(Arc<Work>);
 
 #[derive(Default)]
 struct Work {
-    queue: Mutex<Queue>,
+    queue: Mutex<CheckQueue>,
     added: Condvar,
 }
 
 #[derive(Default)]
-struct Queue {
+struct CheckQueue {
     waiting: VecDeque<Check>,
     /// Threads that were started, which the first checks do.
     threads: usize,
@@ -79,7 +79,7 @@ impl PasswordChecks {
 }
 
 impl Work {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, CheckQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,7 +1,6 @@
 //! Prometheus' own web configuration file, for TLS and basic authentication on the listener.
 //!
 //! Not here: what is done with a connection or a request. Format: prometheus/exporter-toolkit, docs/web-configuration.md.
-#![expect(clippy::disallowed_methods, reason = "small files, looked at every few seconds at most")]
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

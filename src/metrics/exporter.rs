@@ -34,6 +34,7 @@ pub struct ExporterMetrics {
     webhooks_refused: IntCounterVec,
     state_written: IntGauge,
     features: Features,
+    created: Timestamp,
 }
 
 /// From a keep-alive answer nearby to `POLL_TIMEOUT`'s default.
@@ -57,12 +58,12 @@ fn names(metric: &Metric) -> Vec<&'static str> {
 }
 
 impl ExporterMetrics {
-    /// The metrics of these features, every row at zero.
+    /// The metrics of these features, every row at zero, counting from `now` on.
     ///
     /// # Errors
     ///
     /// Only when the catalog declares what the prometheus crate refuses; a test holds that it does not.
-    pub fn new(features: Features) -> prometheus::Result<Self> {
+    pub fn new(features: Features, now: Timestamp) -> prometheus::Result<Self> {
         let metrics = Self {
             registry: Registry::new(),
             poll_duration: histogram(&catalog::POLL_DURATION, BUCKETS)?,
@@ -89,6 +90,7 @@ impl ExporterMetrics {
             )?,
             state_written: IntGauge::with_opts(opts(&catalog::STATE_WRITTEN))?,
             features,
+            created: now,
         };
         let info = IntGaugeVec::new(opts(&catalog::BUILD_INFO), &names(&catalog::BUILD_INFO))?;
         info.with_label_values(&[
@@ -197,6 +199,11 @@ impl ExporterMetrics {
     /// What these are the metrics of.
     pub(super) const fn features(&self) -> Features {
         self.features
+    }
+
+    /// Since when they count.
+    pub(super) const fn created(&self) -> Timestamp {
+        self.created
     }
 
     /// Every family as it is now.

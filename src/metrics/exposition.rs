@@ -11,13 +11,15 @@ use super::Features;
 use super::catalog::{Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
 use super::exporter::ExporterMetrics;
 use super::format::Format;
-use super::plan::{FamilyPlan, write_header, write_label};
-use crate::domain::{Now, RequestCounts, TargetKind};
-use crate::fleet::{FleetView, Targets};
+use super::plan::{FamilyPlan, created_name, write_header, write_label};
+use super::sample::Counted;
+use super::template::Scratch;
+use crate::domain::{RequestCounts, TargetKind};
+use crate::fleet::FleetView;
 use crate::target::UNKNOWN_CREDENTIAL;
 
 /// A family of one kind of target, or one kind's part of a family that several share.
-struct Section {
+struct ExpositionSection {
     plan: FamilyPlan,
     rows_of: RowsOf,
     header: Header,
@@ -43,8 +45,8 @@ enum Header {
     Never,
 }
 
-static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
-    let section = |family: &'static Family, kind: TargetKind| Section {
+static SECTIONS: LazyLock<Vec<ExpositionSection>> = LazyLock::new(|| {
+    let section = |family: &'static Family, kind: TargetKind| ExpositionSection {
         plan: FamilyPlan::new(family, kind.as_str()),
         rows_of: RowsOf::Targets(kind),
         header: Header::WithRows,
@@ -55,12 +57,13 @@ static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         sections.extend(families(*kind).map(|family| section(family, *kind)));
         if *kind == TargetKind::Channel {
             let webhook = WEBHOOK.iter().map(|family| section(family, *kind));
-            sections.extend(
-                webhook.map(|section| Section { needs: |features| features.webhooks, ..section }),
-            );
+            sections.extend(webhook.map(|section| ExpositionSection {
+                needs: |features| features.webhooks,
+                ..section
+            }));
         }
     }
-    let gateway = |rows_of, header| Section {
+    let gateway = |rows_of, header| ExpositionSection {
         plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
         rows_of,
         header,
@@ -89,23 +92,33 @@ pub struct Exposition {
     view: FleetView,
     format: Format,
     features: Features,
-    own: Option<Vec<MetricFamily>>,
+    own: Option<Own>,
     place: Place,
+    scratch: Scratch,
+}
+
+/// The exporter's own metrics, and since when they count.
+struct Own {
+    families: Vec<MetricFamily>,
+    created: Option<String>,
 }
 
 /// How far the page is written.
 #[derive(Clone, Copy)]
 enum Place {
     Own,
-    Section { section: usize, target: usize },
+    ExpositionSection { section: usize, target: usize },
     End,
 }
 
 impl Exposition {
     /// The page of these targets.
     pub fn new(view: FleetView, exporter: &ExporterMetrics, format: Format) -> Self {
-        let (own, features) = (Some(exporter.gather()), exporter.features());
-        Self { view, format, features, own, place: Place::Own }
+        let created = exporter.created().millis() as f64 / 1000.0;
+        let created = (format == Format::OpenMetrics).then(|| number(created));
+        let own = Some(Own { families: exporter.gather(), created });
+        let (features, scratch) = (exporter.features(), Scratch::new(format));
+        Self { view, format, features, own, place: Place::Own, scratch }
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
@@ -114,19 +127,21 @@ impl Exposition {
         while out.len() < full {
             self.place = match self.place {
                 Place::Own => {
-                    for family in self.own.take().unwrap_or_default() {
-                        write_family(&family, self.format, out);
-                    }
-                    Place::Section { section: 0, target: 0 }
-                }
-                Place::Section { section, target } => match SECTIONS.get(section) {
-                    Some(this) if (this.needs)(self.features) => {
-                        match self.write_section(this, target, full, out) {
-                            Some(target) => Place::Section { section, target },
-                            None => Place::Section { section: section + 1, target: 0 },
+                    if let Some(own) = self.own.take() {
+                        for family in &own.families {
+                            write_family(family, self.format, own.created.as_deref(), out);
                         }
                     }
-                    Some(_) => Place::Section { section: section + 1, target: 0 },
+                    Place::ExpositionSection { section: 0, target: 0 }
+                }
+                Place::ExpositionSection { section, target } => match SECTIONS.get(section) {
+                    Some(this) if (this.needs)(self.features) => {
+                        match self.write_section(this, target, full, out) {
+                            Some(target) => Place::ExpositionSection { section, target },
+                            None => Place::ExpositionSection { section: section + 1, target: 0 },
+                        }
+                    }
+                    Some(_) => Place::ExpositionSection { section: section + 1, target: 0 },
                     None => {
                         if self.format == Format::OpenMetrics {
                             out.extend_from_slice(b"# EOF\n");
@@ -142,8 +157,8 @@ impl Exposition {
 
     /// Writes rows until the block is full; returns the target to go on with, or `None` after the last.
     fn write_section(
-        &self,
-        section: &Section,
+        &mut self,
+        section: &ExpositionSection,
         from: usize,
         full: usize,
         out: &mut Vec<u8>,
@@ -154,16 +169,33 @@ impl Exposition {
             (Header::Always | Header::WithRows, _) => true,
             (Header::Never, _) => false,
         };
-        if from == 0 && headed {
-            section.plan.header(self.format, out);
+        if from == 0 {
+            self.scratch.begin_family();
+            if headed {
+                section.plan.header(self.format, out);
+            }
         }
+        let scratch = &mut self.scratch;
         self.view.look(|targets| match section.rows_of {
-            RowsOf::Targets(kind) => write_rows(&section.plan, targets, kind, now, from, full, out),
+            RowsOf::Targets(kind) => {
+                for (at, target) in targets.from(kind, from) {
+                    // The header is followed by at least one row, or it would be written again.
+                    if out.len() >= full && at > 0 {
+                        return Some(at);
+                    }
+                    section.plan.write(target, now, scratch, out);
+                }
+                None
+            }
             RowsOf::Unattributed => {
                 for one in targets.unattributed() {
                     let counts = RequestCounts::answer_counts(&one.requests);
-                    let name = UNKNOWN_CREDENTIAL.as_bytes();
-                    section.plan.write_counts(one.provider, name, Some(counts), out);
+                    let of = Counted {
+                        provider: one.provider,
+                        name: UNKNOWN_CREDENTIAL,
+                        created: one.created,
+                    };
+                    section.plan.write_counts(of, Some(counts), scratch, out);
                 }
                 None
             }
@@ -178,40 +210,30 @@ impl Exposition {
     }
 }
 
-fn write_rows(
-    plan: &FamilyPlan,
-    targets: Targets<'_>,
-    kind: TargetKind,
-    now: Now,
-    from: usize,
-    full: usize,
-    out: &mut Vec<u8>,
-) -> Option<usize> {
-    for (at, target) in targets.from(kind, from) {
-        // The header is followed by at least one row, or it would be written again.
-        if out.len() >= full && at > 0 {
-            return Some(at);
-        }
-        plan.write(target, now, out);
-    }
-    None
-}
-
 /// Writes one of the prometheus crate's families, in our order of lines and numbers.
-fn write_family(family: &MetricFamily, format: Format, out: &mut Vec<u8>) {
+fn write_family(family: &MetricFamily, format: Format, created: Option<&str>, out: &mut Vec<u8>) {
     let kind = match family.get_field_type() {
         MetricType::COUNTER => "counter",
         MetricType::HISTOGRAM => "histogram",
         _ => "gauge",
     };
     write_header(family.name(), kind, family.help(), format, out);
+    let created = created.filter(|_| kind != "gauge");
+    let created = created.map(|created| (created_name(family.name()), created));
     for sample in family.get_metric() {
         match family.get_field_type() {
             MetricType::COUNTER => {
-                write_sample(family.name(), sample, None, sample.get_counter().get_value(), out)
+                let count = number(sample.get_counter().get_value());
+                write_sample(family.name(), sample, None, &count, out);
             }
             MetricType::HISTOGRAM => write_histogram(family.name(), sample, out),
-            _ => write_sample(family.name(), sample, None, sample.get_gauge().get_value(), out),
+            _ => {
+                let value = number(sample.get_gauge().get_value());
+                write_sample(family.name(), sample, None, &value, out);
+            }
+        }
+        if let Some((name, created)) = &created {
+            write_sample(name, sample, None, created, out);
         }
     }
 }
@@ -221,15 +243,17 @@ fn write_histogram(name: &str, sample: &Sample, out: &mut Vec<u8>) {
     let bucket = format!("{name}_bucket");
     for step in histogram.get_bucket() {
         let le = number(step.upper_bound());
-        write_sample(&bucket, sample, Some(&le), step.cumulative_count() as f64, out);
+        let count = number(step.cumulative_count() as f64);
+        write_sample(&bucket, sample, Some(&le), &count, out);
     }
-    let count = histogram.get_sample_count() as f64;
-    write_sample(&bucket, sample, Some("+Inf"), count, out);
-    write_sample(&format!("{name}_sum"), sample, None, histogram.get_sample_sum(), out);
-    write_sample(&format!("{name}_count"), sample, None, count, out);
+    let count = number(histogram.get_sample_count() as f64);
+    write_sample(&bucket, sample, Some("+Inf"), &count, out);
+    let sum = number(histogram.get_sample_sum());
+    write_sample(&format!("{name}_sum"), sample, None, &sum, out);
+    write_sample(&format!("{name}_count"), sample, None, &count, out);
 }
 
-fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: f64, out: &mut Vec<u8>) {
+fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     let mut labels = Vec::new();
     for label in sample.get_label() {
@@ -244,7 +268,7 @@ fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: f64, out: 
         out.push(b'}');
     }
     out.push(b' ');
-    out.extend_from_slice(number(value).as_bytes());
+    out.extend_from_slice(value.as_bytes());
     out.push(b'\n');
 }
 

@@ -9,6 +9,8 @@ pub mod format;
 mod plan;
 mod process;
 pub mod reference;
+mod sample;
+mod template;
 
 /// What may be switched off: its metrics are then absent, so that a zero never stands for "nobody looked".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

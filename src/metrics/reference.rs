@@ -18,6 +18,18 @@ Written from the catalog in `src/metrics/catalog.rs` by `make docs`; do not edit
 Every counter and every 0/1 row exists, at 0, from the moment its target is configured, so that `increase()` sees the first
 event. A gauge that is not known is absent, never a made-up number. `scope`, `channel` and `token` are the operator's words; every
 other label value comes from a closed list, but those of the `…_info` metrics, which repeat what the upstream reports.
+
+In OpenMetrics each counter and each histogram is followed by a `_created` sample, which says since when it counts: since the
+target was first watched, before the last restart too if `STATE_FILE` kept the counter. Prometheus reads these samples with
+`--enable-feature=created-timestamp-zero-ingestion`; otherwise it stores them as series, which a scrape configuration can
+drop:
+
+```yaml
+metric_relabel_configs:
+  - source_labels: [__name__]
+    regex: whatsapp_.*_created
+    action: drop
+```
 ";
 
 /// The text of `docs/metrics.md`.

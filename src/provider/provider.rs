@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::advice::Advice;
+use super::advice::AdviceTexts;
 use super::gateway_api::GatewayApi;
 use super::webhook_api::WebhookApi;
 use crate::domain::TargetKind;
@@ -31,7 +31,7 @@ pub trait Provider: Sync {
     fn read_settings(&self, reader: SettingsReader<'_>) -> Box<dyn ProviderSettings>;
 
     /// What to tell people.
-    fn advice(&self) -> &'static dyn Advice;
+    fn advice(&self) -> &'static dyn AdviceTexts;
 
     /// Its webhooks, if they are received.
     fn webhooks(&self) -> Option<&'static dyn WebhookApi>;

@@ -17,6 +17,12 @@ pub trait Endpoint: Send + Sync + fmt::Debug {
     /// Begins a poll: a pure function of the target and its credentials.
     fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange;
 
+    /// Tells apart the ways in which the channels of one list are polled. Endpoints are made anew by
+    /// each list; those of one variant are alike.
+    fn variant(&self) -> u8 {
+        0
+    }
+
     /// A secret that polls need beside the target's own, such as that of an app that inspects it.
     fn second_secret(&self) -> Option<&SecretSource> {
         None

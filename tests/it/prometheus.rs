@@ -24,6 +24,7 @@ use whatsapp_exporter::domain::{
     TokenReading, UnauthorizedReason, WebhookRefusal,
 };
 use whatsapp_exporter::fleet::{Fleet, FleetView};
+use whatsapp_exporter::http::{ConnectionRefusal, ListenerKind};
 use whatsapp_exporter::metrics::Features;
 use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
@@ -392,7 +393,8 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     token_polled(3, seconds_before_now(5), TokenReading::failed(failed(FailureReason::Tls)));
 
     let features = Features { webhooks: true, gateway: true, state_file: true };
-    let metrics = ExporterMetrics::new(features).expect("the metrics");
+    let metrics =
+        ExporterMetrics::new(features, seconds_before_now(86_400).unix).expect("the metrics");
     metrics.gateway_answered(whapi(), Duration::from_millis(80));
     metrics.gateway_held(HeldOutcome::Sent);
     metrics.webhook_refused(WebhookRefusal::Secret);
@@ -460,7 +462,8 @@ fn both_formats_say_the_same() {
     let (members, metrics) = fleet();
     let page =
         |format| parse(&steady(&Exposition::new(members.clone(), &metrics, format).into_bytes()));
-    let (text, open) = (page(Format::Text), page(Format::OpenMetrics));
+    let (text, mut open) = (page(Format::Text), page(Format::OpenMetrics));
+    open.samples.retain(|labels, _| !labels["__name__"].ends_with("_created"));
     assert_eq!(text.samples, open.samples);
     for (name, [kind, help, _]) in &text.families {
         let of_open = if kind == "counter" { name.trim_end_matches("_total") } else { name };
@@ -468,6 +471,45 @@ fn both_formats_say_the_same() {
         // OpenMetrics would want these escaped.
         assert!(!help.contains(['"', '\\']), "{name}: {help}");
     }
+}
+
+/// Prometheus looks for the time right behind a counter's sample, and else reads the page once for
+/// each sample.
+#[test]
+fn every_counter_says_right_behind_its_sample_since_when_it_counts() {
+    let (members, metrics) = fleet();
+    let page = |format| {
+        let page = Exposition::new(members.clone(), &metrics, format).into_bytes();
+        String::from_utf8(page).expect("UTF-8")
+    };
+    assert!(!page(Format::Text).contains("_created"));
+    let page = page(Format::OpenMetrics);
+    let mut lines = page.lines();
+    let (mut kind, mut counters, mut histograms) = ("", 0, 0);
+    while let Some(line) = lines.next() {
+        if let Some(of_family) = line.strip_prefix("# TYPE ") {
+            kind = of_family.split(' ').nth(1).expect("a type");
+        }
+        let name = line.split(['{', ' ']).next().expect("a name");
+        let ending = match kind {
+            "counter" => "_total",
+            "histogram" => "_count",
+            _ => continue,
+        };
+        let Some(base) = name.strip_suffix(ending) else {
+            assert!(!name.ends_with("_created"), "not behind its counter: {line}");
+            continue;
+        };
+        let (series, _) = line.rsplit_once(' ').expect("a value");
+        let created = lines.next().expect("a line after a counter's");
+        let (of_created, time) = created.rsplit_once(' ').expect("a value");
+        assert_eq!(of_created, series.replacen(name, &format!("{base}_created"), 1));
+        let time: f64 = time.parse().expect("a number");
+        let now = members.now.unix.millis() as f64 / 1000.0;
+        assert!((now - 10.0 * 86_400.0..=now).contains(&time), "{created}");
+        *if kind == "counter" { &mut counters } else { &mut histograms } += 1;
+    }
+    assert!(counters > 100 && histograms > 3, "{counters} counters, {histograms} histograms");
 }
 
 #[test]
@@ -487,6 +529,7 @@ struct Oracle {
     successful: IntGauge,
     timestamp: Gauge,
     unknown: IntCounterVec,
+    refused: IntCounterVec,
     panics: IntCounter,
 }
 
@@ -504,18 +547,29 @@ impl Oracle {
             timestamp: Gauge::with_opts(opts(&catalog::RELOAD_TIMESTAMP)).expect("a gauge"),
             unknown: IntCounterVec::new(opts(&catalog::UNKNOWN_STATUS), &["provider"])
                 .expect("a counter"),
+            refused: IntCounterVec::new(
+                opts(&catalog::CONNECTIONS_REFUSED),
+                &["listener", "reason"],
+            )
+            .expect("a counter"),
             panics: IntCounter::with_opts(opts(&catalog::PANICS)).expect("a counter"),
         };
-        for provider in ["whapi", "meta"] {
+        for provider in providers::LABELS {
             oracle.poll_duration.with_label_values(&[provider]);
             oracle.unknown.with_label_values(&[provider]);
         }
-        let collectors: [Box<dyn prometheus::core::Collector>; 6] = [
+        for listener in ["metrics", "gateway"] {
+            for reason in ["full", "requests", "descriptors", "passwords"] {
+                oracle.refused.with_label_values(&[listener, reason]);
+            }
+        }
+        let collectors: [Box<dyn prometheus::core::Collector>; 7] = [
             Box::new(oracle.poll_duration.clone()),
             Box::new(oracle.targets.clone()),
             Box::new(oracle.successful.clone()),
             Box::new(oracle.timestamp.clone()),
             Box::new(oracle.unknown.clone()),
+            Box::new(oracle.refused.clone()),
             Box::new(oracle.panics.clone()),
         ];
         for collector in collectors {
@@ -538,12 +592,13 @@ proptest! {
     fn the_prometheus_crate_would_write_the_exporters_own_families_alike(
         polls in prop::collection::vec((any::<bool>(), 0_u64..60_000_000), 0..40),
         unknown in 0_u64..5,
+        refused in 0_u64..5,
         panics in 0_u64..5,
         channels in 0_usize..200_000,
         tokens in 0_usize..1000,
         loaded in 0_i64..4_000_000_000_000,
     ) {
-        let (metrics, oracle) = (ExporterMetrics::new(Features::default()).expect("the metrics"), Oracle::new());
+        let (metrics, oracle) = (ExporterMetrics::new(Features::default(), Timestamp::from_secs(0)).expect("the metrics"), Oracle::new());
         for (of_whapi, micros) in polls {
             let took = Duration::from_micros(micros);
             let (provider, word) =
@@ -554,6 +609,10 @@ proptest! {
         for _ in 0..unknown {
             metrics.unknown_status(whapi());
             oracle.unknown.with_label_values(&["whapi"]).inc();
+        }
+        for _ in 0..refused {
+            metrics.connection_refused(ListenerKind::Gateway, ConnectionRefusal::Full);
+            oracle.refused.with_label_values(&["gateway", "full"]).inc();
         }
         for _ in 0..panics {
             metrics.panicked();

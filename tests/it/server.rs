@@ -225,6 +225,7 @@ fn a_thousand_idle_visitors_keep_nobody_out() {
 
 #[test]
 fn idle_visitors_are_bounded_and_make_room_for_those_who_ask() {
+    raise_descriptor_limit();
     let program = lonely();
     let idle: Vec<TcpStream> =
         (0..3000).map(|_| http::connect(program.address).expect("a connection")).collect();

@@ -239,3 +239,42 @@ fn the_file_is_written_while_the_exporter_runs_and_holds_no_secret() {
     assert!(program.log().contains("STATE_FILE cannot be written"), "{}", program.log());
     assert_eq!(program.get("/healthz").status, 200);
 }
+
+/// The `_created` sample of a counter, in seconds.
+fn created(program: &Program, counter: &str) -> f64 {
+    let open_metrics = [("Accept", "application/openmetrics-text;version=1.0.0")];
+    let page = http::get(program.address, "/metrics", &open_metrics).expect("a page").text();
+    let created = format!("{}_created", counter.trim_end_matches("_total"));
+    let line = page.lines().find(|line| line.starts_with(&created)).expect("a sample");
+    line.rsplit(' ').next().and_then(|time| time.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_file_of_version_0_1_is_taken_up_and_counters_are_as_old_as_it() {
+    let stage = Stage::new();
+    let saved = r#"{"version":1,"channels":[{"provider":"whapi","name":"sales","basis":"nothing",
+        "webhook":false,"counters":{"polls":70,"traffic/2xx":7}}],"tokens":[],
+        "strangers":[{"provider":"whapi","counters":{"traffic/401":3}}]}"#;
+    fs::write(stage.path(), saved).expect("a written file");
+    let written = std::time::SystemTime::now() - Duration::from_secs(3600);
+    let file = fs::File::options().write(true).open(stage.path()).expect("the file");
+    file.set_modified(written).expect("an older file");
+    let written = written.duration_since(std::time::UNIX_EPOCH).expect("a time").as_millis();
+
+    let setup = stage.setup().set("GATEWAY_ADDRESS", "127.0.0.1:0");
+    let requests = "whatsapp_gateway_requests_total";
+    for _ in 0..2 {
+        let program = setup.start();
+        program.until_is("whatsapp_channel_authorized", 1.0);
+        let page = program.metrics();
+        assert!(page.get("whatsapp_channel_polls_total") > Some(70.0), "{page}");
+        assert_eq!(page.get(&format!("{requests}{{channel=\"sales\",code=\"2xx\"}}")), Some(7.0));
+        let other = format!("{requests}{{provider=\"whapi\",channel=\"other\",code=\"401\"}}");
+        assert_eq!(page.get(&other), Some(3.0));
+        for counter in ["whatsapp_channel_polls_total", requests] {
+            assert_eq!((created(&program, counter) * 1000.0).round() as u128, written, "{counter}");
+        }
+        assert!(created(&program, "whatsapp_exporter_panics_total") * 1000.0 > written as f64);
+        stop(program);
+    }
+}

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::common::http::{self, Line, Reply};
 use crate::common::metrics::{Metrics, Series};
@@ -482,8 +482,11 @@ fn a_slow_body_is_waited_for_and_stalled_ones_keep_nobody_out() {
             line
         })
         .collect();
+    let began = Instant::now();
     let reply = http::send(program.address, "POST", PATH, &[HEADER], whole).unwrap();
     assert_eq!(reply.status, 200);
+    // Forty take the 16 places twice, for ten seconds each time, and then there is room.
+    assert!(began.elapsed() < Duration::from_secs(25), "after {:?}", began.elapsed());
     assert_eq!(stalled[0].reply(false).unwrap().status, 408);
 }
 

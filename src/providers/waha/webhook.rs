@@ -66,7 +66,7 @@ impl WebhookApi for WahaWebhooks {
 }
 
 #[derive(Deserialize, Default)]
-struct Envelope {
+struct WahaEnvelope {
     #[serde(default)]
     event: Lenient,
     #[serde(default)]
@@ -94,7 +94,8 @@ fn interpret(body: &[u8]) -> Option<(Option<Box<str>>, ChannelEvent)> {
         return None;
     }
     serde_json::from_slice::<IgnoredAny>(body).ok()?;
-    let Envelope { event, session, timestamp } = serde_json::from_slice(body).unwrap_or_default();
+    let WahaEnvelope { event, session, timestamp } =
+        serde_json::from_slice(body).unwrap_or_default();
     let event = match event.raw_text() {
         Some("session.status") => {
             let with: WithPayload = serde_json::from_slice(body).unwrap_or_default();

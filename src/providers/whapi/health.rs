@@ -2,6 +2,8 @@
 //!
 //! Not here: any other call. A channel is only looked at, never launched, logged in or logged out.
 
+use std::sync::{Arc, LazyLock};
+
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -21,6 +23,12 @@ impl Endpoint for Health {
         let request = request(target.api_url, credentials.own);
         Exchange::single(request, |answer| Fact::Channel(interpret(&answer)).into())
     }
+}
+
+/// One for all channels, over reloads too, so that equal options are the same.
+pub(super) fn endpoint() -> Arc<dyn Endpoint> {
+    static HEALTH: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(Health));
+    Arc::clone(&HEALTH)
 }
 
 /// The health of a channel.

@@ -62,7 +62,7 @@ impl fmt::Debug for Registered {
 }
 
 #[derive(Deserialize)]
-struct Settings {
+struct ChannelSettings {
     #[serde(default)]
     webhooks: Value,
 }
@@ -81,7 +81,7 @@ fn interpret(answer: &Answer) -> Result<Vec<Registered>, Failure> {
     if answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(other());
     }
-    let settings: Settings = serde_json::from_slice(&answer.body).map_err(|_| other())?;
+    let settings: ChannelSettings = serde_json::from_slice(&answer.body).map_err(|_| other())?;
     match settings.webhooks {
         Value::Array(list) if list.iter().all(Value::is_object) => {
             Ok(list.iter().map(registered).collect())

@@ -29,6 +29,7 @@ const LAYERS: &[&str] = &[
     "fleet",
     "config",
     "client",
+    "http",
     "metrics",
     "report",
     "tasks",
