@@ -15,7 +15,7 @@ use crate::providers;
 use crate::secret::SecretSource;
 use secrecy::ExposeSecret;
 
-use super::options::{GatewaySettings, Log, LogFormat, Polling, Webhooks};
+use super::options::{self, GatewaySettings, Log, LogFormat, Polling, Webhooks};
 
 /// The default of `LISTEN_ADDRESS`.
 pub const DEFAULT_LISTEN: &str = "[::]:10401";
@@ -236,6 +236,15 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
     let url = read.webhook_url.get("WEBHOOK_URL", problems).map(|WebhookUrl(url)| url);
     if url.is_some() && !has_secret {
         problems.add("WEBHOOK_URL is set, but neither WEBHOOK_SECRET nor WEBHOOK_SECRET_FILE, without which no webhook is received");
+    }
+    if let Some(Ok(known)) = secret.as_ref().map(SecretSource::read)
+        && let Err(what) = options::long_enough(&known)
+    {
+        let name = match &secret {
+            Some(SecretSource::File(_)) => "WEBHOOK_SECRET_FILE",
+            _ => "WEBHOOK_SECRET",
+        };
+        problems.add(format!("{name}: {what}"));
     }
     let header = header.map(|Header(header)| header);
     if let (Some(SecretSource::Value(secret)), Some(header)) = (&secret, &header)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::HeaderName;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::secret::SecretSource;
 use crate::upstream::ProviderId;
@@ -39,6 +40,32 @@ pub struct Webhooks {
     pub header: HeaderName,
     /// `WEBHOOK_URL`: the address at which they arrive, without a trailing slash.
     pub url: Option<Arc<str>>,
+}
+
+impl Webhooks {
+    /// The secret as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When its file cannot be read or holds a short one, in words that do not repeat it.
+    pub fn read_secret(&self) -> Result<SecretString, String> {
+        let secret = self.secret.read().map_err(|error| error.to_string())?;
+        long_enough(&secret).map(|()| secret)
+    }
+}
+
+/// Whoever guesses the secret can say that a line is well, and may try as often as the network lets
+/// them.
+const MIN_WEBHOOK_SECRET: usize = 16;
+
+/// Refuses a secret that can be guessed.
+pub(super) fn long_enough(secret: &SecretString) -> Result<(), String> {
+    if secret.expose_secret().len() < MIN_WEBHOOK_SECRET {
+        return Err(format!(
+            "has fewer than {MIN_WEBHOOK_SECRET} characters; make one with `openssl rand -hex 32`"
+        ));
+    }
+    Ok(())
 }
 
 /// The gateway between the application and the upstreams.

@@ -180,7 +180,7 @@ impl World {
                 ("POLL_TIMEOUT", "1s".to_owned()),
                 ("GATEWAY_ADDRESS", "127.0.0.1:0".to_owned()),
                 ("GATEWAY_HOLD", "200ms".to_owned()),
-                ("WEBHOOK_SECRET", "webhookSecret".to_owned()),
+                ("WEBHOOK_SECRET", "webhookSecretOfTheseTests".to_owned()),
                 ("STATE_FILE", directory.path().join("state.json").display().to_string()),
             ],
         )
@@ -188,7 +188,7 @@ impl World {
         for secret in ["salesSecret", "supportSecret"] {
             let webhook =
                 simulator::WhapiWebhook::new(exporter.url("/webhook/whapi"), WebhookMode::Body)
-                    .header("X-Webhook-Secret", "webhookSecret");
+                    .header("X-Webhook-Secret", "webhookSecretOfTheseTests");
             assert!(sim.update_channel(secret, |channel| channel.webhooks.push(webhook)));
         }
         let gateway = exporter.address_after("the gateway is open").await;

@@ -543,7 +543,7 @@ fn the_secret_of_webhooks_leaves_no_more_than_others() {
     let headers = [("X-Webhook-Secret", &*second)];
     let reply = http::send(program.address, "POST", "/webhook/whapi", &headers, &event);
     hunt.search("the answer", &reply.expect("an answer").whole());
-    eventually("it is told", || program.log().contains("cannot be read").then_some(()));
+    eventually("it is told", || program.log().contains("cannot be used").then_some(()));
     hunt.search("the log", &program.printed());
 }
 
