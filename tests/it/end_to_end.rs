@@ -265,7 +265,7 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     world.wait_until_true(&format!("{campaign} - time() > 7 * 86400")).await;
     let sent = "whatsapp_gateway_requests_total{code=\"2xx\"";
     world.wait_until_true(&format!("{sent}, channel=\"sales\"}} > 0")).await;
-    world.wait_until_true(&format!("{sent}, channel=\"campaign\"}} > 0")).await;
+    world.wait_until_true(&format!("{sent}, token=\"campaign\"}} > 0")).await;
 
     // The phone is logged out, and a day and more of the token's life passes.
     let logged_out = now();

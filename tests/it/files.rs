@@ -1,4 +1,5 @@
-//! Files that are not what they should be: pipes, planted links, and secrets in place of their names.
+//! Files that are not what they should be: pipes, planted links, and secrets in place of their
+//! names.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
