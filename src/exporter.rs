@@ -107,7 +107,8 @@ impl Exporter {
         })
     }
 
-    /// The same exporter, with its gateway on this listener. Without settings for one, nothing answers there.
+    /// The same exporter, with its gateway on this listener. Without settings for one, nothing
+    /// answers there.
     pub fn gateway_on(self, listener: TcpListener) -> Self {
         Self { gateway_listener: Some(listener), ..self }
     }

@@ -40,8 +40,8 @@ impl FileVersion {
         }
     }
 
-    /// Whether a write that follows is sure to give another version. File systems count time in steps
-    /// of some milliseconds, so two writes within one step look alike.
+    /// Whether a write that follows is sure to give another version. File systems count time in
+    /// steps of some milliseconds, so two writes within one step look alike.
     pub fn has_settled(&self) -> bool {
         let now = clock::system_time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let changed = Duration::from_secs(u64::try_from(self.changed.0).unwrap_or_default());

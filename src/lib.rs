@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod poller;
 pub mod provider;
 pub mod providers;
+pub mod regular_file;
 pub mod reload;
 pub mod report;
 pub mod secret;

@@ -19,6 +19,7 @@ use crate::fleet::Fleet;
 use crate::input::Problems;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::NewTargets;
+use crate::regular_file;
 use crate::target::{Name, Target};
 
 /// How often the settings file is looked at.
@@ -138,11 +139,11 @@ fn path(variables: &[(OsString, OsString)]) -> Option<PathBuf> {
     named.map(|(_, path)| PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty())
 }
 
-#[expect(clippy::disallowed_methods, reason = "on a thread for blocking work, but for the start")]
 fn look(path: Option<PathBuf>) -> Seen {
     let Some(path) = path else { return Seen::default() };
     let version = FileVersion::of(&path);
     let mut hasher = DefaultHasher::new();
-    std::fs::read(path).ok().hash(&mut hasher);
+    let content = regular_file::read(&path, u64::MAX).ok();
+    content.map(|(bytes, _)| bytes).hash(&mut hasher);
     Seen { version, content: hasher.finish() }
 }

@@ -4,9 +4,8 @@
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::fs::File;
 use std::hash::BuildHasher;
-use std::io::Read;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -14,13 +13,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::file_version::FileVersion;
+use crate::regular_file;
 
 /// Where a secret comes from.
 #[derive(Debug, Clone)]
 pub enum SecretSource {
     /// It was given as a value. Prints as `[REDACTED]`.
     Value(SecretString),
-    /// It is in this file, which is looked at before each use, so that a rotated one needs no restart.
+    /// It is in this file, which is looked at before each use, so that a rotated one needs no
+    /// restart.
     File(Arc<SecretFile>),
 }
 
@@ -51,7 +52,7 @@ static CACHED: AtomicUsize = AtomicUsize::new(0);
 
 impl fmt::Debug for SecretFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SecretFile").field(&self.path).finish()
+        f.debug_tuple("SecretFile").field(&printable_path(&self.path)).finish()
     }
 }
 
@@ -151,7 +152,6 @@ impl SecretFile {
         reason = "regular files of some bytes, for which a thread would cost more"
     )]
     fn read(&self) -> Result<SecretString, String> {
-        // Opening a pipe would wait for its writer, so look before opening.
         let metadata = std::fs::metadata(&self.path).map_err(|error| describe(&error))?;
         if !metadata.is_file() {
             return Err("is not a regular file".to_owned());
@@ -194,30 +194,22 @@ pub fn printable_path(path: &Path) -> String {
 }
 
 /// The version is taken from the open file before it is read, so that a write in between shows.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "regular files of some bytes, for which a thread would cost more"
-)]
 fn read_file(path: &Path) -> Result<(FileVersion, String), String> {
-    let mut bytes = Vec::new();
-    let read = || -> std::io::Result<FileVersion> {
-        let file = File::open(path)?;
-        let version = FileVersion::from_metadata(&file.metadata()?);
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-        Ok(version)
-    };
-    let version = { read }().map_err(|error| describe(&error))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("is longer than {MAX_BYTES} bytes, so it is not a token"));
-    }
+    let (bytes, metadata) =
+        regular_file::read(path, MAX_BYTES).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => {
+                format!("is longer than {MAX_BYTES} bytes, so it is not a token")
+            }
+            _ => describe(&error),
+        })?;
     let text = String::from_utf8(bytes).map_err(|_| "is not text".to_owned())?;
-    Ok((version, text))
+    Ok((FileVersion::from_metadata(&metadata), text))
 }
 
-fn describe(error: &std::io::Error) -> String {
+fn describe(error: &io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-        std::io::ErrorKind::PermissionDenied => {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => {
             "may not be read by this user (permission denied)".to_owned()
         }
         _ => format!("cannot be read: {error}"),
@@ -241,7 +233,7 @@ fn check(text: &str) -> Result<SecretString, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::fs::{self, File};
     use std::time::{Duration, SystemTime};
 
     fn read(content: &[u8]) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! `STATE_FILE`: the last known statuses and the counters, over a restart.
 //!
-//! Not here: what is worth keeping (`domain/snapshot.rs`). The file holds no secret. It is written beside itself and put in place as a
-//! whole, so a kill at any moment leaves either the old one or the new one.
+//! Not here: what is worth keeping (`domain/snapshot.rs`). The file holds no secret. It is written
+//! beside itself and put in place as a whole, so a kill at any moment leaves either the old one or
+//! the new one.
 #![expect(clippy::disallowed_methods, reason = "on a thread for blocking work, but for the start")]
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +21,8 @@ use crate::domain::{
 };
 use crate::fleet::{Fleet, FleetView, TargetState, Watched};
 use crate::metrics::exporter::ExporterMetrics;
+use crate::regular_file;
+use crate::secret::printable_path;
 
 /// The form of the file; another one is put aside.
 const VERSION: u32 = 1;
@@ -122,23 +125,34 @@ impl StateFile {
     ///
     /// # Errors
     ///
-    /// A sentence, when the file can be neither read nor written. A damaged one is no error: it is put aside, and that is logged.
+    /// A sentence, when the file can be neither read nor written. A damaged one is no error: it is
+    /// put aside, and that is logged.
     pub fn open(
         path: PathBuf,
         fleet: Arc<Fleet>,
         metrics: ExporterMetrics,
     ) -> Result<Arc<Self>, String> {
+        if regular_file::is_link(&path) {
+            // Putting a file in its place would leave the one that it leads to behind.
+            return Err(format!(
+                "STATE_FILE {}: is a symbolic link; name the file that it leads to",
+                printable_path(&path)
+            ));
+        }
         let file = Self { path, fleet, metrics, writing: Mutex::new(()) };
         match file.load() {
             Ok(Some(document)) => file.restore(document, clock::now()),
             Ok(None) => {}
-            Err(Unread::Io(error)) => {
-                return Err(format!("STATE_FILE {}: cannot be read: {error}", file.path.display()));
+            Err(LoadError::Io(error)) => {
+                return Err(format!(
+                    "STATE_FILE {}: cannot be read: {error}",
+                    printable_path(&file.path)
+                ));
             }
-            Err(Unread::Damaged(what)) => file.put_aside(&what)?,
+            Err(LoadError::Damaged(what)) => file.put_aside(&what)?,
         }
         file.save().map_err(|error| {
-            format!("STATE_FILE {}: cannot be written: {error}", file.path.display())
+            format!("STATE_FILE {}: cannot be written: {error}", printable_path(&file.path))
         })?;
         file.metrics.state_written(true);
         Ok(Arc::new(file))
@@ -166,27 +180,23 @@ impl StateFile {
         let saved = tokio::task::spawn_blocking(move || file.save()).await;
         let outcome = saved.unwrap_or_else(|_| Err(io::Error::other("the writing panicked")));
         if let Err(error) = &outcome {
-            error!(file = %self.path.display(), %error, "STATE_FILE cannot be written; the last one stays");
+            error!(file = %printable_path(&self.path), %error, "STATE_FILE cannot be written; the last one stays");
         }
         self.metrics.state_written(outcome.is_ok());
     }
 
-    fn load(&self) -> Result<Option<Document>, Unread> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
+    fn load(&self) -> Result<Option<Document>, LoadError> {
+        let (file, about) = match regular_file::open(&self.path) {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Unread::Io(error)),
+            Err(error) => return Err(LoadError::Io(error)),
         };
-        let about = file.metadata().map_err(Unread::Io)?;
-        if !about.is_file() {
-            return Err(Unread::Io(io::Error::other("is not a regular file")));
-        }
         if about.len() > LARGEST {
-            return Err(Unread::Damaged(format!("is larger than {LARGEST} bytes")));
+            return Err(LoadError::Damaged(format!("is larger than {LARGEST} bytes")));
         }
         let reader = BufReader::new(file.take(LARGEST));
         let mut document: Document = serde_json::from_reader(reader).map_err(|error| {
-            Unread::Damaged(format!(
+            LoadError::Damaged(format!(
                 "is damaged at line {}, column {}",
                 error.line(),
                 error.column()
@@ -195,7 +205,7 @@ impl StateFile {
         document.saved = about.modified().map(clock::timestamp).unwrap_or_default();
         match document.version {
             VERSION => Ok(Some(document)),
-            other => Err(Unread::Damaged(format!(
+            other => Err(LoadError::Damaged(format!(
                 "has the form {other}, and this version of the exporter knows only {VERSION}"
             ))),
         }
@@ -206,11 +216,11 @@ impl StateFile {
         fs::rename(&self.path, &aside).map_err(|error| {
             format!(
                 "STATE_FILE {}: {what}, and it cannot be put aside: {error}",
-                self.path.display()
+                printable_path(&self.path)
             )
         })?;
         error!(
-            file = %self.path.display(), what, aside = %aside.display(),
+            file = %printable_path(&self.path), what, aside = %printable_path(&aside),
             "STATE_FILE cannot be used and was put aside; statuses and counters begin anew"
         );
         Ok(())
@@ -246,13 +256,13 @@ impl StateFile {
                 }
             },
         );
-        info!(file = %self.path.display(), targets = known, of = all, "statuses and counters were restored from STATE_FILE");
+        info!(file = %printable_path(&self.path), targets = known, of = all, "statuses and counters were restored from STATE_FILE");
     }
 
     fn save(&self) -> io::Result<()> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let new = beside(&self.path, "new");
-        let mut out = BufWriter::new(create(&new)?);
+        let mut out = BufWriter::new(regular_file::create(&new)?);
         let written = self.write_document(&mut out).and_then(|()| {
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.sync_all()
@@ -307,12 +317,13 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
     }
 }
 
-enum Unread {
+enum LoadError {
     Io(io::Error),
     Damaged(String),
 }
 
-/// A file of the same name with another ending, in the same directory: only there a rename puts it in place as a whole.
+/// A file of the same name with another ending, in the same directory: only there a rename puts it
+/// in place as a whole.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
@@ -320,13 +331,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Nobody else needs to read it.
-fn create(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-/// Sets every counter to what was kept.
+/// Sets every counter to what was kept. Version 0.1 called requests through the gateway traffic.
 fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
     |words, mut counter| {
         let name = words.join("/");

@@ -1,4 +1,5 @@
-//! A mistake in the exporter itself: a panic in one target's poll stays there. In-process, since no upstream can cause one.
+//! A mistake in the exporter itself: a panic in one target's poll stays there. In-process, since no
+//! upstream can cause one.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 mod common;

@@ -1,8 +1,9 @@
-//! Settings, as data: every `NAME.env` or `NAME.yaml` in `settings/valid` and `settings/invalid` is read by the exporter's own
-//! reader and compared with `NAME.expect.txt`. A new case is two new files; `BLESS=1` writes what is expected anew.
+//! Settings, as data: every `NAME.env` or `NAME.yaml` in `settings/valid` and `settings/invalid` is
+//! read by the exporter's own reader and compared with `NAME.expect.txt`. A new case is two new
+//! files; `BLESS=1` writes what is expected anew.
 //!
-//! A `.env` file holds variables, one a line (`\xff` stands for that byte); a `.yaml` file is the `CONFIG_FILE`; both of one name
-//! belong together.
+//! A `.env` file holds variables, one a line (`\xff` stands for that byte); a `.yaml` file is the
+//! `CONFIG_FILE`; both of one name belong together.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 use std::collections::BTreeSet;
@@ -40,7 +41,8 @@ fn read(directory: &str, name: &str) -> (bool, String) {
     let path = |ending: &str| format!("{directory}/{name}.{ending}");
     let text = std::fs::read_to_string(path("env")).unwrap_or_default();
     let mut variables = variables(&text);
-    // Relative, so that what is printed is the same everywhere: tests run in the package's directory.
+    // Relative, so that what is printed is the same everywhere: tests run in the package's
+    // directory.
     if Path::new(&path("yaml")).exists() {
         variables.push(("CONFIG_FILE".into(), path("yaml").into()));
     }
@@ -80,6 +82,11 @@ fn describe_target(target: &Target, text: &mut String) {
         options.api_url,
         source(&target.credential),
     );
+    if let Some(policy) = options.listing.as_ref().and_then(|listing| listing.channel_policy) {
+        let interval = format_duration(policy.interval);
+        let stale_after = format_duration(policy.stale_after);
+        let _ = write!(text, ", its channels every {interval}, stale after {stale_after}");
+    }
     if target.kind == TargetKind::Token {
         let endpoint = options.endpoint.as_ref().expect("tokens are polled");
         let second = endpoint.second_secret().map(source);

@@ -1,4 +1,5 @@
-//! `whatsapp-exporter demo`: the exporter watching the embedded simulator, without settings or network.
+//! `whatsapp-exporter demo`: the exporter watching the embedded simulator, without settings or
+//! network.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

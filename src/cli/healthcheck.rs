@@ -49,7 +49,8 @@ fn addresses(listen: SocketAddr) -> Vec<SocketAddr> {
     }
 }
 
-/// The certificate is not checked: it is for other names than this machine's own, and nothing secret is sent.
+/// The certificate is not checked: it is for other names than this machine's own, and nothing
+/// secret is sent.
 fn ask_tls(address: SocketAddr) -> Result<(), String> {
     // Only a second start could find one installed.
     let _ = rustls::crypto::ring::default_provider().install_default();

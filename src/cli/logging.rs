@@ -1,6 +1,7 @@
 //! The log: lines for people or JSON, of this crate alone.
 //!
-//! Not here: what is logged. Other crates' lines are left out at every level: theirs hold addresses and headers.
+//! Not here: what is logged. Other crates' lines are left out at every level: theirs hold addresses
+//! and headers.
 
 use std::panic::PanicHookInfo;
 
@@ -11,7 +12,8 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::config::{Log, LogFormat};
 
-/// Starts the log on standard error, and puts panics into it without their messages, which may hold anything.
+/// Starts the log on standard error, and puts panics into it without their messages, which may hold
+/// anything.
 pub fn start(log: Log) {
     let ours = Targets::new().with_target("whatsapp_exporter", log.level);
     let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);

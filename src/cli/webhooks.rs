@@ -19,7 +19,7 @@ const AT_A_TIME: usize = 16;
 
 /// Asks every channel for its settings and prints what is amiss. Returns whether all is well.
 pub(super) async fn check(fleet: &Fleet, client: &Client, webhooks: &Webhooks) -> bool {
-    let secret = match webhooks.secret.read() {
+    let secret = match webhooks.read_secret() {
         Ok(secret) => secret,
         Err(error) => {
             println!("\nwebhooks: WEBHOOK_SECRET_FILE: {error}, so none is received");

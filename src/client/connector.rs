@@ -24,7 +24,8 @@ use tower_service::Service;
 
 /// Look-up, TCP, proxy and TLS together may take this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// There is no limit on how long an answer may take, so a peer that is gone without a word has to be found out.
+/// There is no limit on how long an answer may take, so a peer that is gone without a word has to
+/// be found out.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
@@ -130,10 +131,10 @@ impl Service<Uri> for Connector {
 
 /// Whether a connection has brought an answer before.
 #[derive(Clone, Default)]
-pub(super) struct Answered(Arc<AtomicBool>);
+pub(super) struct AnsweredFlag(Arc<AtomicBool>);
 
-impl Answered {
-    pub(super) fn note(&self) {
+impl AnsweredFlag {
+    pub(super) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
@@ -147,14 +148,14 @@ pub(super) struct Link {
     stream: Stream,
     /// Whether at the other end is a proxy that wants to be told the whole address.
     to_proxy: bool,
-    answered: Answered,
+    answered: AnsweredFlag,
     /// Whether the other end takes nothing any more.
     write_closed: bool,
 }
 
 impl Link {
     fn new(stream: Stream, to_proxy: bool) -> Self {
-        Self { stream, to_proxy, answered: Answered::default(), write_closed: false }
+        Self { stream, to_proxy, answered: AnsweredFlag::default(), write_closed: false }
     }
 
     /// Whether a proxy at the other end wants to be told the whole address.
@@ -162,8 +163,9 @@ impl Link {
         self.to_proxy
     }
 
-    /// An upstream may answer early and close while much is still to be sent. hyper would give up at the failed write and never read
-    /// the answer; so what cannot be sent is dropped, and reading tells whether there is an answer or an end.
+    /// An upstream may answer early and close while much is still to be sent. hyper would give up
+    /// at the failed write and never read the answer; so what cannot be sent is dropped, and
+    /// reading tells whether there is an answer or an end.
     fn written(
         &mut self,
         wrote: Poll<io::Result<usize>>,

@@ -1,6 +1,7 @@
 //! Passing requests on to upstreams as they are, over pooled connections.
 //!
-//! Not here: what is passed on. reqwest cannot do this: it rewrites addresses (`%2e%2e`, `..`) and adds headers of its own.
+//! Not here: what is passed on. reqwest cannot do this: it rewrites addresses (`%2e%2e`, `..`) and
+//! adds headers of its own.
 
 use std::sync::Arc;
 
@@ -13,17 +14,20 @@ use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::connector::{Answered, Connector};
+use super::connector::{AnsweredFlag, Connector};
 use super::failure::Cause;
 use super::{IDLE_TIMEOUT, tls};
 use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
 
-/// Idle connections kept to one upstream: as many as a busy application needs, and at 78 KB of TLS each under 8 MB.
+/// Idle connections kept to one upstream: as many as a busy application needs, and at 78 KB of TLS
+/// each under 8 MB.
 const IDLE_CONNECTIONS: usize = 100;
-/// Largest head of an answer, and most bytes read or written at a time: little memory while many large bodies are under way.
+/// Largest head of an answer, and most bytes read or written at a time: little memory while many
+/// large bodies are under way.
 const BUFFER: usize = 32 * 1024;
-/// So often an upstream may close a kept-alive connection in the very moment in which a request is sent on it.
+/// So often an upstream may close a kept-alive connection in the very moment in which a request is
+/// sent on it.
 const ATTEMPTS: usize = 3;
 
 /// Sends requests of others.
@@ -55,7 +59,8 @@ where
         Ok(Self { http, proxies })
     }
 
-    /// Sends a request whose address is absolute, and returns when an answer has begun. There is no limit on how long that takes.
+    /// Sends a request whose address is absolute, and returns when an answer has begun. There is no
+    /// limit on how long that takes.
     ///
     /// # Errors
     ///
@@ -76,7 +81,8 @@ where
         self.http.request(request).await.map(noted).map_err(|error| failure(&error))
     }
 
-    /// A proxy that is told the whole address wants its password with each request; in a tunnel it had it before.
+    /// A proxy that is told the whole address wants its password with each request; in a tunnel it
+    /// had it before.
     fn introduce(&self, request: &mut Request<B>) {
         if request.uri().scheme_str() == Some("http")
             && let Some(proxies) = &self.proxies
@@ -88,7 +94,8 @@ where
     }
 }
 
-/// Whether a request may be sent again when the connection broke: RFC 9110 §9.2.2 leaves that to idempotent methods.
+/// Whether a request may be sent again when the connection broke: RFC 9110 §9.2.2 leaves that to
+/// idempotent methods.
 fn repeatable<B: Body>(request: &Request<B>) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         && request.body().is_end_stream()
@@ -104,17 +111,18 @@ fn copy<B: Default>(request: &Request<B>) -> Request<B> {
 }
 
 fn noted(mut response: Response<Incoming>) -> Response<Incoming> {
-    if let Some(answered) = response.extensions_mut().remove::<Answered>() {
-        answered.note();
+    if let Some(answered) = response.extensions_mut().remove::<AnsweredFlag>() {
+        answered.set();
     }
     response
 }
 
-/// Whether the connection had brought an answer before, so that its end says nothing of this request.
+/// Whether the connection had brought an answer before, so that its end says nothing of this
+/// request.
 fn was_reused(error: &legacy::Error) -> bool {
     let mut extras = Extensions::new();
     error.connect_info().inspect(|info| info.get_extras(&mut extras));
-    !error.is_connect() && extras.get::<Answered>().is_some_and(Answered::seen)
+    !error.is_connect() && extras.get::<AnsweredFlag>().is_some_and(AnsweredFlag::seen)
 }
 
 fn failure(error: &legacy::Error) -> Failure {

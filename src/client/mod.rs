@@ -1,6 +1,7 @@
 //! The HTTP client: the only place that opens connections to upstreams.
 //!
-//! Not here: what to ask, or what an answer means. Nothing of a URL, a header or a body ever gets into an error.
+//! Not here: what to ask, or what an answer means. Nothing of a URL, a header or a body ever gets
+//! into an error.
 
 mod connector;
 mod failure;

@@ -15,7 +15,7 @@ use crate::providers;
 use crate::secret::SecretSource;
 use secrecy::ExposeSecret;
 
-use super::options::{Gateway, Log, LogFormat, Polling, Webhooks};
+use super::options::{self, GatewaySettings, Log, LogFormat, Polling, Webhooks};
 
 /// The default of `LISTEN_ADDRESS`.
 pub const DEFAULT_LISTEN: &str = "[::]:10401";
@@ -150,7 +150,7 @@ fn default_of(name: &str) -> &'static str {
 /// `LISTEN_ADDRESS` and `WEB_CONFIG_FILE`.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Listener {
+struct ListenerVariables {
     listen_address: Setting<ListenAddress>,
     web_config_file: Setting<FilePath>,
 }
@@ -160,7 +160,7 @@ pub(super) fn listener(
     variables: &Variables,
     problems: &mut Problems,
 ) -> (SocketAddr, Option<PathBuf>) {
-    let read: Listener = variables.read(BASIC);
+    let read: ListenerVariables = variables.read(BASIC);
     let address =
         read.listen_address.get_or("LISTEN_ADDRESS", default_of("LISTEN_ADDRESS"), problems);
     let any = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 10401));
@@ -170,14 +170,14 @@ pub(super) fn listener(
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Logging {
+struct LogVariables {
     log_level: Setting<LogLevel>,
     log_format: Setting<LogShape>,
 }
 
 /// How the exporter logs.
 pub(super) fn log(variables: &Variables, problems: &mut Problems) -> Log {
-    let read: Logging = variables.read(BASIC);
+    let read: LogVariables = variables.read(BASIC);
     let level = read.log_level.get_or("LOG_LEVEL", default_of("LOG_LEVEL"), problems);
     let format = read.log_format.get_or("LOG_FORMAT", default_of("LOG_FORMAT"), problems);
     Log {
@@ -237,6 +237,15 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
     if url.is_some() && !has_secret {
         problems.add("WEBHOOK_URL is set, but neither WEBHOOK_SECRET nor WEBHOOK_SECRET_FILE, without which no webhook is received");
     }
+    if let Some(Ok(known)) = secret.as_ref().map(SecretSource::read)
+        && let Err(what) = options::long_enough(&known)
+    {
+        let name = match &secret {
+            Some(SecretSource::File(_)) => "WEBHOOK_SECRET_FILE",
+            _ => "WEBHOOK_SECRET",
+        };
+        problems.add(format!("{name}: {what}"));
+    }
     let header = header.map(|Header(header)| header);
     if let (Some(SecretSource::Value(secret)), Some(header)) = (&secret, &header)
         && secret.expose_secret().eq_ignore_ascii_case(header.as_str())
@@ -255,9 +264,10 @@ struct GatewayVariables {
 }
 
 /// The gateway, if there is one.
-pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<Gateway> {
+pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<GatewaySettings> {
     let read: GatewayVariables = variables.read(FURTHER);
     let has_address = read.gateway_address.is_set();
+    let limits_connections = read.gateway_max_connections.is_set();
     let address = read.gateway_address.get("GATEWAY_ADDRESS", problems);
     let hold = read.gateway_hold.get("GATEWAY_HOLD", problems);
     if hold.is_some() && !has_address {
@@ -268,21 +278,24 @@ pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<
         default_of("GATEWAY_MAX_CONNECTIONS"),
         problems,
     );
+    if limits_connections && !has_address {
+        problems.add("GATEWAY_MAX_CONNECTIONS is set, but GATEWAY_ADDRESS is not, so there is no gateway that could have connections");
+    }
     let (GatewayAddress(address), MaxConnections(max_connections)) = (address?, max_connections?);
     let hold = hold.map(|Interval(hold)| hold);
-    Some(Gateway { address, max_connections, hold, routes: Vec::new() })
+    Some(GatewaySettings { address, max_connections, hold, routes: Vec::new() })
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Rest {
+struct FurtherVariables {
     state_file: Setting<FilePath>,
     enable_lifecycle: Setting<Flag>,
 }
 
 /// `STATE_FILE`, and whether `ENABLE_LIFECYCLE` is set.
 pub(super) fn rest(variables: &Variables, problems: &mut Problems) -> (Option<PathBuf>, bool) {
-    let read: Rest = variables.read(FURTHER);
+    let read: FurtherVariables = variables.read(FURTHER);
     let state_file = path(read.state_file, "STATE_FILE", problems);
     let lifecycle = read.enable_lifecycle.get("ENABLE_LIFECYCLE", problems);
     (state_file, lifecycle.is_some_and(|Flag(flag)| flag))

@@ -10,6 +10,8 @@ use crate::input::yaml::{self, Node, Section};
 use crate::input::{Entry, EntryPlace, Policies, Problems};
 use crate::provider::ProviderSettings;
 use crate::providers;
+use crate::regular_file;
+use crate::secret::printable_path;
 use crate::target::Name;
 use crate::upstream::ProviderId;
 
@@ -19,6 +21,9 @@ const LISTS: &[(&str, TargetKind)] = &[
     ("channels", TargetKind::Channel),
     ("tokens", TargetKind::Token),
 ];
+
+/// A million targets take about 100 MB.
+const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// What reading the file needs.
 pub(super) struct FileReader<'a, 'c> {
@@ -32,14 +37,13 @@ pub(super) struct FileReader<'a, 'c> {
 impl FileReader<'_, '_> {
     /// Reads the file, entry by entry: a tree of a hundred thousand would take more memory than the
     /// targets themselves.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "on a thread for blocking work, but for the start"
-    )]
     pub(super) fn read(&mut self, path: &Path) {
-        let place = format!("CONFIG_FILE {}", path.display());
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
+        let place = format!("CONFIG_FILE {}", printable_path(path));
+        let text = match regular_file::read(path, LARGEST)
+            .map(|(bytes, _)| String::from_utf8(bytes))
+        {
+            Ok(Ok(text)) => text,
+            Ok(Err(_)) => return self.problems.add(format!("{place}: is not UTF-8 text")),
             Err(error) => return self.problems.add(format!("{place}: cannot be read: {error}")),
         };
         let lists: Vec<&'static str> = LISTS.iter().map(|(list, _)| *list).collect();

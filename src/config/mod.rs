@@ -1,7 +1,7 @@
 //! Settings: the environment and the settings file, read into targets and options.
 //!
-//! Not here: anything that acts on them. No secret is read here but those that the environment holds
-//! itself.
+//! Not here: anything that acts on them. No secret is read here but those that the environment
+//! holds itself.
 
 mod environment;
 mod file;
@@ -20,9 +20,9 @@ use crate::providers;
 use crate::target::Target;
 pub use environment::DEFAULT_LISTEN;
 use file::FileReader;
-pub use options::{Gateway, Log, LogFormat, Polling, Webhooks};
+pub use options::{GatewaySettings, Log, LogFormat, Polling, Webhooks};
 use targets::Collector;
-pub use targets::Current;
+pub use targets::CurrentTargets;
 
 /// Everything the exporter is told from outside.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Settings {
     /// Webhooks, if they are received.
     pub webhooks: Option<Webhooks>,
     /// The gateway, if there is one.
-    pub gateway: Option<Gateway>,
+    pub gateway: Option<GatewaySettings>,
     /// `STATE_FILE`: keeps statuses and counters over a restart.
     pub state_file: Option<PathBuf>,
     /// `ENABLE_LIFECYCLE`: whether `POST /-/reload` is answered to others than loopback too.
@@ -71,7 +71,7 @@ impl Settings {
     /// As [`Self::load`].
     pub fn reload(
         all: impl IntoIterator<Item = (OsString, OsString)>,
-        current: Current<'_>,
+        current: CurrentTargets<'_>,
     ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let all: Vec<_> = all.into_iter().collect();
@@ -109,7 +109,7 @@ impl Settings {
                 let url = settings[one.index()].gateway_url()?;
                 providers::get(one).gateway().map(|_| (one, Arc::clone(url)))
             });
-            Gateway { routes: routes.collect(), ..gateway }
+            GatewaySettings { routes: routes.collect(), ..gateway }
         });
         if gateway.is_some() {
             targets.refuse_unknown_credentials_name(&mut problems);
@@ -137,7 +137,8 @@ fn nothing_to_watch() -> String {
     )
 }
 
-/// The address that `LISTEN_ADDRESS` names and the file that `WEB_CONFIG_FILE` names, for a command that needs nothing else.
+/// The address that `LISTEN_ADDRESS` names and the file that `WEB_CONFIG_FILE` names, for a command
+/// that needs nothing else.
 ///
 /// # Errors
 ///

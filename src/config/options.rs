@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::HeaderName;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::secret::SecretSource;
 use crate::upstream::ProviderId;
@@ -41,9 +42,35 @@ pub struct Webhooks {
     pub url: Option<Arc<str>>,
 }
 
+impl Webhooks {
+    /// The secret as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When its file cannot be read or holds a short one, in words that do not repeat it.
+    pub fn read_secret(&self) -> Result<SecretString, String> {
+        let secret = self.secret.read().map_err(|error| error.to_string())?;
+        long_enough(&secret).map(|()| secret)
+    }
+}
+
+/// Whoever guesses the secret can say that a line is well, and may try as often as the network lets
+/// them.
+const MIN_WEBHOOK_SECRET: usize = 16;
+
+/// Refuses a secret that can be guessed.
+pub(super) fn long_enough(secret: &SecretString) -> Result<(), String> {
+    if secret.expose_secret().len() < MIN_WEBHOOK_SECRET {
+        return Err(format!(
+            "has fewer than {MIN_WEBHOOK_SECRET} characters; make one with `openssl rand -hex 32`"
+        ));
+    }
+    Ok(())
+}
+
 /// The gateway between the application and the upstreams.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gateway {
+pub struct GatewaySettings {
     /// `GATEWAY_ADDRESS`: where it listens.
     pub address: SocketAddr,
     /// `GATEWAY_MAX_CONNECTIONS`: how many connections of the application may be open.

@@ -1,5 +1,5 @@
-//! Whether the usual proxy variables can be used. The libraries that read them ignore a mistake, and
-//! requests would then go out directly.
+//! Whether the usual proxy variables can be used. The libraries that read them ignore a mistake,
+//! and requests would then go out directly.
 //!
 //! Not here: connecting through a proxy (`client/`). No sentence repeats a value: it may hold a
 //! password.

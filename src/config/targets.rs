@@ -1,4 +1,5 @@
-//! The targets of settings while they are read: equal options are shared, names and ids are checked.
+//! The targets of settings while they are read: equal options are shared, names and ids are
+//! checked.
 //!
 //! Not here: which targets there are.
 
@@ -14,11 +15,11 @@ use crate::target::{Name, Target, TargetOptions, UNKNOWN_CREDENTIAL};
 use crate::upstream::ProviderId;
 
 /// The targets that are watched already, by kind and name.
-pub type Current<'a> = &'a dyn Fn(TargetKind, &Name) -> Option<Arc<Target>>;
+pub type CurrentTargets<'a> = &'a dyn Fn(TargetKind, &Name) -> Option<Arc<Target>>;
 
 /// Collects targets.
 pub(super) struct Collector<'a> {
-    current: Current<'a>,
+    current: CurrentTargets<'a>,
     targets: Vec<Arc<Target>>,
     last_options: Option<Arc<TargetOptions>>,
     names: HashSet<(TargetKind, Name)>,
@@ -28,9 +29,9 @@ pub(super) struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    /// Targets that are equal to a current one are taken from there, so that a large fleet is not in
-    /// memory twice while its settings are reloaded.
-    pub(super) fn new(current: Current<'a>) -> Self {
+    /// Targets that are equal to a current one are taken from there, so that a large fleet is not
+    /// in memory twice while its settings are reloaded.
+    pub(super) fn new(current: CurrentTargets<'a>) -> Self {
         Self {
             current,
             targets: Vec::new(),

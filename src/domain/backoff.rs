@@ -1,7 +1,7 @@
 //! When a target is polled next.
 //!
-//! Not here: a timer or a source of chance; the caller brings `jitter`, a number from 0 (inclusive) to
-//! 1 (exclusive).
+//! Not here: a timer or a source of chance; the caller brings `jitter`, a number from 0 (inclusive)
+//! to 1 (exclusive).
 
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ pub fn first_delay(at: usize, fleet_size: usize, interval: Duration, jitter: f64
 
 /// How long after a poll was due the next one is.
 ///
-/// `refusals` counts the polls in a row that ended in a failure which asks for distance; 0 after any
-/// other outcome.
+/// `refusals` counts the polls in a row that ended in a failure which asks for distance; 0 after
+/// any other outcome.
 pub fn next_delay(
     interval: Duration,
     refusals: u32,
@@ -51,7 +51,8 @@ pub fn next_delay(
     let factor = 2u32.saturating_pow(refusals.min(16)).min(MAX_INTERVALS);
     let longest = MAX_WAIT.max(interval);
     let backoff = interval.saturating_mul(factor).min(longest);
-    // Jitter shortens, never below one interval; what the upstream asked for is only ever lengthened.
+    // Jitter shortens, never below one interval; what the upstream asked for is only ever
+    // lengthened.
     let jittered = backoff.mul_f64(1.0 - 0.25 * jitter).max(interval);
     match retry_after {
         Some(asked) => jittered.max(asked.min(longest).mul_f64(1.0 + JITTER * jitter)),

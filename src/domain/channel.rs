@@ -104,8 +104,8 @@ impl ChannelState {
         SentAt(self.last.map(|last| last.at))
     }
 
-    /// Applies the outcome of a poll that was sent with the present knowledge. Returns the transition,
-    /// if people should hear of one.
+    /// Applies the outcome of a poll that was sent with the present knowledge. Returns the
+    /// transition, if people should hear of one.
     pub fn apply(
         &mut self,
         now: Now,
@@ -167,8 +167,8 @@ impl ChannelState {
         self.announce(now, policy)
     }
 
-    /// Applies a webhook's event. Returns what became of it, and the transition, if people should hear
-    /// of one.
+    /// Applies a webhook's event. Returns what became of it, and the transition, if people should
+    /// hear of one.
     pub fn apply_event(
         &mut self,
         now: Now,

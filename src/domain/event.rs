@@ -28,7 +28,8 @@ label_enum! {
         Applied = "applied",
         /// It was delivered before.
         Duplicate = "duplicate",
-        /// It is older than what is known: it took its place in the past and moved nothing that is newer.
+        /// It is older than what is known: it took its place in the past and moved nothing that is
+        /// newer.
         Late = "late",
         /// There is nothing in it for a status.
         Ignored = "ignored",

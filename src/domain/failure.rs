@@ -9,7 +9,8 @@ use super::label_enum::label_enum;
 label_enum! {
     /// Why a poll brought no observation.
     FailureReason {
-        /// The credential is fine, the line's WhatsApp session is not (401 "need channel authorization").
+        /// The credential is fine, the line's WhatsApp session is not (401 "need channel
+        /// authorization").
         SessionUnauthorized = "session_unauthorized",
         /// The credential that asks was refused.
         CredentialUnauthorized = "credential_unauthorized",

@@ -4,7 +4,9 @@
 
 /// Declares an enum whose variants each have one constant label value.
 macro_rules! label_enum {
-    ($(#[$list_doc:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $label:literal),+ $(,)? }) => {
+    ($(#[$list_doc:meta])* $name:ident {
+        $($(#[$doc:meta])* $variant:ident = $label:literal),+ $(,)?
+    }) => {
         $(#[$list_doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name { $($(#[$doc])* $variant),+ }

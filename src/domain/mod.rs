@@ -3,6 +3,7 @@
 //! Not here: I/O, clocks, serde, metrics, any provider's words. This module knows the standard
 //! library alone.
 
+mod availability;
 pub mod backoff;
 mod channel;
 mod event;
@@ -13,7 +14,6 @@ mod poll_stats;
 mod request_counts;
 mod snapshot;
 mod source;
-mod standing;
 mod status;
 mod target_kind;
 mod time;
@@ -23,6 +23,7 @@ mod token_error;
 mod unauthorized;
 mod webhook_state;
 
+pub use availability::{Availability, Refusal};
 pub use channel::{ChannelState, SentAt, StatusEvidence, Transition};
 pub use event::{ChannelEvent, WebhookEvent, WebhookOutcome, WebhookRefusal};
 pub use failure::{Failure, FailureReason};
@@ -35,7 +36,6 @@ pub use poll_stats::{PollPolicy, PollStats};
 pub use request_counts::{AnswerClass, HeldOutcome, RequestCounts};
 pub use snapshot::{ChannelSnapshot, Counter, SavedStatus, VisitCounter};
 pub use source::{Listed, SourceState};
-pub use standing::{Refusal, Standing};
 pub use status::Status;
 pub use target_kind::TargetKind;
 pub use time::{Now, Timestamp};

@@ -1,6 +1,7 @@
 //! What one answer says, in our words.
 //!
-//! Not here: how answers are read (`providers/`) or what becomes of them (`channel.rs`, `token.rs`).
+//! Not here: how answers are read (`providers/`) or what becomes of them (`channel.rs`,
+//! `token.rs`).
 
 use super::{Failure, Status, Timestamp, TokenErrorReason};
 
@@ -110,7 +111,8 @@ impl TokenObservation {
     }
 }
 
-/// What one poll of a token brought: facts about errors are counted whether or not the poll succeeded.
+/// What one poll of a token brought: facts about errors are counted whether or not the poll
+/// succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenReading {
     /// The observation, or why there is none.

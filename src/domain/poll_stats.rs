@@ -132,7 +132,8 @@ impl PollStats {
 
     /// When what was updated stopped counting; `None` while it counts, or when nothing was updated.
     ///
-    /// It counts for `stale_after` from the first failed poll, or, should no poll end at all, from the time the next was due.
+    /// It counts for `stale_after` from the first failed poll, or, should no poll end at all, from
+    /// the time the next was due.
     pub fn stale_since(&self, now: Now, policy: PollPolicy) -> Option<Now> {
         let updated = self.last_updated?;
         let silent = updated.plus(policy.interval);

@@ -23,7 +23,8 @@ label_enum! {
         ClientError = "4xx",
         /// An error of the upstream.
         ServerError = "5xx",
-        /// There was no answer: no connection, or it ended before the answer began, or the application went away.
+        /// There was no answer: no connection, or it ended before the answer began, or the
+        /// application went away.
         Failed = "failed",
     }
 }
@@ -50,7 +51,8 @@ label_enum! {
     HeldOutcome {
         /// The channel came back in time, and the request was sent.
         Sent = "sent",
-        /// It was answered 401 "need channel authorization"; the channel came back in time, and it was sent once more.
+        /// It was answered 401 "need channel authorization"; the channel came back in time, and it
+        /// was sent once more.
         SentAgain = "sent_again",
         /// The channel did not come back in time, or never will by itself.
         GivenUp = "given_up",

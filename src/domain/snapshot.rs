@@ -171,7 +171,8 @@ impl ChannelState {
 }
 
 impl TokenState {
-    /// Shows every counter. Nothing else is kept of a token: it may be another one by the time we are back.
+    /// Shows every counter. Nothing else is kept of a token: it may be another one by the time we
+    /// are back.
     pub fn counters(&mut self, see: VisitCounter<'_>) {
         self.polls.counters(see);
         for (at, source) in ErrorSource::LABELS.iter().enumerate() {

@@ -37,7 +37,8 @@ impl Timestamp {
 
 /// Now, by two clocks: one to show, one to measure with.
 ///
-/// The wall clock may jump (NTP, a resumed machine); ages that decide anything are measured with the steady one.
+/// The wall clock may jump (NTP, a resumed machine); ages that decide anything are measured with
+/// the steady one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
     /// The wall clock.

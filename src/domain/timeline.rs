@@ -1,17 +1,19 @@
-//! The statuses a channel had, in the order in which it had them, whatever the order in which we heard of them.
+//! The statuses a channel had, in the order in which it had them, whatever the order in which we
+//! heard of them.
 //!
 //! Not here: what the newest one means for people.
 
 use super::{Status, Timestamp};
 
-/// So many points are remembered: with a poll every 30 s half an hour, and longer while the status stays.
+/// So many points are remembered: with a poll every 30 s half an hour, and longer while the status
+/// stays.
 const CAPACITY: usize = 64;
 
 /// Upstreams tell start times in whole seconds; a smaller shift is rounding, not a restart.
 pub(super) const MIN_RESTART_SHIFT_MILLIS: i64 = 1000;
 
-/// A point's time may be ahead of the upstream's by so much and still be believed: webhooks and polls
-/// may be answered by different machines.
+/// A point's time may be ahead of the upstream's by so much and still be believed: webhooks and
+/// polls may be answered by different machines.
 const MAX_LEAD_MILLIS: i64 = 60_000;
 
 /// Who told of a point; between two of the same time the later in this list is the newer.
@@ -99,8 +101,8 @@ impl Moves {
         self.restarts = self.restarts.saturating_add(more.restarts);
     }
 
-    /// Takes back a move that turned out to have led over another point. A way with one more stop has at least the moves of the
-    /// way without, so a counter never goes down by it.
+    /// Takes back a move that turned out to have led over another point. A way with one more stop
+    /// has at least the moves of the way without, so a counter never goes down by it.
     fn take_back(&mut self, from: &StatusPoint, to: &StatusPoint) {
         if from.status != to.status
             && let Some(count) = self.transitions.get_mut(to.status.index())
@@ -151,7 +153,8 @@ impl Timeline {
         self.points.iter().rev().take_while(|point| point.status == newest.status).last()
     }
 
-    /// Takes up the points that were known before the exporter was away; whether there were older ones is not known.
+    /// Takes up the points that were known before the exporter was away; whether there were older
+    /// ones is not known.
     pub(super) fn restore(&mut self, mut points: Vec<StatusPoint>) {
         points.sort_by_key(StatusPoint::key);
         let surplus = points.len().saturating_sub(CAPACITY);
@@ -188,10 +191,10 @@ impl Timeline {
         if after.is_none() { Insertion::Newest } else { Insertion::InPast }
     }
 
-    /// Moves points that lie in the future of a new answer back to when they were observed: the clock
-    /// that dated them was wrong. `ahead_millis` is how far the new answer's clock is ahead of ours.
-    /// Moves that this reveals are counted, and none is taken back. Returns the new time of the newest
-    /// point up to `known`.
+    /// Moves points that lie in the future of a new answer back to when they were observed: the
+    /// clock that dated them was wrong. `ahead_millis` is how far the new answer's clock is ahead
+    /// of ours. Moves that this reveals are counted, and none is taken back. Returns the new time
+    /// of the newest point up to `known`.
     pub(super) fn correct(
         &mut self,
         now: Timestamp,
@@ -221,7 +224,8 @@ impl Timeline {
         known_now
     }
 
-    /// Drops a point when there are too many: one between two like it if there is any, since no move hangs on that, else the oldest.
+    /// Drops a point when there are too many: one between two like it if there is any, since no
+    /// move hangs on that, else the oldest.
     fn forget(&mut self) {
         if self.points.len() <= CAPACITY {
             return;

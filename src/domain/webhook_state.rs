@@ -1,4 +1,5 @@
-//! What webhooks told of one channel: the order of its statuses, logins and logouts, and what was delivered.
+//! What webhooks told of one channel: the order of its statuses, logins and logouts, and what was
+//! delivered.
 //!
 //! Not here: what its status is; that is `channel.rs`.
 
@@ -12,7 +13,8 @@ pub struct WebhookState {
     pub(super) events: [[u32; WebhookOutcome::COUNT]; WebhookEvent::COUNT],
     pub(super) logins: u32,
     pub(super) logouts: u32,
-    /// Whether the next login is one, and not the last one delivered again: these events carry no time of their own.
+    /// Whether the next login is one, and not the last one delivered again: these events carry no
+    /// time of their own.
     pub(super) expects_login: bool,
     /// The same for logouts.
     pub(super) expects_logout: bool,
@@ -72,7 +74,8 @@ impl WebhookState {
         new
     }
 
-    /// A move to this status: it shows that a login or logout happened, should its own webhook be lost.
+    /// A move to this status: it shows that a login or logout happened, should its own webhook be
+    /// lost.
     pub(super) const fn moved(&mut self, to: Status) {
         match to {
             Status::Qr => self.expects_login = true,
@@ -106,7 +109,8 @@ impl WebhookState {
         self.last_event
     }
 
-    /// The last statuses with their times as people are told, the oldest first; the same status again and again is told once.
+    /// The last statuses with their times as people are told, the oldest first; the same status
+    /// again and again is told once.
     pub fn recent_moves(&self) -> Vec<(Timestamp, Status)> {
         let mut moves: Vec<(Timestamp, Status)> = Vec::new();
         for point in self.timeline.points() {

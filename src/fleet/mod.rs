@@ -171,8 +171,8 @@ impl Fleet {
         })
     }
 
-    /// Applies what a poll says of a target. `replaced` tells that the credential is another one than
-    /// at the last poll, so that what was known of a token does not hold for this one.
+    /// Applies what a poll says of a target. `replaced` tells that the credential is another one
+    /// than at the last poll, so that what was known of a token does not hold for this one.
     pub fn apply(
         &self,
         target: TargetRef,
@@ -232,8 +232,8 @@ impl Fleet {
         self.updated.notify_waiters();
     }
 
-    /// Applies what a webhook tells of the channel with this id of the provider's; of this source, if
-    /// one is named.
+    /// Applies what a webhook tells of the channel with this id of the provider's; of this source,
+    /// if one is named.
     pub fn deliver(
         &self,
         provider: ProviderId,

@@ -12,8 +12,8 @@ use crate::domain::TargetKind;
 use crate::target::Target;
 use crate::upstream::ProviderId;
 
-/// A panic while a lock was held cannot leave a state half written that matters: each write stands by
-/// itself.
+/// A panic while a lock was held cannot leave a state half written that matters: each write stands
+/// by itself.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

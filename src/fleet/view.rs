@@ -8,8 +8,9 @@ use super::table::{Order, Table, lock};
 use super::watched::{Unattributed, Watched};
 use crate::domain::{Now, TargetKind};
 
-/// The targets that there were when somebody began to look. How they are is read anew at each look, so
-/// that a slow reader keeps no copy of a whole fleet. A target that a reload removes meanwhile is gone.
+/// The targets that there were when somebody began to look. How they are is read anew at each look,
+/// so that a slow reader keeps no copy of a whole fleet. A target that a reload removes meanwhile
+/// is gone.
 #[derive(Debug, Clone)]
 pub struct FleetView {
     /// When the look began: ages are told as of this time.

@@ -100,8 +100,8 @@ impl Watched {
         self.target.id.as_deref().or(learnt)
     }
 
-    /// Whether a channel's id is not known because it could not be asked yet. Of one that has answered
-    /// without an id, or whose credential is refused, none is to be expected soon.
+    /// Whether a channel's id is not known because it could not be asked yet. Of one that has
+    /// answered without an id, or whose credential is refused, none is to be expected soon.
     pub(super) fn may_yet_report_its_id(&self) -> bool {
         let polls = self.polls();
         let refused = matches!(

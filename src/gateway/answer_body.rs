@@ -32,7 +32,8 @@ impl AnswerBody {
         Self { begun: None, broken: None, rest: Some(rest), error_inspector }
     }
 
-    /// An upstream's body of which some was read, to its end, until it broke off, or as far as was wanted.
+    /// An upstream's body of which some was read, to its end, until it broke off, or as far as was
+    /// wanted.
     pub(super) fn begun(
         begun: Bytes,
         broken: Option<hyper::Error>,
@@ -66,7 +67,8 @@ impl Body for AnswerBody {
         {
             let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
             data.inspect(|data| error_inspector.see(data));
-            // Before the last bytes are passed on, so that what they say is known when the application has them.
+            // Before the last bytes are passed on, so that what they say is known when the
+            // application has them.
             if data.is_none() || rest.is_end_stream() {
                 this.error_inspector = None;
             }

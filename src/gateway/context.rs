@@ -40,7 +40,7 @@ impl Gateway {
     ///
     /// A sentence, when the extra CA cannot be read or an address is none.
     pub fn new(
-        settings: &config::Gateway,
+        settings: &config::GatewaySettings,
         polling: &Polling,
         fleet: Arc<Fleet>,
         metrics: ExporterMetrics,

@@ -1,7 +1,8 @@
-//! Whose credential a request carries: every one that is watched by its hash, with the address that it is for.
+//! Whose credential a request carries: every one that is watched by its hash, with the address that
+//! it is for.
 //!
-//! Not here: the credentials. What is kept is a hash with a key of this process, so none can be read from it, and a comparison tells
-//! nothing by the time it takes.
+//! Not here: the credentials. What is kept is a hash with a key of this process, so none can be
+//! read from it, and a comparison tells nothing by the time it takes.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

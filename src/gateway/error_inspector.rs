@@ -1,6 +1,8 @@
-//! Looks at error answers as they pass: their first 64 KiB, for the class of the error and nothing else.
+//! Looks at error answers as they pass: their first 64 KiB, for the class of the error and nothing
+//! else.
 //!
-//! Not here: what a text means; that is `providers/`. Nothing of an answer is kept once it has been told.
+//! Not here: what a text means; that is `providers/`. Nothing of an answer is kept once it has been
+//! told.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -96,7 +98,7 @@ impl ErrorInspector {
     }
 
     /// Tells what was seen, now and not once more. Why a channel refused the request, if it did.
-    pub(super) fn tell(&mut self) -> Option<UnauthorizedReason> {
+    pub(super) fn report(&mut self) -> Option<UnauthorizedReason> {
         let owner = self.owner.take()?;
         let text = self.coding.decode(&self.seen);
         let fleet = &self.gateway.fleet;
@@ -118,6 +120,6 @@ impl ErrorInspector {
 
 impl Drop for ErrorInspector {
     fn drop(&mut self) {
-        self.tell();
+        self.report();
     }
 }

@@ -26,7 +26,8 @@ use crate::provider::GatewayApi;
 use crate::providers;
 use crate::upstream::ProviderId;
 
-/// Bodies up to this length are kept while requests are held, so that they can be sent again. A text message has less than 1 KiB.
+/// Bodies up to this length are kept while requests are held, so that they can be sent again. A
+/// text message has less than 1 KiB.
 const KEPT: u64 = 64 * 1024;
 /// A 401 whose text takes longer than this is passed on without waiting for what it says.
 const UNDERSTOOD: Duration = Duration::from_secs(2);
@@ -38,22 +39,22 @@ pub(super) async fn answer(
 ) -> Response<AnswerBody> {
     if let Some(wrong) = headers::malformed(&request) {
         // Where such a request ends may be read in two ways, so nothing more is read after it.
-        let mut answer = said(StatusCode::BAD_REQUEST, wrong);
+        let mut answer = error_response(StatusCode::BAD_REQUEST, wrong);
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return answer;
     }
     let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
     let Some((provider, api, rest)) = route::split(&target) else {
-        return said(StatusCode::NOT_FOUND, &route::nowhere());
+        return error_response(StatusCode::NOT_FOUND, &route::nowhere());
     };
     let mut metrics = RequestMetricsGuard::begin(&gateway, provider);
     let owner = gateway.credentials.owner(provider, api, &request).await;
     let base = owner.as_ref().map(|owner| &owner.base).or_else(|| gateway.base(provider));
     let Some(base) = base else {
-        return said(StatusCode::NOT_FOUND, &route::nowhere());
+        return error_response(StatusCode::NOT_FOUND, &route::nowhere());
     };
     let Ok(address) = base.address(rest) else {
-        return said(StatusCode::BAD_REQUEST, "the rest of the path is not a path");
+        return error_response(StatusCode::BAD_REQUEST, "the rest of the path is not a path");
     };
     let (mut head, body) = request.into_parts();
     let chunked = !body.is_end_stream() && body.size_hint().exact().is_none();
@@ -64,7 +65,7 @@ pub(super) async fn answer(
     metrics.set_owner(owner);
 
     let method = head.method.clone();
-    let exchange = Exchange { gateway: &gateway, api, owner };
+    let exchange = Forwarding { gateway: &gateway, api, owner };
     let answered = match exchange.may_be_held() {
         Some(held) => exchange.holding(held, head, body).await,
         None => exchange.send(head, body.into()).await.map(|answer| exchange.watched(answer)),
@@ -74,18 +75,18 @@ pub(super) async fn answer(
             metrics.answered(answer.status().as_u16());
             passed_on(&method, answer)
         }
-        Err(failure) => unanswered(provider, &failure),
+        Err(failure) => bad_gateway(provider, &failure),
     }
 }
 
 /// What every step of a request needs to know.
-struct Exchange<'a> {
+struct Forwarding<'a> {
     gateway: &'a Arc<Gateway>,
     api: &'static dyn GatewayApi,
     owner: Option<TargetRef>,
 }
 
-impl Exchange<'_> {
+impl Forwarding<'_> {
     fn may_be_held(&self) -> Option<Held> {
         if self.api.may_hold() { Held::of(self.gateway, self.owner?) } else { None }
     }
@@ -106,7 +107,8 @@ impl Exchange<'_> {
         answer.map(|body| AnswerBody::passed(body, error_inspector))
     }
 
-    /// Sends a request when its channel is back, if that is soon, and once more if the channel refuses it.
+    /// Sends a request when its channel is back, if that is soon, and once more if the channel
+    /// refuses it.
     async fn holding(
         &self,
         mut held: Held,
@@ -161,7 +163,7 @@ impl Exchange<'_> {
             let answered = AnswerBody::begun(begun.freeze(), None, body, Some(error_inspector));
             return (Response::from_parts(head, answered), false);
         };
-        let session = error_inspector.tell() == Some(UnauthorizedReason::Session);
+        let session = error_inspector.report() == Some(UnauthorizedReason::Session);
         let answered = AnswerBody::begun(begun.freeze(), broken, body, None);
         (Response::from_parts(head, answered), session)
     }
@@ -192,13 +194,16 @@ fn passed_on(method: &Method, answer: Response<AnswerBody>) -> Response<AnswerBo
 }
 
 /// An answer of the gateway's own when the upstream gave none.
-fn unanswered(provider: ProviderId, failure: &Failure) -> Response<AnswerBody> {
+fn bad_gateway(provider: ProviderId, failure: &Failure) -> Response<AnswerBody> {
     let upstream = providers::get(provider).display_name();
-    said(StatusCode::BAD_GATEWAY, &format!("{upstream} gave no answer: {}", failure.detail))
+    error_response(
+        StatusCode::BAD_GATEWAY,
+        &format!("{upstream} gave no answer: {}", failure.detail),
+    )
 }
 
 /// A sentence of the gateway's own.
-fn said(status: StatusCode, sentence: &str) -> Response<AnswerBody> {
+fn error_response(status: StatusCode, sentence: &str) -> Response<AnswerBody> {
     let text: Bytes = format!("whatsapp-exporter's gateway: {sentence}\n").into();
     let mut answer = Response::new(AnswerBody::text(text));
     *answer.status_mut() = status;

@@ -1,4 +1,5 @@
-//! Holds requests while their channel reconnects, which it does for 2 to 3 seconds once or several times a day.
+//! Holds requests while their channel reconnects, which it does for 2 to 3 seconds once or several
+//! times a day.
 //!
 //! Not here: sending them. What may be sent again, and why that is safe, is in `forward.rs`.
 
@@ -11,13 +12,15 @@ use tokio::time::Instant;
 
 use super::context::Gateway;
 use crate::clock;
-use crate::domain::{ChannelState, HeldOutcome, PollPolicy, Refusal, Standing};
+use crate::domain::{Availability, ChannelState, HeldOutcome, PollPolicy, Refusal};
 use crate::fleet::TargetRef;
 
-/// While requests are held, the channel is asked again this often; the poller has the last word on it.
+/// While requests are held, the channel is asked again this often; the poller has the last word on
+/// it.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// One request that may be held, and how much of its time is left. What became of it is counted when it is dropped.
+/// One request that may be held, and how much of its time is left. What became of it is counted
+/// when it is dropped.
 pub(super) struct Held {
     gateway: Arc<Gateway>,
     channel: TargetRef,
@@ -39,7 +42,7 @@ impl Held {
     /// Waits before sending, if the channel is just reconnecting.
     pub(super) async fn before_sending(&mut self) {
         let refusal = self.last_refusal();
-        if self.standing(refusal) == Standing::Coming {
+        if self.availability(refusal) == Availability::Returning {
             self.wait(refusal, HeldOutcome::Sent).await;
         }
     }
@@ -65,8 +68,8 @@ impl Held {
 
     /// What `Retry-After` should say, in seconds.
     pub(super) fn retry_after(&self) -> u64 {
-        let standing = self.standing(self.last_refusal());
-        self.look(|state, _| standing.retry_after(state).as_secs()).unwrap_or_default()
+        let availability = self.availability(self.last_refusal());
+        self.look(|state, _| availability.retry_after(state).as_secs()).unwrap_or_default()
     }
 
     async fn wait(&mut self, refusal: Option<Refusal>, back: HeldOutcome) -> bool {
@@ -85,10 +88,10 @@ impl Held {
         let came_back = loop {
             let mut updated = std::pin::pin!(gateway.fleet.updated());
             updated.as_mut().enable();
-            match self.standing(refusal) {
-                Standing::Ready => break true,
-                Standing::Away => break false,
-                Standing::Coming => {}
+            match self.availability(refusal) {
+                Availability::Ready => break true,
+                Availability::Away => break false,
+                Availability::Returning => {}
             }
             gateway.poll_now.poll(self.channel);
             tokio::select! {
@@ -109,10 +112,10 @@ impl Held {
         seen.flatten()
     }
 
-    fn standing(&self, refusal: Option<Refusal>) -> Standing {
+    fn availability(&self, refusal: Option<Refusal>) -> Availability {
         let now = clock::now();
-        let standing = self.look(|state, policy| Standing::of(state, policy, now, refusal));
-        standing.unwrap_or(Standing::Away)
+        let availability = self.look(|state, policy| Availability::of(state, policy, now, refusal));
+        availability.unwrap_or(Availability::Away)
     }
 
     /// The channel's last session 401, if it is so recent that it may be part of a reconnect.

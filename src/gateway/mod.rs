@@ -1,6 +1,7 @@
 //! The gateway: passes the application's requests on to the upstreams, and counts how they end.
 //!
-//! Not here: what the counts mean, the application's connections (`http/`), and those to upstreams (`client/`). Nothing of a request or an answer is kept or logged.
+//! Not here: what the counts mean, the application's connections (`http/`), and those to upstreams
+//! (`client/`). Nothing of a request or an answer is kept or logged.
 
 mod answer_body;
 mod context;
@@ -23,19 +24,19 @@ use hyper::{Request, Response};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::http::{
-    Client, ConnectionRefusal, Descriptors, Handler, Limits, Listener, ListenerKind,
-};
+use crate::http::{ConnectionRefusal, Descriptors, Handler, Limits, Listener, ListenerKind, Peer};
 use answer_body::AnswerBody;
 pub use context::Gateway;
 
-/// The limits of the gateway. How long a request and its answer take is up to the application and the upstream.
+/// The limits of the gateway. How long a request and its answer take is up to the application and
+/// the upstream.
 const fn limits(shares: Descriptors) -> Limits {
     Limits {
         connections: shares.gateway,
         served: shares.gateway,
         requests: shares.gateway_requests,
-        // Longer than HTTP clients keep theirs, so that they close and never send on one that we are just closing.
+        // Longer than HTTP clients keep theirs, so that they close and never send on one that we
+        // are just closing.
         idle: Duration::from_secs(20 * 60),
         head: Duration::from_secs(10),
         answer: None,
@@ -78,11 +79,7 @@ impl Gateway {
 impl Handler for Gateway {
     type Body = AnswerBody;
 
-    async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        _: Client,
-    ) -> Response<AnswerBody> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, _: Peer) -> Response<AnswerBody> {
         forward::answer(request, self).await
     }
 }

@@ -72,8 +72,9 @@ impl Body for RequestBody {
 
 /// A body as it comes from the application.
 ///
-/// An upstream may answer before all of it was sent. Were the connection closed then, an application that cannot stop sending would be
-/// told of a broken connection instead of the answer; so the rest is read and thrown away.
+/// An upstream may answer before all of it was sent. Were the connection closed then, an
+/// application that cannot stop sending would be told of a broken connection instead of the answer;
+/// so the rest is read and thrown away.
 pub(super) struct Upload(Option<Incoming>);
 
 impl From<Incoming> for RequestBody {

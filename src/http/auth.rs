@@ -1,4 +1,5 @@
-//! Who is let in: TLS and basic authentication as the web configuration asks, read again when its files change.
+//! Who is let in: TLS and basic authentication as the web configuration asks, read again when its
+//! files change.
 //!
 //! Not here: the file's format (`web_config.rs`).
 
@@ -17,10 +18,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info};
 
-use super::connection::Client;
 use super::files::Stamp;
 use super::passwords::PasswordChecks;
+use super::peer::Peer;
 use super::web_config::WebConfig;
+use crate::clock;
 
 /// The files are looked at when a connection comes, at most so often.
 const LOOK: Duration = Duration::from_secs(2);
@@ -45,14 +47,15 @@ pub enum Access {
 /// Lets clients in, or not.
 pub struct Auth {
     path: Option<PathBuf>,
-    current: Arc<Mutex<Current>>,
-    /// The look at the files that is under way. Only one is at a time, even where the file system hangs.
+    current: Arc<Mutex<InForce>>,
+    /// The look at the files that is under way. Only one is at a time, even where the file system
+    /// hangs.
     look: tokio::sync::Mutex<Option<JoinHandle<Option<Read>>>>,
     passwords: PasswordChecks,
     key: RandomState,
 }
 
-struct Current {
+struct InForce {
     config: Arc<WebConfig>,
     stamps: Vec<Stamp>,
     looked: Instant,
@@ -73,10 +76,10 @@ impl Auth {
     pub fn new(path: Option<PathBuf>) -> Result<Self, String> {
         let mut stamps = Vec::new();
         let config = path.as_deref().map(|path| WebConfig::read_stamped(path, &mut stamps));
-        let current = Current {
+        let current = InForce {
             config: Arc::new(config.transpose()?.unwrap_or_default()),
             stamps,
-            looked: Instant::now(),
+            looked: clock::instant(),
             complaint: None,
             known_good: HashSet::new(),
         };
@@ -89,7 +92,7 @@ impl Auth {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Current> {
+    fn lock(&self) -> MutexGuard<'_, InForce> {
         lock(&self.current)
     }
 
@@ -98,7 +101,8 @@ impl Auth {
         Arc::clone(&self.lock().config)
     }
 
-    /// What the web configuration asks for now. A file with a mistake leaves the last good one in force.
+    /// What the web configuration asks for now. A file with a mistake leaves the last good one in
+    /// force.
     pub(super) async fn config(&self) -> Arc<WebConfig> {
         if let Some(path) = &self.path
             && self.is_due()
@@ -127,7 +131,7 @@ impl Auth {
             })
         });
         let looked = timeout(PATIENCE, look).await;
-        self.lock().looked = Instant::now();
+        self.lock().looked = clock::instant();
         if let Ok(done) = looked {
             *under_way = None;
             if let Ok(Some(read)) = done {
@@ -158,9 +162,9 @@ impl Auth {
     }
 
     /// What a request with these headers may do.
-    pub async fn authorize(&self, headers: &HeaderMap, client: &Client) -> Access {
+    pub async fn authorize(&self, headers: &HeaderMap, peer: &Peer) -> Access {
         let config = self.config().await;
-        if config.client_certificate && !client.has_certificate {
+        if config.client_certificate && !peer.has_certificate {
             return Access::CertificateNeeded;
         }
         if config.users.is_empty() {
@@ -171,8 +175,8 @@ impl Auth {
         if self.lock().known_good.contains(&mark) {
             return Access::Granted;
         }
-        // Every refusal costs as much time as the dearest hash there is: an unknown user's is checked against that one in vain, and
-        // a cheaper one is checked again and again.
+        // Every refusal costs as much time as the dearest hash there is: an unknown user's is
+        // checked against that one in vain, and a cheaper one is checked again and again.
         let cost = |hash: &SecretString| {
             hash.expose_secret().parse::<bcrypt::HashParts>().map_or(0, |parts| parts.get_cost())
         };
@@ -193,7 +197,7 @@ impl Auth {
             }
             good
         };
-        match self.passwords.check(client.ip, check).await {
+        match self.passwords.check(peer.ip, check).await {
             None => Access::Busy,
             Some(true) => Access::Granted,
             Some(false) => Access::PasswordNeeded,
@@ -201,11 +205,11 @@ impl Auth {
     }
 }
 
-fn lock(current: &Mutex<Current>) -> MutexGuard<'_, Current> {
+fn lock(current: &Mutex<InForce>) -> MutexGuard<'_, InForce> {
     current.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Current {
+impl InForce {
     /// Remembers good credentials, if those of this content are still asked for.
     fn remember(&mut self, mark: u64, content: u64) {
         if self.config.content == content {

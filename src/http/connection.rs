@@ -1,20 +1,18 @@
-//! The life of one connection: it waits for a first byte, then for a whole head, and only then costs memory.
+//! The life of one connection: it waits for a first byte, then for a whole head, and only then
+//! costs memory.
 //!
 //! Not here: when its time is up; see `connections.rs`.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -22,44 +20,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tracing::debug;
 
-use super::body::AnswerBody;
-use super::connections::{Connections, Slot};
-use super::listener::Shared;
+use super::body::ServedBody;
+use super::connections::Slot;
+use super::handler::Handler;
+use super::peer::Peer;
 use super::refusal::{self, ConnectionRefusal};
-use super::stream::{WatchedStream, bound_unsent, first_byte, has_unread, whole_head};
-
-/// What answers requests.
-pub(crate) trait Handler: Send + Sync + 'static {
-    /// The body of an answer.
-    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static;
-
-    /// Answers a request of this client.
-    fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        client: Client,
-    ) -> impl Future<Output = Response<Self::Body>> + Send;
-}
-
-/// What is known of who asks.
-#[derive(Clone)]
-pub struct Client {
-    /// Where it connects from.
-    pub ip: IpAddr,
-    /// Whether it gave a certificate, which then is one of the CA's.
-    pub has_certificate: bool,
-    connections: Arc<Connections>,
-}
-
-impl Client {
-    /// Makes room for this client: closes the connection of the reader that has been behind for longest, if it had a chance.
-    pub fn drop_stalled_reader(&self) {
-        self.connections.drop_stalled_reader();
-    }
-}
+use super::shared::Shared;
+use super::socket::{bound_unsent, first_byte, has_unread, whole_head};
+use super::stream::WatchedStream;
 
 /// How a connection begins.
 enum Opened {
@@ -82,10 +50,10 @@ pub(super) async fn run<H: Handler>(
     match until_closed(&slot, open(&tcp, &slot, &shared)).await {
         Some(Opened::Served(tls)) => {
             let connections = Arc::clone(&shared.connections);
-            let client = Client { ip, has_certificate: false, connections };
+            let peer = Peer::new(ip, connections);
             // On the heap, so that a connection that only waits is small.
             let stream = WatchedStream::new(tcp, Arc::clone(&slot));
-            Box::pin(serve(stream, tls, slot, shared, client)).await;
+            Box::pin(serve(stream, tls, slot, shared, peer)).await;
         }
         Some(Opened::Refused(why)) => shared.refuse(tcp, why),
         Some(Opened::Gone) | None => {}
@@ -142,14 +110,14 @@ async fn serve<H: Handler>(
     tls: Option<Arc<ServerConfig>>,
     slot: Arc<Slot>,
     shared: Arc<Shared<H>>,
-    client: Client,
+    mut peer: Peer,
 ) {
-    let Some(tls) = tls else { return drive(stream, slot, shared, client).await };
+    let Some(tls) = tls else { return drive(stream, slot, shared, peer).await };
     match until_closed(&slot, TlsAcceptor::from(tls).accept(stream)).await {
         Some(Ok(stream)) => {
             slot.idle();
-            let has_certificate = stream.get_ref().1.peer_certificates().is_some();
-            drive(stream, slot, shared, Client { has_certificate, ..client }).await;
+            peer.has_certificate = stream.get_ref().1.peer_certificates().is_some();
+            drive(stream, slot, shared, peer).await;
         }
         Some(Err(error)) => debug!(%error, "a TLS handshake failed"),
         None => {}
@@ -157,7 +125,7 @@ async fn serve<H: Handler>(
 }
 
 /// Serves the requests of a connection.
-async fn drive<S, H>(stream: S, slot: Arc<Slot>, shared: Arc<Shared<H>>, client: Client)
+async fn drive<S, H>(stream: S, slot: Arc<Slot>, shared: Arc<Shared<H>>, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Handler,
@@ -177,13 +145,13 @@ where
         let (slot, shared) = (Arc::clone(&slot), Arc::clone(&shared));
         service_fn(move |request| {
             let answering = slot.answering();
-            let (shared, client) = (Arc::clone(&shared), client.clone());
+            let (shared, peer) = (Arc::clone(&shared), peer.clone());
             // On the heap, so that it takes no memory between requests.
             Box::pin(async move {
                 Ok::<_, Infallible>(match answering {
                     Ok(answering) => {
-                        let answer = Arc::clone(&shared.handler).answer(request, client).await;
-                        AnswerBody::given(answer, answering)
+                        let answer = Arc::clone(&shared.handler).answer(request, peer).await;
+                        ServedBody::given(answer, answering)
                     }
                     Err(why) => refused(&shared, why),
                 })
@@ -213,9 +181,9 @@ where
 fn refused<H: Handler>(
     shared: &Shared<H>,
     why: ConnectionRefusal,
-) -> Response<AnswerBody<H::Body>> {
+) -> Response<ServedBody<H::Body>> {
     shared.count(why);
-    let mut answer = Response::new(AnswerBody::sentence(refusal::sentence(shared.kind, why)));
+    let mut answer = Response::new(ServedBody::sentence(refusal::sentence(shared.kind, why)));
     *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -1,4 +1,5 @@
-//! The open connections of a listener: what each is doing and since when, whose time is up, and who makes room for another.
+//! The open connections of a listener: what each is doing and since when, whose time is up, and who
+//! makes room for another.
 //!
 //! Not here: reading and writing them; see `connection.rs`.
 
@@ -13,7 +14,9 @@ use tokio::time::Instant;
 
 use super::limits::Limits;
 use super::refusal::ConnectionRefusal;
-use super::stream::has_unread;
+use super::socket::has_unread;
+
+use crate::clock;
 
 /// How often a connection that waits for a place looks for one.
 const RETRY: Duration = Duration::from_millis(250);
@@ -36,7 +39,7 @@ enum Phase {
 }
 
 const PHASES: usize = 5;
-/// What [`Shared::phase`] holds while the connection is idle.
+/// What [`SlotSignals::phase`] holds while the connection is idle.
 const IDLE: u8 = Phase::Idle as u8;
 
 /// When something began, and whose it is: the oldest comes first.
@@ -45,7 +48,7 @@ type Since = (Instant, u64);
 /// All open connections.
 pub(super) struct Connections {
     limits: Limits,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
     /// A place of those that have asked for something is free.
     freed: Notify,
     /// One was closed.
@@ -53,8 +56,8 @@ pub(super) struct Connections {
 }
 
 #[derive(Default)]
-struct Open {
-    all: HashMap<u64, Entry>,
+struct OpenConnections {
+    all: HashMap<u64, OpenConnection>,
     phases: [BTreeSet<Since>; PHASES],
     /// Readers that are behind.
     stalled: BTreeSet<Since>,
@@ -64,15 +67,15 @@ struct Open {
     next: u64,
 }
 
-struct Entry {
+struct OpenConnection {
     phase: Phase,
     since: Instant,
     stalled: Option<Instant>,
     served: bool,
-    shared: Arc<Shared>,
+    shared: Arc<SlotSignals>,
 }
 
-struct Shared {
+struct SlotSignals {
     /// `None` in tests.
     tcp: Option<Arc<TcpStream>>,
     phase: AtomicU8,
@@ -85,26 +88,26 @@ struct Shared {
 /// One connection's place among the open ones, given back when dropped.
 pub(super) struct Slot {
     number: u64,
-    shared: Arc<Shared>,
+    shared: Arc<SlotSignals>,
     all: Arc<Connections>,
 }
 
 /// A request under way, until its answer is written; then the connection is idle.
 pub(super) struct Answering(Arc<Slot>);
 
-impl Open {
+impl OpenConnections {
     fn phase(&mut self, phase: Phase) -> &mut BTreeSet<Since> {
         &mut self.phases[phase as usize]
     }
 
     /// Changes an entry, and its place in every order.
-    fn change(&mut self, number: u64, change: impl FnOnce(&mut Entry)) {
+    fn change(&mut self, number: u64, change: impl FnOnce(&mut OpenConnection)) {
         let Some(mut entry) = self.take(number) else { return };
         change(&mut entry);
         self.insert(number, entry);
     }
 
-    fn insert(&mut self, number: u64, entry: Entry) {
+    fn insert(&mut self, number: u64, entry: OpenConnection) {
         entry.shared.phase.store(entry.phase as u8, Ordering::Relaxed);
         // What was answered and is not all taken yet is not idle.
         if entry.phase != Phase::Idle || entry.stalled.is_none() {
@@ -117,7 +120,7 @@ impl Open {
         self.all.insert(number, entry);
     }
 
-    fn take(&mut self, number: u64) -> Option<Entry> {
+    fn take(&mut self, number: u64) -> Option<OpenConnection> {
         let entry = self.all.remove(&number)?;
         self.phase(entry.phase).remove(&(entry.since, number));
         if let Some(stalled) = entry.stalled {
@@ -138,7 +141,7 @@ impl Open {
     }
 }
 
-impl Entry {
+impl OpenConnection {
     /// Whether nothing came that is not read yet.
     fn is_silent(&self) -> bool {
         !self.shared.tcp.as_deref().is_some_and(has_unread)
@@ -151,7 +154,7 @@ impl Connections {
         Arc::new(Self { limits, open: Mutex::default(), freed, closed })
     }
 
-    fn open_ones(&self) -> MutexGuard<'_, Open> {
+    fn open_ones(&self) -> MutexGuard<'_, OpenConnections> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -172,12 +175,12 @@ impl Connections {
         self: &Arc<Self>,
         tcp: Option<Arc<TcpStream>>,
     ) -> Result<Slot, ConnectionRefusal> {
-        let now = Instant::now();
+        let now = clock::instant();
         let mut open = self.open_ones();
         if open.all.len() >= self.limits.connections && !self.make_room(&mut open, now) {
             return Err(ConnectionRefusal::Full);
         }
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SlotSignals {
             tcp,
             phase: AtomicU8::new(Phase::New as u8),
             close: Notify::new(),
@@ -188,18 +191,18 @@ impl Connections {
         let (phase, shared_too) = (Phase::New, Arc::clone(&shared));
         open.insert(
             number,
-            Entry { phase, since: now, stalled: None, served: false, shared: shared_too },
+            OpenConnection { phase, since: now, stalled: None, served: false, shared: shared_too },
         );
         Ok(Slot { number, shared, all: Arc::clone(self) })
     }
 
-    fn close(&self, open: &mut Open, number: u64) {
+    fn close(&self, open: &mut OpenConnections, number: u64) {
         if let Some(entry) = self.remove(open, number) {
             entry.shared.close.notify_one();
         }
     }
 
-    fn remove(&self, open: &mut Open, number: u64) -> Option<Entry> {
+    fn remove(&self, open: &mut OpenConnections, number: u64) -> Option<OpenConnection> {
         let removed = open.take(number);
         if removed.as_ref().is_some_and(|entry| entry.served) {
             self.freed.notify_one();
@@ -207,9 +210,9 @@ impl Connections {
         removed
     }
 
-    /// Closes a connection without a request that has had its chance: one that sends a head slowly, one that has never sent
-    /// anything, or the longest idle one. Whether there was one.
-    fn make_room(&self, open: &mut Open, now: Instant) -> bool {
+    /// Closes a connection without a request that has had its chance: one that sends a head slowly,
+    /// one that has never sent anything, or the longest idle one. Whether there was one.
+    fn make_room(&self, open: &mut OpenConnections, now: Instant) -> bool {
         let before = now.checked_sub(self.limits.patience);
         let phases = [Phase::Head, Phase::New, Phase::Idle];
         let silent = phases.into_iter().find_map(|phase| open.silent(phase, before));
@@ -218,15 +221,16 @@ impl Connections {
 
     /// Closes one that has had its chance, since the process has no descriptors left.
     pub(super) fn give_way(&self) {
-        self.make_room(&mut self.open_ones(), Instant::now());
+        self.make_room(&mut self.open_ones(), clock::instant());
     }
 
-    /// Closes the reader that has been behind for longest, if it had some time: others wait for what it holds.
+    /// Closes the reader that has been behind for longest, if it had some time: others wait for
+    /// what it holds.
     pub(super) fn drop_stalled_reader(&self) {
-        self.close_stalled(&mut self.open_ones(), Instant::now());
+        self.close_stalled(&mut self.open_ones(), clock::instant());
     }
 
-    fn close_stalled(&self, open: &mut Open, now: Instant) -> bool {
+    fn close_stalled(&self, open: &mut OpenConnections, now: Instant) -> bool {
         if self.limits.stall.is_none() {
             return false;
         }
@@ -237,7 +241,7 @@ impl Connections {
     }
 
     /// Frees one of the places of connections that have asked for something. Whether there is one.
-    fn free_place(&self, open: &mut Open, now: Instant) -> bool {
+    fn free_place(&self, open: &mut OpenConnections, now: Instant) -> bool {
         match open.silent(Phase::Idle, now.checked_sub(self.limits.patience)) {
             Some(idle) => {
                 self.close(open, idle);
@@ -249,7 +253,7 @@ impl Connections {
 
     /// Closes every connection whose time is up.
     pub(super) fn sweep(&self) {
-        let now = Instant::now();
+        let now = clock::instant();
         let mut open = self.open_ones();
         let Limits { idle, head, answer, stall, .. } = self.limits;
         for phase in [Phase::New, Phase::Idle] {
@@ -294,7 +298,7 @@ fn over(since: &BTreeSet<Since>, limit: Option<Duration>, now: Instant) -> Vec<u
 
 impl Slot {
     fn set(&self, phase: Phase) {
-        let since = Instant::now();
+        let since = clock::instant();
         self.all.open_ones().change(self.number, |entry| {
             (entry.phase, entry.since) = (phase, since);
         });
@@ -317,8 +321,8 @@ impl Slot {
         }
     }
 
-    /// Takes one of the places of connections that have asked for something; waits for one as long as a head may take. Returns how
-    /// many others have one.
+    /// Takes one of the places of connections that have asked for something; waits for one as long
+    /// as a head may take. Returns how many others have one.
     pub(super) async fn serve(&self) -> Result<usize, ConnectionRefusal> {
         self.set(Phase::Ready);
         let placed = async {
@@ -338,12 +342,12 @@ impl Slot {
     fn try_serve(&self) -> Option<usize> {
         let all = &self.all;
         let mut open = all.open_ones();
-        if open.served >= all.limits.served && !all.free_place(&mut open, Instant::now()) {
+        if open.served >= all.limits.served && !all.free_place(&mut open, clock::instant()) {
             return None;
         }
         let others = open.served;
         // Time that it had to wait is not its own.
-        let since = Instant::now();
+        let since = clock::instant();
         open.change(self.number, |entry| {
             (entry.served, entry.phase, entry.since) = (true, Phase::Head, since);
         });
@@ -352,7 +356,7 @@ impl Slot {
 
     /// Records a request.
     pub(super) fn answering(self: &Arc<Self>) -> Result<Answering, ConnectionRefusal> {
-        let now = Instant::now();
+        let now = clock::instant();
         let mut open = self.all.open_ones();
         if open.phase(Phase::Busy).len() >= self.all.limits.requests {
             return Err(ConnectionRefusal::Requests);
@@ -363,13 +367,13 @@ impl Slot {
 
     /// Records that the reader is behind.
     pub(super) fn stalled(&self) {
-        let since = Instant::now();
+        let since = clock::instant();
         self.all.open_ones().change(self.number, |entry| entry.stalled = Some(since));
     }
 
     /// Records that the reader has caught up. An idle connection is idle from now on.
     pub(super) fn flowing(&self) {
-        let now = Instant::now();
+        let now = clock::instant();
         self.all.open_ones().change(self.number, |entry| {
             entry.stalled = None;
             if entry.phase == Phase::Idle {

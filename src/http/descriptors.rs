@@ -1,4 +1,5 @@
-//! Open descriptors: as many as the system allows, shared out so that no part of the program can starve another.
+//! Open descriptors: as many as the system allows, shared out so that no part of the program can
+//! starve another.
 //!
 //! Not here: keeping the shares; each part keeps its own.
 
@@ -30,7 +31,8 @@ pub struct Descriptors {
 }
 
 impl Descriptors {
-    /// Shares out so many descriptors among so many polls at a time, both listeners, and so many connections to the gateway.
+    /// Shares out so many descriptors among so many polls at a time, both listeners, and so many
+    /// connections to the gateway.
     pub fn share(limit: u64, polls: usize, gateway: Option<usize>) -> Self {
         let limit = usize::try_from(limit.min(MOST)).unwrap_or(usize::MAX);
         let rest = limit.saturating_sub(SPARE.min(limit / 8));

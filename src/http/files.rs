@@ -1,12 +1,15 @@
 //! Reading a file of settings: regular files only, and only when it has changed.
 //!
 //! Not here: what is in it.
+#![expect(clippy::disallowed_methods, reason = "this is the place")]
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use crate::clock;
 
 /// No file of settings or certificates comes near this.
 const LARGEST: u64 = 1024 * 1024;
@@ -17,7 +20,8 @@ const SETTLED: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stamp {
     path: PathBuf,
-    /// Device, inode, length, and the times of the last change of content and of the rest; `None` when there is no such file.
+    /// Device, inode, length, and the times of the last change of content and of the rest; `None`
+    /// when there is no such file.
     seen: Option<[i64; 7]>,
     settled: bool,
 }
@@ -25,7 +29,7 @@ pub(super) struct Stamp {
 impl Stamp {
     fn new(path: &Path, metadata: Option<&Metadata>) -> Self {
         let changed = metadata.and_then(|metadata| metadata.modified().ok());
-        let age = changed.map(|changed| SystemTime::now().duration_since(changed));
+        let age = changed.map(|changed| clock::system_time().duration_since(changed));
         Self {
             path: path.to_owned(),
             seen: metadata.map(|file| {
@@ -110,7 +114,7 @@ mod tests {
             let _ = read(&path, &mut stamps);
             stamps.pop().unwrap()
         };
-        let long_ago = SystemTime::now() - Duration::from_secs(100);
+        let long_ago = clock::system_time() - Duration::from_secs(100);
         let write = |text: &str| {
             std::fs::write(&path, text).unwrap();
             File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();

@@ -25,11 +25,12 @@ pub(crate) struct Limits {
     pub patience: Duration,
     /// Largest head of a request, and most bytes of an answer that wait for a slow reader.
     pub buffer: usize,
-    /// Most bytes of an answer that wait in the system to be sent, less where many connections share. Without it they are
-    /// megabytes, and written for a reader that may never take them.
+    /// Most bytes of an answer that wait in the system to be sent, less where many connections
+    /// share. Without it they are megabytes, and written for a reader that may never take them.
     pub unsent: Option<u32>,
     /// Most headers of a request, if not hyper's 100, which cost no memory of their own.
     pub headers: Option<usize>,
-    /// Whether an answer gets a `Date`, and the names of headers are sent in lower case. A gateway passes on what it got.
+    /// Whether an answer gets a `Date`, and the names of headers are sent in lower case. A gateway
+    /// passes on what it got.
     pub own_answers: bool,
 }

@@ -1,4 +1,5 @@
-//! A listener: it accepts connections within its limits, and lets requests under way finish at the end.
+//! A listener: it accepts connections within its limits, and lets requests under way finish at the
+//! end.
 //!
 //! Not here: what becomes of a connection (`connection.rs`).
 
@@ -6,21 +7,21 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::auth::Auth;
-use super::connection::{self, Handler};
+use super::connection;
 use super::connections::Connections;
+use super::handler::Handler;
 use super::limits::Limits;
-use super::refusal::{ConnectionRefusal, ListenerKind, answer_503, sentence};
-use super::throttle::Throttle;
+use super::refusal::{ConnectionRefusal, ListenerKind};
+use super::shared::{OnRefusal, Shared};
 
 /// How long requests under way are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -28,8 +29,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_secs(1);
 /// The pause after a connection could not be accepted, in which others can be closed.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Refused clients that are told so at a time. A further one is just closed.
-const REFUSALS: usize = 32;
 /// A peer that is gone without a word is found out after this.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
@@ -40,20 +39,6 @@ pub(crate) struct Listener<H> {
     auth: Option<Arc<Auth>>,
     handler: Arc<H>,
     on_refusal: OnRefusal,
-}
-
-type OnRefusal = Box<dyn Fn(ConnectionRefusal) + Send + Sync>;
-
-/// What all connections of a listener share.
-pub(super) struct Shared<H> {
-    pub(super) kind: ListenerKind,
-    pub(super) connections: Arc<Connections>,
-    pub(super) auth: Option<Arc<Auth>>,
-    pub(super) handler: Arc<H>,
-    on_refusal: OnRefusal,
-    refusals: Arc<Semaphore>,
-    /// What was logged of each kind of refusal.
-    throttles: Mutex<[Throttle; ConnectionRefusal::COUNT]>,
 }
 
 impl<H: Handler> Listener<H> {
@@ -74,15 +59,9 @@ impl<H: Handler> Listener<H> {
 
     /// Serves until `shutdown` ends, then lets requests under way finish for a few seconds.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let shared = Arc::new(Shared {
-            kind: self.kind,
-            connections: Connections::new(self.limits),
-            auth: self.auth,
-            handler: self.handler,
-            on_refusal: self.on_refusal,
-            refusals: Arc::new(Semaphore::new(REFUSALS)),
-            throttles: Mutex::default(),
-        });
+        let connections = Connections::new(self.limits);
+        let shared = Shared::new(self.kind, connections, self.auth, self.handler, self.on_refusal);
+        let shared = Arc::new(shared);
         let connections = &shared.connections;
         let mut shutdown = pin!(shutdown);
         let mut sweep = tokio::time::interval(SWEEP);
@@ -92,11 +71,11 @@ impl<H: Handler> Listener<H> {
                 () = &mut shutdown => break,
                 _ = sweep.tick(), if !connections.is_empty() => {
                     connections.sweep();
-                    shared.tell_the_rest();
+                    shared.log_the_rest();
                 }
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        shared.take(stream, peer);
+                        take(&shared, stream, peer);
                         if connections.is_full() {
                             // Those that made room have to be closed before more come.
                             tokio::task::yield_now().await;
@@ -121,67 +100,22 @@ impl<H: Handler> Listener<H> {
     }
 }
 
-impl<H: Handler> Shared<H> {
-    /// Serves a connection, if there is a place for it.
-    fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let _ = stream.set_nodelay(true);
-        let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE);
-        let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
-        let tcp = Arc::new(stream);
-        match self.connections.open(Some(Arc::clone(&tcp))) {
-            Ok(slot) => {
-                tokio::spawn(connection::run(tcp, peer.ip(), slot, Arc::clone(self)));
-            }
-            Err(why) => self.refuse(tcp, why),
+/// Serves a connection, if there is a place for it.
+fn take<H: Handler>(shared: &Arc<Shared<H>>, stream: TcpStream, peer: SocketAddr) {
+    let _ = stream.set_nodelay(true);
+    let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE);
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
+    let tcp = Arc::new(stream);
+    match shared.connections.open(Some(Arc::clone(&tcp))) {
+        Ok(slot) => {
+            tokio::spawn(connection::run(tcp, peer.ip(), slot, Arc::clone(shared)));
         }
-    }
-
-    /// Tells a client that there is no place for it, if it can be told so.
-    pub(super) fn refuse(&self, tcp: Arc<TcpStream>, why: ConnectionRefusal) {
-        self.count(why);
-        if self.auth.as_ref().is_some_and(|auth| auth.current().tls.is_some()) {
-            return;
-        }
-        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
-            let sentence = sentence(self.kind, why);
-            tokio::spawn(async move {
-                answer_503(tcp, sentence).await;
-                drop(permit);
-            });
-        }
+        Err(why) => shared.refuse(tcp, why),
     }
 }
 
-impl<H> Shared<H> {
-    /// Counts a connection that is not served.
-    pub(super) fn count(&self, why: ConnectionRefusal) {
-        (self.on_refusal)(why);
-        let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(times) = throttles[why.index()].happened() {
-            tell(self.kind, why, times);
-        }
-    }
-
-    /// Logs the refusals that came too close upon others to be logged then.
-    fn tell_the_rest(&self) {
-        let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
-        for (throttle, why) in throttles.iter_mut().zip(ConnectionRefusal::ALL) {
-            if let Some(times) = throttle.due() {
-                tell(self.kind, *why, times);
-            }
-        }
-    }
-}
-
-fn tell(kind: ListenerKind, why: ConnectionRefusal, times: u64) {
-    let (listener, reason) = (kind.as_str(), why.as_str());
-    warn!(
-        listener,
-        reason, times, "connections were refused; this is logged at most once a minute"
-    );
-}
-
-/// Opens the listener. An unspecified IPv6 address takes IPv4 too, and falls back to it where there is no IPv6.
+/// Opens the listener. An unspecified IPv6 address takes IPv4 too, and falls back to it where there
+/// is no IPv6.
 ///
 /// # Errors
 ///

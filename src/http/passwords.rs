@@ -1,4 +1,5 @@
-//! Checks passwords on threads of their own: bcrypt is meant to be slow, and neither requests nor name look-ups wait for it.
+//! Checks passwords on threads of their own: bcrypt is meant to be slow, and neither requests nor
+//! name look-ups wait for it.
 //!
 //! Not here: what is checked against what.
 
@@ -24,12 +25,12 @@ pub(super) struct PasswordChecks(Arc<Work>);
 
 #[derive(Default)]
 struct Work {
-    queue: Mutex<Queue>,
+    queue: Mutex<CheckQueue>,
     added: Condvar,
 }
 
 #[derive(Default)]
-struct Queue {
+struct CheckQueue {
     waiting: VecDeque<Check>,
     /// Threads that were started, which the first checks do.
     threads: usize,
@@ -44,7 +45,8 @@ struct Check {
 }
 
 impl PasswordChecks {
-    /// The result of a check; `None` when too many wait. A check that has begun is finished, though the client may have gone.
+    /// The result of a check; `None` when too many wait. A check that has begun is finished, though
+    /// the client may have gone.
     pub(super) async fn check(
         &self,
         ip: IpAddr,
@@ -79,7 +81,7 @@ impl PasswordChecks {
 }
 
 impl Work {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, CheckQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

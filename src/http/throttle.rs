@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::clock;
+
 /// The pause between two lines about the same trouble.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -28,7 +30,7 @@ impl Throttle {
         if self.untold == 0 || self.told.is_some_and(|told| told.elapsed() < PAUSE) {
             return None;
         }
-        self.told = Some(Instant::now());
+        self.told = Some(clock::instant());
         Some(std::mem::take(&mut self.untold))
     }
 }

@@ -1,7 +1,7 @@
 //! Prometheus' own web configuration file, for TLS and basic authentication on the listener.
 //!
-//! Not here: what is done with a connection or a request. Format: prometheus/exporter-toolkit, docs/web-configuration.md.
-#![expect(clippy::disallowed_methods, reason = "small files, looked at every few seconds at most")]
+//! Not here: what is done with a connection or a request. Format: prometheus/exporter-toolkit,
+//! docs/web-configuration.md.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -171,7 +171,8 @@ fn tls_config(
             for certificate in self::certificates(&pem(file)?, file)? {
                 roots.add(certificate).map_err(|error| format!("{}: {error}", file))?;
             }
-            // A certificate that is given must be good; that one is required is asked per request, since probes have none.
+            // A certificate that is given must be good; that one is required is asked per request,
+            // since probes have none.
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .allow_unauthenticated()
                 .build()

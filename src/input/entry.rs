@@ -64,14 +64,27 @@ impl Entry<'_> {
 
     /// `poll_interval`, or the default.
     pub fn policy(&mut self, default: Duration) -> PollPolicy {
+        let own = self.own_policy();
         // The default's own mistakes are told where the default is set.
-        match self.optional("poll_interval", value::duration) {
-            Some(own) => {
-                let place = format!("{}.poll_interval", self.place);
-                self.policies.checked(&place, own, self.problems)
-            }
-            None => self.policies.policy(default),
+        own.unwrap_or_else(|| self.policies.policy(default))
+    }
+
+    /// `poll_interval` for a source's list and for its channels, or the default of each.
+    pub fn list_and_channel_policies(
+        &mut self,
+        list: Duration,
+        channel: Duration,
+    ) -> (PollPolicy, PollPolicy) {
+        match self.own_policy() {
+            Some(own) => (own, own),
+            None => (self.policies.policy(list), self.policies.policy(channel)),
         }
+    }
+
+    fn own_policy(&mut self) -> Option<PollPolicy> {
+        let own = self.optional("poll_interval", value::duration)?;
+        let place = format!("{}.poll_interval", self.place);
+        Some(self.policies.checked(&place, own, self.problems))
     }
 
     /// `api_url`, if it is there.
@@ -147,6 +160,7 @@ impl Entry<'_> {
             except,
             names: self.names(),
             max_channels: max_channels.unwrap_or(DEFAULT_MAX_CHANNELS),
+            channel_policy: None,
         }
     }
 

@@ -1,5 +1,5 @@
-//! One setting that may be unset, wrong or right. Wrong ones are collected, so that all mistakes of a
-//! file or an environment are told at once.
+//! One setting that may be unset, wrong or right. Wrong ones are collected, so that all mistakes of
+//! a file or an environment are told at once.
 //!
 //! Not here: which settings there are.
 
@@ -53,8 +53,8 @@ impl<T: FromSetting> Setting<T> {
         }
     }
 
-    /// The value, or what `default` says. A wrong one is a problem, and the default stands in for it
-    /// so that the search for mistakes can go on.
+    /// The value, or what `default` says. A wrong one is a problem, and the default stands in for
+    /// it so that the search for mistakes can go on.
     pub fn get_or(self, name: &str, default: &str, problems: &mut Problems) -> Option<T> {
         match self.get(name, problems) {
             Some(value) => Some(value),

@@ -52,8 +52,8 @@ pub fn api_url(text: &str) -> Result<Arc<str>, String> {
     http_url(text, "write for example `https://api.example.com`")
 }
 
-/// An address of http or https with a host, and nothing that could hold a secret; without a trailing
-/// slash. `hint` says what to write.
+/// An address of http or https with a host, and nothing that could hold a secret; without a
+/// trailing slash. `hint` says what to write.
 pub fn http_url(text: &str, hint: &str) -> Result<Arc<str>, String> {
     let url = reqwest::Url::parse(text.trim()).map_err(|_| format!("is not an address; {hint}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -104,7 +104,8 @@ setting_values! {
     /// The name of a file.
     FilePath(String) = any_text;
     /// A secret.
-    Secret(SecretSource) = |text: &str| SecretSource::from_value(text).map_err(|error| error.to_string());
+    Secret(SecretSource) =
+        |text: &str| SecretSource::from_value(text).map_err(|error| error.to_string());
     /// A target's name.
     TargetName(Name) = Name::new;
     /// `true` or `false`.

@@ -123,7 +123,8 @@ pub enum Rows {
     LargeCounts(fn(&Watched) -> Option<&[u64]>),
     /// A row for each required scope, always.
     Scopes(fn(&Watched, usize) -> Option<(&str, Value)>),
-    /// One row of value 1 whose labels are what the upstream reports, or none while it is not known.
+    /// One row of value 1 whose labels are what the upstream reports, or none while it is not
+    /// known.
     Info(fn(&Watched) -> Option<[&str; 3]>),
 }
 
@@ -169,7 +170,14 @@ pub const fn target_labels(kind: TargetKind) -> &'static [Label] {
 
 macro_rules! metric {
     ($kind:ident $name:expr, [$($label:expr),*] $help:expr, $notes:expr, $query:expr) => {
-        Metric { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help, notes: $notes, query: $query }
+        Metric {
+            name: $name,
+            kind: Kind::$kind,
+            labels: &[$($label),*],
+            help: $help,
+            notes: $notes,
+            query: $query,
+        }
     };
 }
 
@@ -496,7 +504,8 @@ pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_st
     "",
     "increase(whatsapp_exporter_unknown_status_total[1h]) > 0");
 /// `whatsapp_exporter_connections_refused_total`.
-pub const CONNECTIONS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_connections_refused_total", [closed("listener", ListenerKind::LABELS), closed("reason", ConnectionRefusal::LABELS)]
+pub const CONNECTIONS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_connections_refused_total",
+    [closed("listener", ListenerKind::LABELS), closed("reason", ConnectionRefusal::LABELS)]
     "Connections that were not served, by listener and reason; their clients were answered 503 where that was possible.",
     "`full`: as many are open as may be, for the gateway `GATEWAY_MAX_CONNECTIONS`. `requests`: as many requests are under way as the limit of open files allows. `descriptors`: the process has no descriptor left. `passwords`: too many passwords wait to be checked.",
     "sum by (listener, reason) (increase(whatsapp_exporter_connections_refused_total[15m])) > 0");

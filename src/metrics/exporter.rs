@@ -62,7 +62,8 @@ impl ExporterMetrics {
     ///
     /// # Errors
     ///
-    /// Only when the catalog declares what the prometheus crate refuses; a test holds that it does not.
+    /// Only when the catalog declares what the prometheus crate refuses; a test holds that it does
+    /// not.
     pub fn new(features: Features, now: Timestamp) -> prometheus::Result<Self> {
         let metrics = Self {
             registry: Registry::new(),

@@ -11,14 +11,15 @@ use super::Features;
 use super::catalog::{Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
 use super::exporter::ExporterMetrics;
 use super::format::Format;
-use super::plan::{Counted, FamilyPlan, created_name, write_header, write_label};
+use super::plan::{FamilyPlan, created_name, write_header, write_label};
+use super::sample::Counted;
 use super::template::Scratch;
 use crate::domain::{RequestCounts, TargetKind};
 use crate::fleet::FleetView;
 use crate::target::UNKNOWN_CREDENTIAL;
 
 /// A family of one kind of target, or one kind's part of a family that several share.
-struct Section {
+struct ExpositionSection {
     plan: FamilyPlan,
     rows_of: RowsOf,
     header: Header,
@@ -44,8 +45,8 @@ enum Header {
     Never,
 }
 
-static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
-    let section = |family: &'static Family, kind: TargetKind| Section {
+static SECTIONS: LazyLock<Vec<ExpositionSection>> = LazyLock::new(|| {
+    let section = |family: &'static Family, kind: TargetKind| ExpositionSection {
         plan: FamilyPlan::new(family, kind.as_str()),
         rows_of: RowsOf::Targets(kind),
         header: Header::WithRows,
@@ -56,12 +57,13 @@ static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         sections.extend(families(*kind).map(|family| section(family, *kind)));
         if *kind == TargetKind::Channel {
             let webhook = WEBHOOK.iter().map(|family| section(family, *kind));
-            sections.extend(
-                webhook.map(|section| Section { needs: |features| features.webhooks, ..section }),
-            );
+            sections.extend(webhook.map(|section| ExpositionSection {
+                needs: |features| features.webhooks,
+                ..section
+            }));
         }
     }
-    let gateway = |rows_of, header| Section {
+    let gateway = |rows_of, header| ExpositionSection {
         plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
         rows_of,
         header,
@@ -105,7 +107,7 @@ struct Own {
 #[derive(Clone, Copy)]
 enum Place {
     Own,
-    Section { section: usize, target: usize },
+    ExpositionSection { section: usize, target: usize },
     End,
 }
 
@@ -130,16 +132,16 @@ impl Exposition {
                             write_family(family, self.format, own.created.as_deref(), out);
                         }
                     }
-                    Place::Section { section: 0, target: 0 }
+                    Place::ExpositionSection { section: 0, target: 0 }
                 }
-                Place::Section { section, target } => match SECTIONS.get(section) {
+                Place::ExpositionSection { section, target } => match SECTIONS.get(section) {
                     Some(this) if (this.needs)(self.features) => {
                         match self.write_section(this, target, full, out) {
-                            Some(target) => Place::Section { section, target },
-                            None => Place::Section { section: section + 1, target: 0 },
+                            Some(target) => Place::ExpositionSection { section, target },
+                            None => Place::ExpositionSection { section: section + 1, target: 0 },
                         }
                     }
-                    Some(_) => Place::Section { section: section + 1, target: 0 },
+                    Some(_) => Place::ExpositionSection { section: section + 1, target: 0 },
                     None => {
                         if self.format == Format::OpenMetrics {
                             out.extend_from_slice(b"# EOF\n");
@@ -153,10 +155,11 @@ impl Exposition {
         !matches!(self.place, Place::End)
     }
 
-    /// Writes rows until the block is full; returns the target to go on with, or `None` after the last.
+    /// Writes rows until the block is full; returns the target to go on with, or `None` after the
+    /// last.
     fn write_section(
         &mut self,
-        section: &Section,
+        section: &ExpositionSection,
         from: usize,
         full: usize,
         out: &mut Vec<u8>,

@@ -1,11 +1,13 @@
-//! What can be written of a family before any value is known: the fixed bytes between names and values.
+//! What can be written of a family before any value is known: the fixed bytes between names and
+//! values.
 //!
 //! Not here: the catalog itself, and the order in which families are written.
 
 use super::catalog::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::format::Format;
-use super::template::{Row, Scratch};
-use crate::domain::{Now, Timestamp};
+use super::sample::{Counted, Fixed, SampleRow, write_value};
+use super::template::Scratch;
+use crate::domain::Now;
 use crate::fleet::Watched;
 use crate::providers;
 use crate::upstream::ProviderId;
@@ -15,25 +17,6 @@ pub(super) struct FamilyPlan {
     family: &'static Family,
     /// For each provider.
     fixed: Vec<Fixed>,
-}
-
-/// The bytes around a target's name and a row's value.
-pub(super) struct Fixed {
-    /// `name{provider="…",channel="`; the label is one for all kinds of targets that share the family.
-    pub(super) before: Vec<u8>,
-    /// `",status="…"} ` for each row.
-    pub(super) after: Vec<Vec<u8>>,
-    /// `before` in the sample that says since when a counter counts; `None` if this is no counter.
-    pub(super) created: Option<Vec<u8>>,
-}
-
-/// Whose rows are written.
-#[derive(Clone, Copy)]
-pub(super) struct Counted<'a> {
-    pub(super) provider: ProviderId,
-    pub(super) name: &'a str,
-    /// Since when its counters count.
-    pub(super) created: Timestamp,
 }
 
 impl FamilyPlan {
@@ -81,7 +64,7 @@ impl FamilyPlan {
             Rows::One(value) => {
                 if let Some(value) = value(target, now) {
                     let created = scratch.created(of.created);
-                    fixed.write(Row { name: of.name, at: 0, created }, value, out);
+                    fixed.write(SampleRow { name: of.name, at: 0, created }, value, out);
                 }
             }
             Rows::OneOf(which) => {
@@ -145,24 +128,7 @@ impl FamilyPlan {
             let created = scratch.created(of.created);
             for (at, count) in counts.iter().enumerate() {
                 let count = i64::try_from((*count).into()).unwrap_or(i64::MAX);
-                fixed.write(Row { name: of.name, at, created }, Value::Int(count), out);
-            }
-        }
-    }
-}
-
-impl Fixed {
-    /// Writes one row, and since when it counts.
-    pub(super) fn write(&self, row: Row<'_>, value: Value, out: &mut Vec<u8>) {
-        let (name, after) = (row.name.as_bytes(), &self.after[row.at]);
-        for part in [&self.before, name, after] {
-            out.extend_from_slice(part);
-        }
-        write_value(value, out);
-        out.push(b'\n');
-        if let Some((before, created)) = self.created.as_ref().zip(row.created) {
-            for part in [before, name, after, created, b"\n"] {
-                out.extend_from_slice(part);
+                fixed.write(SampleRow { name: of.name, at, created }, Value::Int(count), out);
             }
         }
     }
@@ -173,7 +139,8 @@ pub(super) fn created_name(name: &str) -> String {
     format!("{}_created", name.strip_suffix("_total").unwrap_or(name))
 }
 
-/// `,a="x",b="y"` for each combination of the closed labels' values, the last label running fastest.
+/// `,a="x",b="y"` for each combination of the closed labels' values, the last label running
+/// fastest.
 fn combinations(labels: &[Label]) -> Vec<String> {
     labels.iter().fold(vec![String::new()], |rows, label| {
         let Values::Closed(words) = label.values else { return rows };
@@ -226,36 +193,12 @@ pub(super) fn write_label(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-pub(super) fn write_value(value: Value, out: &mut Vec<u8>) {
-    let mut digits = itoa::Buffer::new();
-    match value {
-        Value::Int(number) => out.extend_from_slice(digits.format(number).as_bytes()),
-        Value::Infinity => out.extend_from_slice(b"+Inf"),
-        Value::Millis(millis) => {
-            if millis < 0 {
-                out.push(b'-');
-            }
-            let millis = millis.unsigned_abs();
-            out.extend_from_slice(digits.format(millis / 1000).as_bytes());
-            let part = millis % 1000;
-            if part > 0 {
-                let three = [b'.', digit(part / 100), digit(part / 10 % 10), digit(part % 10)];
-                let zeros = three.iter().rev().take_while(|byte| **byte == b'0').count();
-                out.extend_from_slice(&three[..three.len() - zeros]);
-            }
-        }
-    }
-}
-
-const fn digit(number: u64) -> u8 {
-    b'0' + (number % 10) as u8
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::Timestamp;
     use crate::metrics::catalog::GATEWAY_TARGET;
 
     proptest! {
@@ -266,7 +209,10 @@ mod tests {
                     "[a-z]{1,9}",
                     0_usize..2,
                     prop_oneof![Just(1_795_000_000_010), Just(1_795_000_000_000)],
-                    prop::collection::vec(prop_oneof![0_u64..12, any::<u32>().prop_map(u64::from)], 9),
+                    prop::collection::vec(
+                        prop_oneof![0_u64..12, any::<u32>().prop_map(u64::from)],
+                        9,
+                    ),
                 ),
                 1..9,
             ),
@@ -274,7 +220,8 @@ mod tests {
         ) {
             let format = if open_metrics { Format::OpenMetrics } else { Format::Text };
             let plan = FamilyPlan::new(&GATEWAY_TARGET, "channel");
-            let (mut scratch, mut out, mut expected) = (Scratch::new(format), Vec::new(), String::new());
+            let mut scratch = Scratch::new(format);
+            let (mut out, mut expected) = (Vec::new(), String::new());
             for (name, provider, created, counts) in &targets {
                 let provider = providers::all().nth(*provider).unwrap();
                 let of = Counted { provider, name, created: Timestamp::from_millis(*created) };

@@ -5,18 +5,8 @@
 
 use super::catalog::Value;
 use super::format::Format;
-use super::plan::{Counted, Fixed, write_value};
+use super::sample::{Counted, Fixed, SampleRow, write_value};
 use crate::domain::Timestamp;
-
-/// One row of a family.
-#[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    pub(super) name: &'a str,
-    /// Which of the family's rows.
-    pub(super) at: usize,
-    /// Since when it counts, as it is written; `None` where that is not said.
-    pub(super) created: Option<&'a [u8]>,
-}
 
 /// What is kept from one target to the next while one family is written.
 pub(super) struct Scratch {
@@ -103,7 +93,7 @@ impl Template {
         let bytes = &mut template.bytes;
         for (at, after) in fixed.after.iter().enumerate() {
             let start = bytes.len();
-            fixed.write(Row { name: of.name, at, created }, Value::Int(0), bytes);
+            fixed.write(SampleRow { name: of.name, at, created }, Value::Int(0), bytes);
             let name = start + fixed.before.len();
             let value = name + of.name.len() + after.len();
             template.names.push(name);

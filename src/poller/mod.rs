@@ -37,8 +37,8 @@ use secret_watch::Watch;
 /// How often secret files are looked at.
 const SECRET_WATCH: Duration = Duration::from_secs(5);
 
-/// Up to so many targets have their secret files watched. In a larger fleet each is read anew at the
-/// next poll, which is soon, and only those that wait for a new one are watched; tokens, polled
+/// Up to so many targets have their secret files watched. In a larger fleet each is read anew at
+/// the next poll, which is soon, and only those that wait for a new one are watched; tokens, polled
 /// seldom, always are.
 const MAX_WATCHED: usize = 2000;
 
@@ -173,7 +173,8 @@ impl Poller {
             self.start_waiting();
             let Some(ended) = self.in_flight.join_next_with_id().await else { return };
             self.end(ended).await;
-            // What a source has listed is polled too, and nothing twice: the next polls are due later.
+            // What a source has listed is polled too, and nothing twice: the next polls are due
+            // later.
             let new: Vec<TargetRef> =
                 self.fleet.refs().into_iter().filter(|target| wanted.insert(*target)).collect();
             self.schedule(new, |_, _| now);
@@ -213,8 +214,8 @@ impl Poller {
         let _ = new.done.send(());
     }
 
-    /// Puts the targets of the set in the place of the fleet's. Those that stay keep their state and
-    /// their time, unless that is now beyond their interval.
+    /// Puts the targets of the set in the place of the fleet's. Those that stay keep their state
+    /// and their time, unless that is now beyond their interval.
     async fn replace_targets(&mut self) {
         let mut replacement = Replacement::new(self.targets.targets(), clock::now());
         let replaced = loop {
@@ -307,8 +308,8 @@ impl Poller {
         let delay =
             backoff::next_delay(policy.interval, state.refusals, retry_after, fastrand::f64());
         let now = clock::instant();
-        // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones are
-        // not caught up.
+        // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones
+        // are not caught up.
         let from = if state.refusals > 0 || due.at + delay <= now { now } else { due.at };
         let mut next = from + delay;
         if let Some(soon) = self.out_of_turn.get(&due.target).filter(|soon| **soon > due.at)
@@ -350,14 +351,17 @@ impl Poller {
             Fact::Channels(list) => self.apply_list(polled, target, list).await,
             fact => {
                 let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
-                state.confirmation =
-                    Confirmation::after_poll(state.confirmation, applied.statuses, Instant::now());
-                self.tell(target, applied);
+                state.confirmation = Confirmation::after_poll(
+                    state.confirmation,
+                    applied.statuses,
+                    clock::instant(),
+                );
+                self.log_changes(target, applied);
             }
         }
         for (id, fact) in others {
             let applied = self.fleet.apply_to_listed(target, &id, now, fact);
-            self.tell(target, applied);
+            self.log_changes(target, applied);
         }
     }
 
@@ -384,11 +388,11 @@ impl Poller {
         }
     }
 
-    fn tell(&self, target: &Target, applied: Applied) {
+    fn log_changes(&self, target: &Target, applied: Applied) {
         if applied.unknown_word {
             self.metrics.unknown_status(target.provider());
         }
-        log_events::tell(target.provider(), &applied.changes);
+        log_events::log_changes(target.provider(), &applied.changes);
     }
 
     /// Whether a target's secret files are looked at between polls although it is well.

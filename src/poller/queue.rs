@@ -2,8 +2,8 @@
 //!
 //! Not here: polling. Time is an argument.
 //!
-//! Polls in flight and polls that wait are counted per upstream, which is a host and a port. One that
-//! hangs holds its own polls up, and leaves room for those of the others.
+//! Polls in flight and polls that wait are counted per upstream, which is a host and a port. One
+//! that hangs holds its own polls up, and leaves room for those of the others.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -16,7 +16,8 @@ use crate::fleet::TargetRef;
 /// gets eight of nine places; each one that hangs leaves a share for the next.
 const SHARE: usize = 8;
 
-/// An upstream that does not answer is asked by as many polls at a time, to notice when it does again.
+/// An upstream that does not answer is asked by as many polls at a time, to notice when it does
+/// again.
 const MIN_WINDOW: usize = 2;
 
 /// The polls that are due, waiting or in flight.

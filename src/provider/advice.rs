@@ -22,7 +22,7 @@ pub enum TokenProblem {
 }
 
 /// A provider's words for people. Each is one or two sentences that say what to do.
-pub trait Advice: Sync {
+pub trait AdviceTexts: Sync {
     /// What to do about a channel of this status; `None` when it is well.
     fn status(&self, status: Status) -> Option<&'static str>;
 

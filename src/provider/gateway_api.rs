@@ -1,4 +1,5 @@
-//! What the gateway has to know of a provider's API to pass requests on and to count what they meet.
+//! What the gateway has to know of a provider's API to pass requests on and to count what they
+//! meet.
 //!
 //! Not here: passing them on (`gateway/`).
 

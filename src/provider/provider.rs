@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::advice::Advice;
+use super::advice::AdviceTexts;
 use super::gateway_api::GatewayApi;
 use super::webhook_api::WebhookApi;
 use crate::domain::TargetKind;
@@ -23,15 +23,15 @@ pub trait Provider: Sync {
     /// What to set for a first target, as `set X for a channel`.
     fn first_step(&self) -> &'static str;
 
-    /// The keys that an entry of this kind may have in the settings file; `None` if it has no targets
-    /// of this kind.
+    /// The keys that an entry of this kind may have in the settings file; `None` if it has no
+    /// targets of this kind.
     fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]>;
 
     /// Reads its variables, and adds the targets that they name.
     fn read_settings(&self, reader: SettingsReader<'_>) -> Box<dyn ProviderSettings>;
 
     /// What to tell people.
-    fn advice(&self) -> &'static dyn Advice;
+    fn advice(&self) -> &'static dyn AdviceTexts;
 
     /// Its webhooks, if they are received.
     fn webhooks(&self) -> Option<&'static dyn WebhookApi>;
@@ -54,7 +54,8 @@ pub struct SettingsReader<'a> {
     pub targets: &'a mut Vec<Target>,
 }
 
-/// A provider's settings: what its entries in the settings file take when they do not say otherwise.
+/// A provider's settings: what its entries in the settings file take when they do not say
+/// otherwise.
 pub trait ProviderSettings {
     /// Where its route through the gateway leads, if it has one.
     fn gateway_url(&self) -> Option<&Arc<str>>;

@@ -4,7 +4,8 @@
 
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
 
 use crate::domain::{ChannelEvent, Failure};
 use crate::upstream::{Answer, PollContext, Request};
@@ -23,6 +24,16 @@ pub struct WebhookHead<'a> {
     pub headers: &'a HeaderMap,
     /// The header that `WEBHOOK_SECRET_HEADER` names.
     pub secret_header: &'a HeaderName,
+}
+
+impl WebhookHead<'_> {
+    /// Whether the header that `WEBHOOK_SECRET_HEADER` names holds the secret.
+    pub fn has_secret(&self, secret: &SecretString) -> bool {
+        let secret = secret.expose_secret().as_bytes();
+        let mut given = self.headers.get_all(self.secret_header).iter();
+        // The time that takes tells at most the length.
+        given.any(|given| bool::from(given.as_bytes().ct_eq(secret)))
+    }
 }
 
 /// Whether a delivery may be read.

@@ -2,6 +2,8 @@
 //!
 //! Not here: anything that a provider does. Nothing outside this folder knows which there are.
 
+mod evolution;
+mod green_api;
 mod meta;
 mod waha;
 mod whapi;
@@ -25,6 +27,8 @@ table! {
     whapi::Whapi = "whapi", default for Channel;
     meta::Meta = "meta", default for Token;
     waha::Waha = "waha";
+    evolution::Evolution = "evolution";
+    green_api::GreenApi = "green_api";
 }
 
 /// How many providers there are.

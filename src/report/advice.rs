@@ -1,4 +1,5 @@
-//! What a person should do, and the runbook that says more: the provider's words, or what holds for all.
+//! What a person should do, and the runbook that says more: the provider's words, or what holds for
+//! all.
 //!
 //! Not here: whether anything is wrong; that is `status_report.rs`.
 

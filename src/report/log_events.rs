@@ -12,7 +12,7 @@ use crate::target::Name;
 use crate::upstream::ProviderId;
 
 /// Logs changes of this provider's targets.
-pub fn tell(provider: ProviderId, changes: &[Change]) {
+pub fn log_changes(provider: ProviderId, changes: &[Change]) {
     for change in changes {
         match change {
             Change::Moved(name, transition) => moved(provider, name, *transition),

@@ -30,7 +30,8 @@ pub fn recent(moves: &[(Timestamp, Status)]) -> Vec<Move> {
     told.map(|(at, status)| Move { at: humanize::rfc3339(*at), status: status.as_str() }).collect()
 }
 
-/// The way back to AUTH, if that is the last that happened: `reconnected 40 s ago, away for 3 s (INIT 1 s, LAUNCH 2 s)`.
+/// The way back to AUTH, if that is the last that happened: `reconnected 40 s ago, away for 3 s
+/// (INIT 1 s, LAUNCH 2 s)`.
 pub fn return_to_auth(moves: &[(Timestamp, Status)], now: Timestamp) -> Option<String> {
     let ((back, Status::Auth), before) = moves.split_last()? else { return None };
     let left = before.iter().rposition(|(_, status)| *status == Status::Auth)? + 1;

@@ -1,4 +1,5 @@
-//! Bodies of answers: whole, or written block by block as the reader takes them, compressed if it asked for it.
+//! Bodies of answers: whole, or written block by block as the reader takes them, compressed if it
+//! asked for it.
 //!
 //! Not here: what is in the blocks.
 
@@ -19,6 +20,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::clock;
+
 /// The longest block: enough to keep the socket busy, little enough to let others have their turn.
 const BLOCK: usize = 60 * 1024;
 /// The shortest, when many readers are to be waited for.
@@ -31,7 +34,8 @@ const ENCODERS: usize = 16;
 const PAGES: usize = 32;
 /// Where many pages are in memory, one is good for others for this long.
 const SHARED_FOR: Duration = Duration::from_secs(1);
-/// Where there is no room for one more, an older one is better than none: as old as it is when it refreshes itself.
+/// Where there is no room for one more, an older one is better than none: as old as it is when it
+/// refreshes itself.
 const SHARED_FOR_WHEN_FULL: Duration = Duration::from_secs(15);
 /// How long a place for a page is waited for.
 const PAGE_WAIT: Duration = Duration::from_secs(5);
@@ -56,17 +60,17 @@ pub(super) struct AnswerMemory {
     encoders: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     /// When each page was last written.
-    written: Mutex<HashMap<usize, (Instant, Weak<Page>)>>,
+    written: Mutex<HashMap<usize, (Instant, Weak<RenderedPage>)>>,
 }
 
 /// A page, and its place in memory, which it keeps until the last byte is sent to the last reader.
-struct Page {
+struct RenderedPage {
     html: String,
     _place: OwnedSemaphorePermit,
 }
 
 /// A reader's share of a page.
-struct SharedPage(Arc<Page>);
+struct SharedPage(Arc<RenderedPage>);
 
 impl AsRef<[u8]> for SharedPage {
     fn as_ref(&self) -> &[u8] {
@@ -91,21 +95,22 @@ impl AnswerMemory {
         Arc::clone(&self.encoders).try_acquire_owned().ok()
     }
 
-    /// The body of this page, which `render` writes; `None` when too many pages are in memory for long, though `give_way` is
-    /// called again and again. Where many are, readers share one that was written just now.
+    /// The body of this page, which `render` writes; `None` when too many pages are in memory for
+    /// long, though `give_way` is called again and again. Where many are, readers share one that
+    /// was written just now.
     pub(super) async fn page<E>(
         &self,
         number: usize,
         render: impl FnOnce() -> Result<String, E>,
         give_way: impl Fn(),
-    ) -> Option<Result<AnswerBody, E>> {
+    ) -> Option<Result<ReplyBody, E>> {
         let shared_for = match self.pages.available_permits() {
             0 => SHARED_FOR_WHEN_FULL,
             few if few < PAGES / 2 => SHARED_FOR,
             _ => Duration::ZERO,
         };
         if let Some(page) = self.written_within(shared_for, number) {
-            return Some(Ok(AnswerBody::page(page)));
+            return Some(Ok(ReplyBody::page(page)));
         }
         let place = async {
             loop {
@@ -118,16 +123,16 @@ impl AnswerMemory {
         };
         let place = tokio::time::timeout(PAGE_WAIT, place).await.ok().flatten()?;
         Some(render().map(|html| {
-            let page = Arc::new(Page { html, _place: place });
+            let page = Arc::new(RenderedPage { html, _place: place });
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             written.retain(|_, (_, page)| page.strong_count() > 0);
-            written.insert(number, (Instant::now(), Arc::downgrade(&page)));
-            AnswerBody::page(page)
+            written.insert(number, (clock::instant(), Arc::downgrade(&page)));
+            ReplyBody::page(page)
         }))
     }
 
     /// A page that was written within this time and is still in memory.
-    fn written_within(&self, age: Duration, number: usize) -> Option<Arc<Page>> {
+    fn written_within(&self, age: Duration, number: usize) -> Option<Arc<RenderedPage>> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, page) = written.get(&number)?;
         if at.elapsed() < age { page.upgrade() } else { None }
@@ -138,7 +143,7 @@ impl AnswerMemory {
         &self,
         blocks: Box<dyn Blocks>,
         encoder: Option<OwnedSemaphorePermit>,
-    ) -> AnswerBody {
+    ) -> ReplyBody {
         let gzip = encoder.map(|place| {
             // Level 1: the levels above 2 were measured to cost more than they save.
             let encoder = GzEncoder::new(Vec::new(), Compression::new(1));
@@ -146,10 +151,11 @@ impl AnswerMemory {
         });
         self.streams.fetch_add(1, Ordering::Relaxed);
         let streams = Arc::clone(&self.streams);
-        AnswerBody(Content::Stream(Box::new(Stream {
+        ReplyBody(Content::BlockStream(Box::new(BlockStream {
             blocks: Some(blocks),
             gzip,
-            // Also before the first, for the sake of others where many answers are asked for at once.
+            // Also before the first, for the sake of others where many answers are asked for at
+            // once.
             pause: Some(Box::pin(tokio::task::yield_now())),
             streams,
         })))
@@ -157,17 +163,18 @@ impl AnswerMemory {
 }
 
 /// The body of an answer.
-pub(crate) struct AnswerBody(Content);
+pub(crate) struct ReplyBody(Content);
 
 enum Content {
     Whole(Bytes),
-    Stream(Box<Stream>),
+    BlockStream(Box<BlockStream>),
 }
 
-struct Stream {
+struct BlockStream {
     blocks: Option<Box<dyn Blocks>>,
     gzip: Option<Gzip>,
-    /// Between two blocks everybody else has a turn; `wake_by_ref` would not let the I/O driver run.
+    /// Between two blocks everybody else has a turn; `wake_by_ref` would not let the I/O driver
+    /// run.
     pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// How many there are.
     streams: Arc<AtomicUsize>,
@@ -178,24 +185,24 @@ struct Gzip {
     _place: OwnedSemaphorePermit,
 }
 
-impl Drop for Stream {
+impl Drop for BlockStream {
     fn drop(&mut self) {
         self.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl AnswerBody {
+impl ReplyBody {
     /// A body that is there already.
     pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
         Self(Content::Whole(bytes.into()))
     }
 
-    fn page(page: Arc<Page>) -> Self {
+    fn page(page: Arc<RenderedPage>) -> Self {
         Self::whole(Bytes::from_owner(SharedPage(page)))
     }
 }
 
-impl Stream {
+impl BlockStream {
     /// The next bytes to send; `None` at the end.
     fn next(&mut self) -> Option<Bytes> {
         let blocks = self.blocks.as_mut()?;
@@ -222,7 +229,7 @@ impl Stream {
     }
 }
 
-impl Body for AnswerBody {
+impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -235,7 +242,7 @@ impl Body for AnswerBody {
             Content::Whole(bytes) => {
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))));
             }
-            Content::Stream(stream) => stream,
+            Content::BlockStream(stream) => stream,
         };
         loop {
             if let Some(pause) = &mut stream.pause {
@@ -255,14 +262,14 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Content::Whole(bytes) => bytes.is_empty(),
-            Content::Stream(stream) => stream.blocks.is_none(),
+            Content::BlockStream(stream) => stream.blocks.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Stream(_) => SizeHint::default(),
+            Content::BlockStream(_) => SizeHint::default(),
         }
     }
 }

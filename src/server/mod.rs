@@ -2,11 +2,11 @@
 //!
 //! Not here: connections (`http/`), and what is served; see `routes.rs` and the files it names.
 
-mod answer;
 mod body;
 mod negotiate;
 mod page;
 mod receiver;
+mod reply;
 mod routes;
 mod state;
 mod status_json;
@@ -20,8 +20,8 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::TcpListener;
 
-use crate::http::{Client, ConnectionRefusal, Handler, Limits, Listener, ListenerKind};
-use body::AnswerBody;
+use crate::http::{ConnectionRefusal, Handler, Limits, Listener, ListenerKind, Peer};
+use body::ReplyBody;
 pub use state::State;
 
 /// The limits of the exporter's own listener, with so many connections at a time.
@@ -44,18 +44,19 @@ const fn limits(connections: usize) -> Limits {
 }
 
 impl Handler for State {
-    type Body = AnswerBody;
+    type Body = ReplyBody;
 
     async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-        client: Client,
-    ) -> Response<AnswerBody> {
-        routes::answer(request, &self, client).await
+        peer: Peer,
+    ) -> Response<ReplyBody> {
+        routes::answer(request, &self, peer).await
     }
 }
 
-/// Serves with at most so many connections until `shutdown` ends, then lets requests under way finish for a few seconds.
+/// Serves with at most so many connections until `shutdown` ends, then lets requests under way
+/// finish for a few seconds.
 pub async fn serve(
     listener: TcpListener,
     state: Arc<State>,

@@ -22,15 +22,15 @@ struct Page {
     time: String,
     headline: String,
     level: Level,
-    channels: Vec<Row>,
-    tokens: Vec<Row>,
-    sources: Vec<Row>,
+    channels: Vec<PageRow>,
+    tokens: Vec<PageRow>,
+    sources: Vec<PageRow>,
     count: usize,
     number: usize,
     pages: usize,
 }
 
-struct Row {
+struct PageRow {
     name: String,
     level: Level,
     status: &'static str,
@@ -115,8 +115,8 @@ fn age(poll: &PollView, now: Now) -> String {
     }
 }
 
-fn channel_row(view: ChannelView, now: Now) -> Row {
-    Row {
+fn channel_row(view: ChannelView, now: Now) -> PageRow {
+    PageRow {
         since: humanize::length((now.unix.millis() - view.since_millis).max(0)),
         since_exact: view.since,
         age: age(&view.poll, now),
@@ -129,7 +129,7 @@ fn channel_row(view: ChannelView, now: Now) -> Row {
     }
 }
 
-fn token_row(view: TokenView, now: Now) -> Row {
+fn token_row(view: TokenView, now: Now) -> PageRow {
     let mut notes = Vec::new();
     if !view.missing_scopes.is_empty() {
         notes.push(format!("missing: {}", view.missing_scopes.join(", ")));
@@ -137,7 +137,7 @@ fn token_row(view: TokenView, now: Now) -> Row {
     if let Some(at) = view.data_access_millis {
         notes.push(format!("data access ends {}", distance(at, now)));
     }
-    Row {
+    PageRow {
         since: view.countdown(now),
         since_exact: view.expires.unwrap_or_default(),
         age: age(&view.poll, now),
@@ -150,12 +150,12 @@ fn token_row(view: TokenView, now: Now) -> Row {
     }
 }
 
-fn source_row(view: SourceView, now: Now) -> Row {
+fn source_row(view: SourceView, now: Now) -> PageRow {
     let mut notes = Vec::new();
     if let Some(ignored) = view.ignored.filter(|ignored| *ignored > 0) {
         notes.push(format!("{ignored} more are not watched"));
     }
-    Row {
+    PageRow {
         since: view.channels.map_or_else(|| "not known".to_owned(), |count| count.to_string()),
         since_exact: String::new(),
         age: age(&view.poll, now),

@@ -28,16 +28,16 @@ impl Receiver {
 
     /// The secret; `None` when it cannot be read.
     pub(super) fn secret(&self) -> Option<SecretString> {
-        match self.settings.secret.read() {
+        match self.settings.read_secret() {
             Ok(secret) => {
                 if self.unreadable.swap(false, Ordering::Relaxed) {
-                    info!("WEBHOOK_SECRET_FILE can be read again");
+                    info!("WEBHOOK_SECRET_FILE can be used again");
                 }
                 Some(secret)
             }
             Err(error) => {
                 if !self.unreadable.swap(true, Ordering::Relaxed) {
-                    error!(%error, "WEBHOOK_SECRET_FILE cannot be read, so no webhook can be taken");
+                    error!(%error, "WEBHOOK_SECRET_FILE cannot be used, so no webhook can be taken");
                 }
                 None
             }

@@ -5,11 +5,11 @@
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
 //! | `GET /` | the page for people |
 //! | `GET /api/status` | the same as JSON |
-//! | `GET /channels/{channel}/ready` | 200 while the channel can send, in AUTH and SYNC_ERROR; else 503 |
+//! | `GET /channels/{channel}/ready` | 200 while the channel can send, else 503 |
 //! | `GET /healthz` | 200 while the process turns |
-//! | `POST /-/reload` | reloads the settings; to loopback alone, unless `ENABLE_LIFECYCLE` says otherwise |
+//! | `POST /-/reload` | reloads the settings; from loopback only, without `ENABLE_LIFECYCLE` |
 //! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |
-//! | `GET /readyz` | 200: the settings are loaded and the listener is up. Never tied to an upstream |
+//! | `GET /readyz` | 200 once the settings are loaded; never depends on an upstream |
 
 use std::net::IpAddr;
 
@@ -19,17 +19,17 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode, body::Incoming};
 
-use super::answer::{Answer, ok, text, with};
-use super::body::{AnswerBody, Blocks};
+use super::body::{Blocks, ReplyBody};
+use super::reply::{Reply, ok, text, with};
 use super::state::State;
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
-use crate::domain::{Standing, TargetKind};
-use crate::http::{Access, Client, ConnectionRefusal, ListenerKind};
+use crate::domain::{Availability, TargetKind};
+use crate::http::{Access, ConnectionRefusal, ListenerKind, Peer};
 use crate::metrics::exposition::Exposition;
 
 /// Answers a request.
-pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Client) -> Answer {
+pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer) -> Reply {
     // Webhooks have a secret of their own: upstreams have neither our password nor a certificate of
     // ours.
     if let Some((provider, _)) = webhook::addressed(request.uri().path()) {
@@ -43,11 +43,11 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Cl
     let open = matches!(path, "/healthz" | "/readyz");
     let access = match open {
         true => Access::Granted,
-        false => state.auth.authorize(request.headers(), &client).await,
+        false => state.auth.authorize(request.headers(), &peer).await,
     };
     let answer = match *request.method() {
         _ if access != Access::Granted => denied(access, state),
-        Method::POST if path == "/-/reload" => reload(state, client.ip).await,
+        Method::POST if path == "/-/reload" => reload(state, peer.ip).await,
         _ if path == "/-/reload" => with(
             text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here\n"),
             ALLOW,
@@ -57,7 +57,7 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Cl
             StatusCode::NOT_FOUND,
             "there is nothing here; see / for the page and /metrics for the metrics\n",
         ),
-        Method::GET | Method::HEAD => get(&request, state, &client).await,
+        Method::GET | Method::HEAD => get(&request, state, &peer).await,
         _ => with(
             text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n"),
             ALLOW,
@@ -67,12 +67,12 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Cl
     let answer = with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     if *request.method() == Method::HEAD {
         // The length of a GET's body is not known without writing it; hyper sends no body for HEAD.
-        return answer.map(|_| AnswerBody::whole(""));
+        return answer.map(|_| ReplyBody::whole(""));
     }
     answer
 }
 
-fn denied(access: Access, state: &State) -> Answer {
+fn denied(access: Access, state: &State) -> Reply {
     match access {
         Access::Busy => {
             state.metrics.connection_refused(ListenerKind::Metrics, ConnectionRefusal::Passwords);
@@ -91,14 +91,14 @@ fn denied(access: Access, state: &State) -> Answer {
     }
 }
 
-async fn get(request: &Request<Incoming>, state: &State, client: &Client) -> Answer {
+async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     match request.uri().path() {
-        "/metrics" => metrics(request, state, client),
-        "/" => page(request, state, client).await,
+        "/metrics" => metrics(request, state, peer),
+        "/" => page(request, state, peer).await,
         "/api/status" => {
             let blocks = status_json::StatusJson::new(state.fleet.view(clock::now()));
-            let answer = ok("application/json", AnswerBody::whole(""));
-            streamed(request, state, client, answer, blocks)
+            let answer = ok("application/json", ReplyBody::whole(""));
+            streamed(request, state, peer, answer, blocks)
         }
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => text(StatusCode::OK, "ready\n"),
@@ -109,32 +109,33 @@ async fn get(request: &Request<Incoming>, state: &State, client: &Client) -> Ans
     }
 }
 
-fn metrics(request: &Request<Incoming>, state: &State, client: &Client) -> Answer {
+fn metrics(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     let format = negotiate::format(request.headers());
     let page = Exposition::new(state.fleet.view(clock::now()), &state.metrics, format);
-    let answer = with(ok(format.content_type(), AnswerBody::whole("")), VARY, "Accept");
-    streamed(request, state, client, answer, page)
+    let answer = with(ok(format.content_type(), ReplyBody::whole("")), VARY, "Accept");
+    streamed(request, state, peer, answer, page)
 }
 
-/// The answer with these blocks as its body, compressed if its reader takes that and there is memory for it.
+/// The answer with these blocks as its body, compressed if its reader takes that and there is
+/// memory for it.
 fn streamed(
     request: &Request<Incoming>,
     state: &State,
-    client: &Client,
-    answer: Answer,
+    peer: &Peer,
+    answer: Reply,
     blocks: impl Blocks + 'static,
-) -> Answer {
+) -> Reply {
     let wanted = negotiate::gzip(request.headers());
     let encoder = if wanted { state.memory.encoder() } else { None };
     if wanted && encoder.is_none() {
-        client.drop_stalled_reader();
+        peer.drop_stalled_reader();
     }
     let answer = with(answer, VARY, "Accept-Encoding");
     let answer = if encoder.is_some() { with(answer, CONTENT_ENCODING, "gzip") } else { answer };
     answer.map(|_| state.memory.stream(Box::new(blocks), encoder))
 }
 
-async fn page(request: &Request<Incoming>, state: &State, client: &Client) -> Answer {
+async fn page(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     let number = request
         .uri()
         .query()
@@ -142,7 +143,7 @@ async fn page(request: &Request<Incoming>, state: &State, client: &Client) -> An
         .and_then(|number| number.parse().ok());
     let number = number.unwrap_or(1);
     let render = || page::render(&state.fleet.view(clock::now()), number);
-    let rendered = state.memory.page(number, render, || client.drop_stalled_reader()).await;
+    let rendered = state.memory.page(number, render, || peer.drop_stalled_reader()).await;
     let Some(rendered) = rendered else {
         let sentence = "too many pages are being read; try again in a moment\n";
         let answer = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
@@ -158,7 +159,7 @@ async fn page(request: &Request<Incoming>, state: &State, client: &Client) -> An
     }
 }
 
-async fn reload(state: &State, peer: IpAddr) -> Answer {
+async fn reload(state: &State, peer: IpAddr) -> Reply {
     // A listener for both IP versions sees IPv4 peers as mapped addresses.
     if !peer.to_canonical().is_loopback() && !state.lifecycle_from_anywhere {
         return text(
@@ -184,23 +185,23 @@ fn ready_channel(path: &str) -> Option<&str> {
 }
 
 /// An application asks this before it sends. The gateway judges by the same rule.
-fn ready(name: &str, state: &State) -> Answer {
+fn ready(name: &str, state: &State) -> Reply {
     let now = clock::now();
     let found = state.fleet.find(TargetKind::Channel, name);
     let known = found.and_then(|channel| {
         state.fleet.look(channel, |watched| {
             let (channel, policy) = (watched.channel()?, watched.policy());
-            let standing = Standing::of(channel, policy, now, None);
-            Some((channel.status(now, policy), standing, standing.retry_after(channel)))
+            let availability = Availability::of(channel, policy, now, None);
+            Some((channel.status(now, policy), availability, availability.retry_after(channel)))
         })
     });
-    let Some((status, standing, wait)) = known.flatten() else {
+    let Some((status, availability, wait)) = known.flatten() else {
         return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
     };
     let word = format!("{}\n", status.as_str());
-    match standing {
-        Standing::Ready => text(StatusCode::OK, word),
-        Standing::Coming | Standing::Away => {
+    match availability {
+        Availability::Ready => text(StatusCode::OK, word),
+        Availability::Returning | Availability::Away => {
             let answer = text(StatusCode::SERVICE_UNAVAILABLE, word);
             with(answer, RETRY_AFTER, &wait.as_secs().to_string())
         }

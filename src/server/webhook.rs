@@ -1,5 +1,5 @@
-//! The receiver of webhooks: lets in whoever can prove to know the secret, reads a bounded body, hands
-//! the events to the fleet.
+//! The receiver of webhooks: lets in whoever can prove to know the secret, reads a bounded body,
+//! hands the events to the fleet.
 //!
 //! Not here: what a delivery says (`providers/`) and what becomes of it (`domain/`).
 
@@ -12,7 +12,7 @@ use hyper::header::{ALLOW, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
 use tracing::debug;
 
-use super::answer::{Answer, text, with};
+use super::reply::{Reply, text, with};
 use super::state::State;
 use crate::clock;
 use crate::domain::WebhookRefusal;
@@ -22,8 +22,8 @@ use crate::providers;
 use crate::report::log_events;
 use crate::upstream::ProviderId;
 
-/// A body that takes longer is given up, so that stalled senders do not hold up the others. Upstreams want an answer within
-/// some seconds.
+/// A body that takes longer is given up, so that stalled senders do not hold up the others.
+/// Upstreams want an answer within some seconds.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The provider whose receiver is at this path, and what follows its name.
@@ -41,7 +41,7 @@ pub(super) async fn receive(
     request: Request<Incoming>,
     provider: ProviderId,
     state: &State,
-) -> Answer {
+) -> Reply {
     let Some(receiver) = &state.webhooks else {
         let off = "webhooks are not received: WEBHOOK_SECRET is not set\n";
         return text(StatusCode::NOT_FOUND, off);
@@ -74,20 +74,22 @@ pub(super) async fn receive(
     let limit = api.max_body_bytes();
     let body = {
         let Ok(_permit) = receiver.reading.acquire().await else { return later("stopping\n") };
-        tokio::time::timeout(BODY_TIMEOUT, read(body, limit)).await.unwrap_or(Err(Unread::TooSlow))
+        tokio::time::timeout(BODY_TIMEOUT, read(body, limit))
+            .await
+            .unwrap_or(Err(BodyError::TooSlow))
     };
     let body = match body {
         Ok(body) => body,
-        Err(Unread::TooLarge) => {
+        Err(BodyError::TooLarge) => {
             state.metrics.webhook_refused(WebhookRefusal::TooLarge);
             let sentence = format!("a webhook of more than {limit} bytes is not read\n");
             return text(StatusCode::PAYLOAD_TOO_LARGE, sentence);
         }
-        Err(Unread::TooSlow) => {
+        Err(BodyError::TooSlow) => {
             debug!("a webhook's body did not come in time");
             return text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n");
         }
-        Err(Unread::Broken) => return text(StatusCode::BAD_REQUEST, "the body is not whole\n"),
+        Err(BodyError::Broken) => return text(StatusCode::BAD_REQUEST, "the body is not whole\n"),
     };
     if verdict == HeadVerdict::NeedsBody && !api.authorize_body(head, &body, &secret) {
         return unauthorized(api, state);
@@ -105,13 +107,13 @@ pub(super) async fn receive(
     answer
 }
 
-fn unauthorized(api: &dyn WebhookApi, state: &State) -> Answer {
+fn unauthorized(api: &dyn WebhookApi, state: &State) -> Reply {
     state.metrics.webhook_refused(WebhookRefusal::Secret);
     text(StatusCode::UNAUTHORIZED, format!("{}\n", api.refusal()))
 }
 
 /// Hands an event to the fleet. `None` when it was a channel's.
-fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Answer> {
+fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Reply> {
     let Webhook { source, channel_id, event } = webhook;
     let outcome = match &channel_id {
         Some(id) => state.fleet.deliver(provider, source.as_deref(), id, clock::now(), event),
@@ -122,7 +124,7 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Answ
             if applied.unknown_word {
                 state.metrics.unknown_status(provider);
             }
-            log_events::tell(provider, &applied.changes);
+            log_events::log_changes(provider, &applied.changes);
             None
         }
         // It would be delivered again and again to no avail.
@@ -137,25 +139,28 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Answ
     }
 }
 
-fn later(words: &'static str) -> Answer {
+fn later(words: &'static str) -> Reply {
     with(text(StatusCode::SERVICE_UNAVAILABLE, words), RETRY_AFTER, "5")
 }
 
-enum Unread {
+enum BodyError {
     TooLarge,
     TooSlow,
     Broken,
 }
 
-async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B, limit: usize) -> Result<Bytes, Unread> {
+async fn read<B: Body<Data = Bytes> + Unpin>(
+    mut body: B,
+    limit: usize,
+) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > limit as u64 {
-        return Err(Unread::TooLarge);
+        return Err(BodyError::TooLarge);
     }
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         if whole.len() + data.len() > limit {
-            return Err(Unread::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         whole.extend_from_slice(&data);
     }

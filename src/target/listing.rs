@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use wildmatch::WildMatch;
 
 use super::Name;
+use crate::domain::PollPolicy;
 use crate::upstream::ListedChannel;
 
 /// The most channels of one source that are watched unless its settings say otherwise.
@@ -23,6 +24,8 @@ pub struct ListingOptions {
     pub names: BTreeMap<Box<str>, Name>,
     /// How many channels are watched at most.
     pub max_channels: usize,
+    /// How often channels that have an endpoint are polled; `None` for as often as the list.
+    pub channel_policy: Option<PollPolicy>,
 }
 
 impl Default for ListingOptions {
@@ -32,6 +35,7 @@ impl Default for ListingOptions {
             except: Vec::new(),
             names: BTreeMap::new(),
             max_channels: DEFAULT_MAX_CHANNELS,
+            channel_policy: None,
         }
     }
 }

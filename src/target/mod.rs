@@ -1,6 +1,7 @@
 //! What is polled: targets of any kind, with their names and how they are asked.
 //!
-//! Not here: what is known of them (`domain/`, `fleet.rs`), and where settings come from (`config/`).
+//! Not here: what is known of them (`domain/`, `fleet.rs`), and where settings come from
+//! (`config/`).
 
 mod listing;
 mod name;

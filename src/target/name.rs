@@ -1,4 +1,5 @@
-//! Names that operators give to channels and tokens: always good label values and good parts of a URL.
+//! Names that operators give to channels and tokens: always good label values and good parts of a
+//! URL.
 //!
 //! Not for names that come from an upstream.
 

@@ -48,12 +48,17 @@ pub struct TargetOptions {
 }
 
 impl TargetOptions {
-    /// Whether all but the endpoint is the same; endpoints are made anew by each list.
+    /// The variant of the endpoint, if there is one.
+    pub(super) fn variant(&self) -> Option<u8> {
+        self.endpoint.as_ref().map(|endpoint| endpoint.variant())
+    }
+
+    /// Whether channels of these options are polled alike; endpoints are made anew by each list.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.provider == other.provider
             && self.api_url == other.api_url
             && self.policy == other.policy
-            && self.endpoint.is_some() == other.endpoint.is_some()
+            && self.variant() == other.variant()
             && self.listing == other.listing
     }
 }

@@ -72,8 +72,8 @@ impl TargetSet {
         (listed, changed)
     }
 
-    /// All targets: the configured ones, then what each source lists. A configured channel wins over
-    /// a listed one of the same provider and id.
+    /// All targets: the configured ones, then what each source lists. A configured channel wins
+    /// over a listed one of the same provider and id.
     pub fn targets(&self) -> Vec<Arc<Target>> {
         let mut targets = self.configured.clone();
         let channels = || self.configured.iter().filter(|one| one.kind == TargetKind::Channel);
@@ -118,7 +118,7 @@ fn candidate(
     listing: &ListingOptions,
     channel: ListedChannel,
     before: Option<&Vec<Candidate>>,
-    shared: &mut HashMap<(Arc<str>, bool), Arc<TargetOptions>>,
+    shared: &mut HashMap<(Arc<str>, Option<u8>), Arc<TargetOptions>>,
 ) -> Candidate {
     let names = listing.candidate_names(&channel);
     let ListedChannel { id, credential, api_url, endpoint, .. } = channel;
@@ -127,15 +127,17 @@ fn candidate(
         None => source.credential.clone(),
     };
     let api_url = api_url.unwrap_or_else(|| Arc::clone(&source.options.api_url));
+    let own_policy = listing.channel_policy.filter(|_| endpoint.is_some());
     let of_source = TargetOptions {
+        policy: own_policy.unwrap_or(source.options.policy),
         endpoint,
         api_url: Arc::clone(&api_url),
         listing: None,
         required_scopes: Arc::new([]),
         ..TargetOptions::clone(&source.options)
     };
-    // Channels of one source are configured alike; they share one copy, over polls too.
-    let key = (api_url, of_source.endpoint.is_some());
+    // Channels that are polled alike share one copy, over lists too.
+    let key = (api_url, of_source.variant());
     let options = shared.entry(key).or_insert_with(|| {
         let old = before.and_then(|before| {
             before.iter().find(|old| old.options.is_like(&of_source)).map(|old| &old.options)
@@ -157,6 +159,7 @@ mod tests {
 
     use super::*;
     use crate::domain::PollPolicy;
+    use crate::upstream::{Credentials, Endpoint, Exchange, PollContext};
 
     fn source(name: &str, listing: ListingOptions) -> Target {
         let policy =
@@ -248,5 +251,57 @@ mod tests {
         let (listed, _) = set.list(&eu, channels(&all));
         assert_eq!((listed.watched, listed.ignored), (2, 1));
         assert_eq!(names(&set), ["sales-1", "sales-2"]);
+    }
+
+    /// Polls as its variant says.
+    #[derive(Debug)]
+    struct Variant(u8);
+
+    impl Endpoint for Variant {
+        fn poll(&self, _: PollContext<'_>, _: Credentials) -> Exchange {
+            unreachable!("no test of the set polls")
+        }
+
+        fn variant(&self) -> u8 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn channels_share_options_with_those_that_are_polled_alike_over_lists_too() {
+        let eu = Arc::new(source("eu", ListingOptions::default()));
+        let mut set = TargetSet::new(vec![Arc::clone(&eu)]);
+        let polled = |id: &str, variant| ListedChannel {
+            endpoint: Some(Arc::new(Variant(variant))),
+            ..channel(id)
+        };
+        let list = |c| vec![channel("0"), polled("a", 1), polled("b", 1), polled("c", c)];
+        let options = |set: &TargetSet| -> Vec<Arc<TargetOptions>> {
+            set.targets()[1..].iter().map(|target| Arc::clone(&target.options)).collect()
+        };
+        set.list(&eu, list(2));
+        let first = options(&set);
+        let variants: Vec<Option<u8>> = first.iter().map(|options| options.variant()).collect();
+        assert_eq!(variants, [None, Some(1), Some(1), Some(2)]);
+        assert!(Arc::ptr_eq(&first[1], &first[2]));
+        assert!(!set.list(&eu, list(2)).1, "the same list with new endpoints");
+        assert!(set.list(&eu, list(3)).1, "one channel is polled in another way");
+        let second = options(&set);
+        assert_eq!(second[3].variant(), Some(3));
+        assert!(Arc::ptr_eq(&first[1], &second[1]));
+    }
+
+    #[test]
+    fn channels_that_are_polled_themselves_have_an_interval_of_their_own() {
+        let often =
+            PollPolicy { interval: Duration::from_secs(5), stale_after: Duration::from_secs(60) };
+        let listing = ListingOptions { channel_policy: Some(often), ..Default::default() };
+        let eu = Arc::new(source("eu", listing));
+        let mut set = TargetSet::new(vec![Arc::clone(&eu)]);
+        let polled = ListedChannel { endpoint: Some(Arc::new(Variant(0))), ..channel("b") };
+        set.list(&eu, vec![channel("a"), polled]);
+        let policies: Vec<PollPolicy> =
+            set.targets().iter().map(|target| target.policy()).collect();
+        assert_eq!(policies, [eu.policy(), eu.policy(), often]);
     }
 }

@@ -1,7 +1,7 @@
 //! How targets are polled: the endpoint that makes the requests, and what the answers say.
 //!
-//! Not here: I/O, and what becomes of what is said (`fleet/`, `domain/`). One file, since a source's
-//! list says how each of its channels is polled.
+//! Not here: I/O, and what becomes of what is said (`fleet/`, `domain/`). One file, since a
+//! source's list says how each of its channels is polled.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +16,12 @@ use crate::secret::SecretSource;
 pub trait Endpoint: Send + Sync + fmt::Debug {
     /// Begins a poll: a pure function of the target and its credentials.
     fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange;
+
+    /// Tells apart the ways in which the channels of one list are polled. Endpoints are made anew
+    /// by each list; those of one variant are alike.
+    fn variant(&self) -> u8 {
+        0
+    }
 
     /// A secret that polls need beside the target's own, such as that of an app that inspects it.
     fn second_secret(&self) -> Option<&SecretSource> {

@@ -1,8 +1,10 @@
-//! JSON values read without insisting on their kind: a number may be a string, an optional field null.
+//! JSON values read without insisting on their kind: a number may be a string, an optional field
+//! null.
 //!
 //! Not here: which fields there are. Only declared fields are read at all.
 
-use serde::Deserialize;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::domain::Timestamp;
@@ -80,6 +82,19 @@ impl Lenient {
         let texts =
             list.iter().filter_map(|item| item.as_str().or_else(|| item.get(key)?.as_str()));
         Some(texts.map(str::to_owned).collect())
+    }
+}
+
+/// A secret in an answer: a text that is not empty, or none.
+#[derive(Debug, Default)]
+pub(crate) struct LenientSecret(pub(crate) Option<SecretString>);
+
+impl<'de> Deserialize<'de> for LenientSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Lenient(value) = Lenient::deserialize(deserializer)?;
+        let Value::String(text) = value else { return Ok(Self(None)) };
+        let text = text.trim();
+        Ok(Self((!text.is_empty()).then(|| text.into())))
     }
 }
 

@@ -1,5 +1,6 @@
-//! What the tests of the whole program share: the program itself, the simulated upstreams, a browser by hand, and a reader of
-//! metrics. Deadlines are generous and looked at again and again, since machines may be slow; no test measures time to the second.
+//! What the tests of the whole program share: the program itself, the simulated upstreams, a
+//! browser by hand, and a reader of metrics. Deadlines are generous and looked at again and again,
+//! since machines may be slow; no test measures time to the second.
 #![allow(dead_code, reason = "each test program uses its own part of it")]
 
 pub mod http;
@@ -63,7 +64,8 @@ pub fn closed_port() -> SocketAddr {
     address
 }
 
-/// The simulated upstreams, on a thread of their own so that tests can be written without waiting in the language.
+/// The simulated upstreams, on a thread of their own so that tests can be written without waiting
+/// in the language.
 pub struct Upstream {
     pub simulator: Simulator,
     pub runtime: tokio::runtime::Runtime,
@@ -312,7 +314,8 @@ impl Program {
         self.stdout.text() + &self.stderr.text()
     }
 
-    /// Its standard error so far. What it wrote before it answered may still be in the pipe, so this waits until nothing more comes.
+    /// Its standard error so far. What it wrote before it answered may still be in the pipe, so
+    /// this waits until nothing more comes.
     pub fn log(&self) -> String {
         let mut text = self.stderr.text();
         for _ in 0..50 {

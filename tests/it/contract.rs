@@ -1,5 +1,6 @@
-//! The contract between the catalog and everything that is written in PromQL: dashboards, rules, their templates, runbooks and the
-//! catalog's own queries. Nothing runs here; the queries are put to a real Prometheus in `end_to_end.rs`.
+//! The contract between the catalog and everything that is written in PromQL: dashboards, rules,
+//! their templates, runbooks and the catalog's own queries. Nothing runs here; the queries are put
+//! to a real Prometheus in `end_to_end.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -221,7 +222,8 @@ fn rules_use_what_there_is() {
     assert_none(&mistakes);
 }
 
-/// What a template asks of Prometheus: the texts in backquotes that end in `| query`, with the matchers that `$of` stands for.
+/// What a template asks of Prometheus: the texts in backquotes that end in `| query`, with the
+/// matchers that `$of` stands for.
 ///
 /// A template puts values in with `%q` and `%f`; what they are does not matter here.
 fn template_queries(template: &str) -> Result<Vec<String>, String> {
@@ -273,7 +275,8 @@ fn mistakes_in_template(contract: &Contract, alert: &str, template: &str) -> Vec
     let (of_alert, of_answers) = template_labels(template);
     let labels = contract.alert(alert);
     for name in of_alert {
-        // `cluster` and its like may be absent, and are then the empty text that matches an absent label.
+        // `cluster` and its like may be absent, and are then the empty text that matches an absent
+        // label.
         if !labels.is_some_and(|labels| labels.has(name)) {
             mistakes.push(format!("the alert has no label `{name}`"));
         }
@@ -339,7 +342,8 @@ fn every_alert_says_how_bad_it_is_what_it_is_and_where_to_look() {
     assert_none(&mistakes);
 }
 
-/// The mistakes of `/d/<uid>?var-<name>=…`, of which a template may hold several for different labels.
+/// The mistakes of `/d/<uid>?var-<name>=…`, of which a template may hold several for different
+/// labels.
 fn mistakes_in_address(dashboards: &[Dashboard], address: &str) -> Vec<String> {
     let mut mistakes = Vec::new();
     let mut found = 0;
@@ -475,7 +479,8 @@ fn links_between_runbooks_lead_somewhere() {
     }
 }
 
-/// The words of a text that could be names of series: a name that ends in `_` is the beginning of several.
+/// The words of a text that could be names of series: a name that ends in `_` is the beginning of
+/// several.
 fn names_in_prose(text: &str) -> BTreeSet<&str> {
     let words =
         text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"_:".contains(letter));

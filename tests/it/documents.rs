@@ -1,4 +1,5 @@
-//! The documents are held equal to what the code says. `BLESS=1` rewrites those that come from the code.
+//! The documents are held equal to what the code says. `BLESS=1` rewrites those that come from the
+//! code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 

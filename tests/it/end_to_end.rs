@@ -1,9 +1,11 @@
-//! From a phone that is logged out to the page that says so, with real programs all the way: the simulator of Whapi and Meta, the
-//! exporter with its gateway, its webhooks and its state file, an application that sends, Prometheus with the rules, Alertmanager
-//! with the example of its settings, and a receiver. Then every query of the dashboards is put to that Prometheus.
+//! From a phone that is logged out to the page that says so, with real programs all the way: the
+//! simulator of Whapi and Meta, the exporter with its gateway, its webhooks and its state file, an
+//! application that sends, Prometheus with the rules, Alertmanager with the example of its
+//! settings, and a receiver. Then every query of the dashboards is put to that Prometheus.
 //!
-//! Time is hurried: the rules and Alertmanager's settings are used as they are, but each of their durations is divided by
-//! [`TIMES`], and the exporter polls and Prometheus scrapes faster by as much. See [`crate::peers::rules::hurried`].
+//! Time is hurried: the rules and Alertmanager's settings are used as they are, but each of their
+//! durations is divided by [`TIMES`], and the exporter polls and Prometheus scrapes faster by as
+//! much. See [`crate::peers::rules::hurried`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -22,7 +24,8 @@ use whatsapp_simulator::{
     self as simulator, MetaToken, Simulator, WebhookMode, WhapiChannel, WhapiStatus,
 };
 
-/// A minute lasts three seconds: short enough for a test, and a rule's shortest window still holds several scrapes.
+/// A minute lasts three seconds: short enough for a test, and a rule's shortest window still holds
+/// several scrapes.
 const TIMES: u64 = 20;
 
 /// What Alertmanager's example sends to.
@@ -44,7 +47,8 @@ fn in_days(days: u64) -> u64 {
     now() as u64 + days * DAY
 }
 
-/// The status of an alert of this name about this target, in each message to this path, oldest first.
+/// The status of an alert of this name about this target, in each message to this path, oldest
+/// first.
 fn told(messages: &[Message], path: &str, alert: &str, label: &str, target: &str) -> Vec<Value> {
     let alerts = messages.iter().filter(|message| message.path == path).flat_map(Message::alerts);
     alerts
@@ -53,7 +57,8 @@ fn told(messages: &[Message], path: &str, alert: &str, label: &str, target: &str
         .collect()
 }
 
-/// The seconds since 1970 of a time as templates write it, such as `2026-05-01 12:00:00.5 +0000 UTC`.
+/// The seconds since 1970 of a time as templates write it, such as `2026-05-01 12:00:00.5 +0000
+/// UTC`.
 fn seconds_of(time: &str) -> f64 {
     let number = |range: std::ops::Range<usize>| -> i64 {
         time.get(range)
@@ -150,7 +155,8 @@ impl World {
         sim.set_token("campaignSecret", MetaToken::of_user("campaign", days(8), days(80)));
         sim.set_token("orphanSecret", MetaToken::new("orphan"));
         sim.set_app(MetaToken::APP_ID, "appSecret", "shop");
-        // The channel `gone` is unknown to Whapi, and the app that inspects `orphan` has a wrong secret.
+        // The channel `gone` is unknown to Whapi, and the app that inspects `orphan` has a wrong
+        // secret.
         let file = settings::write(
             directory.path(),
             &[("sales", "salesSecret"), ("support", "supportSecret"), ("gone", "goneSecret")],
@@ -166,14 +172,15 @@ impl World {
                 ("CONFIG_FILE", file.display().to_string()),
                 ("WHAPI_API_URL", sim.url()),
                 ("META_API_URL", sim.url()),
-                // The defaults, hurried; tokens even more, so that a test need not wait for 30 seconds.
+                // The defaults, hurried; tokens even more, so that a test need not wait for 30
+                // seconds.
                 ("WHAPI_POLL_INTERVAL", "1500ms".to_owned()),
                 ("META_POLL_INTERVAL", "2s".to_owned()),
                 ("STALE_AFTER", "15s".to_owned()),
                 ("POLL_TIMEOUT", "1s".to_owned()),
                 ("GATEWAY_ADDRESS", "127.0.0.1:0".to_owned()),
                 ("GATEWAY_HOLD", "200ms".to_owned()),
-                ("WEBHOOK_SECRET", "webhookSecret".to_owned()),
+                ("WEBHOOK_SECRET", "webhookSecretOfTheseTests".to_owned()),
                 ("STATE_FILE", directory.path().join("state.json").display().to_string()),
             ],
         )
@@ -181,7 +188,7 @@ impl World {
         for secret in ["salesSecret", "supportSecret"] {
             let webhook =
                 simulator::WhapiWebhook::new(exporter.url("/webhook/whapi"), WebhookMode::Body)
-                    .header("X-Webhook-Secret", "webhookSecret");
+                    .header("X-Webhook-Secret", "webhookSecretOfTheseTests");
             assert!(sim.update_channel(secret, |channel| channel.webhooks.push(webhook)));
         }
         let gateway = exporter.address_after("the gateway is open").await;
@@ -279,7 +286,8 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     assert!(description.contains("Channel sales has status QR."), "{description}");
     assert!(description.contains("scan its QR code"), "{description}");
     let (_, since) = description.split_once("Last seen in AUTH ").expect("since when");
-    // It was seen in AUTH by the last poll, scrape and evaluation before, each of which takes its time.
+    // It was seen in AUTH by the last poll, scrape and evaluation before, each of which takes its
+    // time.
     let since = seconds_of(since);
     assert!(
         (logged_out - 30.0..paged).contains(&since),
@@ -305,7 +313,8 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
             "ALERTS{alertname=\"WhatsAppChannelCredentialRejected\", alertstate=\"firing\"}",
         )
         .await;
-    // Meanwhile the application was refused and webhooks told of it, too little or too much of which would be an alert of its own.
+    // Meanwhile the application was refused and webhooks told of it, too little or too much of
+    // which would be an alert of its own.
     let refused = "whatsapp_channel_unauthorized_errors_total{channel=\"sales\", source=\"gateway\", reason=\"session\"}";
     world.wait_until_true(&format!("{refused} > 20")).await;
     world.wait_until_true("whatsapp_channel_logouts_total{channel=\"sales\"} == 1").await;
@@ -318,7 +327,8 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     let statuses: Vec<&Value> = pages.iter().map(|page| &page["status"]).collect();
     assert_eq!(statuses, ["firing", "resolved"], "one page, one resolution");
 
-    // Nobody was called for what can wait, told of what is well, or told of a warning beside its page.
+    // Nobody was called for what can wait, told of what is well, or told of a warning beside its
+    // page.
     let messages = world.webhook.messages();
     for message in &messages {
         for alert in message.alerts() {
@@ -360,7 +370,8 @@ async fn no_rule_fails(prometheus: &Prometheus) {
     assert!(seen > 0, "Prometheus has no rules");
 }
 
-/// Puts every query of the dashboards, with *All* and with a few values chosen, and fails on one that comes back empty.
+/// Puts every query of the dashboards, with *All* and with a few values chosen, and fails on one
+/// that comes back empty.
 async fn every_panel_shows_something(world: &World) -> usize {
     let prometheus = &world.prometheus;
     let instance = format!("127.0.0.1:{}", world.exporter.port);

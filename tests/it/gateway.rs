@@ -1,6 +1,8 @@
-//! The gateway passes on what it gets, byte for byte, and counts it: with an HTTP client by hand, curl, and an upstream by hand.
+//! The gateway passes on what it gets, byte for byte, and counts it: with an HTTP client by hand,
+//! curl, and an upstream by hand.
 //!
-//! Not here: what goes wrong on the way (`gateway_faults.rs`), and requests that are held (`gateway_hold.rs`).
+//! Not here: what goes wrong on the way (`gateway_faults.rs`), and requests that are held
+//! (`gateway_hold.rs`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -18,7 +20,8 @@ use proptest::test_runner::{Config, TestRunner};
 use whatsapp_simulator::{MetaToken, WhapiChannel};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-/// A program that watches a channel elsewhere, so that the upstream gets nothing but what the gateway passes on.
+/// A program that watches a channel elsewhere, so that the upstream gets nothing but what the
+/// gateway passes on.
 fn before(upstream: &ByHand) -> (Files, Program) {
     let files = Files::new();
     files.write("token", "elsewhere");
@@ -90,7 +93,8 @@ fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::vec(header, 0..12)
 }
 
-/// The order in which headers go through: those of one name stay together, at the place of the first.
+/// The order in which headers go through: those of one name stay together, at the place of the
+/// first.
 fn grouped(headers: &[(String, String)]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in headers {

@@ -76,7 +76,8 @@ impl Gate {
         self.messages.lock().unwrap().len()
     }
 
-    /// A program that holds requests for so long, and polls when it starts and when the gateway wants it to.
+    /// A program that holds requests for so long, and polls when it starts and when the gateway
+    /// wants it to.
     fn held_for(&self, hold: &str) -> Program {
         let program = Setup::new()
             .gateway(&self.upstream)

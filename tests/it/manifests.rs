@@ -1,5 +1,5 @@
-//! The manifests are held to what the program accepts: its variables, its port, its paths, its metrics,
-//! its version.
+//! The manifests are held to what the program accepts: its variables, its port, its paths, its
+//! metrics, its version.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

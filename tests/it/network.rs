@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use whatsapp_simulator::WhapiChannel;
 
-/// The simulator behind TLS, with a certificate of its own for `localhost`. Returns the port and the certificate.
+/// The simulator behind TLS, with a certificate of its own for `localhost`. Returns the port and
+/// the certificate.
 fn tls(upstream: &Upstream) -> (u16, String) {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let private =
@@ -45,7 +46,8 @@ fn through_the_gateway(program: &Program) -> http::Reply {
     http::get(program.gateway(), "/whapi/health?wakeup=false", &bearer).expect("an answer")
 }
 
-/// A proxy that sends everything to one place, whatever it is asked for, and remembers what it was asked.
+/// A proxy that sends everything to one place, whatever it is asked for, and remembers what it was
+/// asked.
 struct Proxy {
     port: u16,
     heads: Arc<Mutex<Vec<String>>>,

@@ -93,14 +93,14 @@ fn every_target_is_polled_within_half_a_minute_of_a_start_tokens_first() {
         let secret = format!("channel{at}");
         upstream.set_channel(&secret, Channel::new(&secret));
         files.write(&secret, &secret);
-        let _ = write!(yaml, "  - {{name: c{at}, token_file: {secret}}}\n");
+        let _ = writeln!(yaml, "  - {{name: c{at}, token_file: {secret}}}");
     }
     yaml.push_str("tokens:\n");
     for at in 0..3 {
         let secret = format!("token{at}");
         upstream.set_token(&secret, MetaToken::new(&secret));
         files.write(&secret, &secret);
-        let _ = write!(yaml, "  - {{name: t{at}, token_file: {secret}}}\n");
+        let _ = writeln!(yaml, "  - {{name: t{at}, token_file: {secret}}}");
     }
     let program = Setup::of(&upstream).pace("1h").set("POLL_TIMEOUT", "10s").file(&files, &yaml);
     let program = program.start();

@@ -1,5 +1,6 @@
-//! The page of metrics, read by those who read it in earnest: a real Prometheus in both formats, promtool, the prometheus crate's
-//! own encoder, and a person who looks at a change of the golden pages.
+//! The page of metrics, read by those who read it in earnest: a real Prometheus in both formats,
+//! promtool, the prometheus crate's own encoder, and a person who looks at a change of the golden
+//! pages.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -24,6 +25,7 @@ use whatsapp_exporter::domain::{
     TokenReading, UnauthorizedReason, WebhookRefusal,
 };
 use whatsapp_exporter::fleet::{Fleet, FleetView};
+use whatsapp_exporter::http::{ConnectionRefusal, ListenerKind};
 use whatsapp_exporter::metrics::Features;
 use whatsapp_exporter::metrics::catalog::{self, Metric};
 use whatsapp_exporter::metrics::exporter::ExporterMetrics;
@@ -92,7 +94,8 @@ fn parse(text: &str) -> Page {
 
 // ---- a real Prometheus ----
 
-/// Passes what Prometheus asks on to the exporter, but asks for the text format: in 2.42 no setting does.
+/// Passes what Prometheus asks on to the exporter, but asks for the text format: in 2.42 no setting
+/// does.
 async fn ask_for_text(exporter: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -224,7 +227,8 @@ async fn a_real_prometheus_reads_what_the_page_says_in_both_formats() {
         let mut compared = 0;
         for (labels, value) in &written.samples {
             let name = labels["__name__"].as_str();
-            // The process lives on and the countdown runs; nothing else may differ, to the last digit.
+            // The process lives on and the countdown runs; nothing else may differ, to the last
+            // digit.
             if !name.starts_with("process_") && name != "whatsapp_token_expires_in_seconds" {
                 assert_eq!(scraped[labels], *value, "{labels:?} of job {job}");
                 compared += 1;
@@ -528,6 +532,7 @@ struct Oracle {
     successful: IntGauge,
     timestamp: Gauge,
     unknown: IntCounterVec,
+    refused: IntCounterVec,
     panics: IntCounter,
 }
 
@@ -545,18 +550,29 @@ impl Oracle {
             timestamp: Gauge::with_opts(opts(&catalog::RELOAD_TIMESTAMP)).expect("a gauge"),
             unknown: IntCounterVec::new(opts(&catalog::UNKNOWN_STATUS), &["provider"])
                 .expect("a counter"),
+            refused: IntCounterVec::new(
+                opts(&catalog::CONNECTIONS_REFUSED),
+                &["listener", "reason"],
+            )
+            .expect("a counter"),
             panics: IntCounter::with_opts(opts(&catalog::PANICS)).expect("a counter"),
         };
-        for provider in ["whapi", "meta"] {
+        for provider in providers::LABELS {
             oracle.poll_duration.with_label_values(&[provider]);
             oracle.unknown.with_label_values(&[provider]);
         }
-        let collectors: [Box<dyn prometheus::core::Collector>; 6] = [
+        for listener in ["metrics", "gateway"] {
+            for reason in ["full", "requests", "descriptors", "passwords"] {
+                oracle.refused.with_label_values(&[listener, reason]);
+            }
+        }
+        let collectors: [Box<dyn prometheus::core::Collector>; 7] = [
             Box::new(oracle.poll_duration.clone()),
             Box::new(oracle.targets.clone()),
             Box::new(oracle.successful.clone()),
             Box::new(oracle.timestamp.clone()),
             Box::new(oracle.unknown.clone()),
+            Box::new(oracle.refused.clone()),
             Box::new(oracle.panics.clone()),
         ];
         for collector in collectors {
@@ -579,12 +595,14 @@ proptest! {
     fn the_prometheus_crate_would_write_the_exporters_own_families_alike(
         polls in prop::collection::vec((any::<bool>(), 0_u64..60_000_000), 0..40),
         unknown in 0_u64..5,
+        refused in 0_u64..5,
         panics in 0_u64..5,
         channels in 0_usize..200_000,
         tokens in 0_usize..1000,
         loaded in 0_i64..4_000_000_000_000,
     ) {
-        let (metrics, oracle) = (ExporterMetrics::new(Features::default(), Timestamp::from_secs(0)).expect("the metrics"), Oracle::new());
+        let metrics = ExporterMetrics::new(Features::default(), Timestamp::from_secs(0));
+        let (metrics, oracle) = (metrics.expect("the metrics"), Oracle::new());
         for (of_whapi, micros) in polls {
             let took = Duration::from_micros(micros);
             let (provider, word) =
@@ -595,6 +613,10 @@ proptest! {
         for _ in 0..unknown {
             metrics.unknown_status(whapi());
             oracle.unknown.with_label_values(&["whapi"]).inc();
+        }
+        for _ in 0..refused {
+            metrics.connection_refused(ListenerKind::Gateway, ConnectionRefusal::Full);
+            oracle.refused.with_label_values(&["gateway", "full"]).inc();
         }
         for _ in 0..panics {
             metrics.panicked();

@@ -180,7 +180,8 @@ async fn a_hundred_reloads_leave_no_task_behind() {
         assert_eq!(running.reload().await.0, 200);
     }
     for _ in 0..300 {
-        if tasks() <= before + FEW {
+        // Connections come and go.
+        if tasks() <= before + 4 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -189,7 +190,7 @@ async fn a_hundred_reloads_leave_no_task_behind() {
 }
 
 /// Connections come and go; one thing lost with each of a hundred reloads would make a hundred.
-const FEW: usize = 30;
+const FEW: usize = 10;
 
 /// What the program holds.
 struct Held {
@@ -224,7 +225,8 @@ impl Held {
     }
 }
 
-/// A fleet of 1,000 channels takes about half a MiB: one lost with each of a hundred reloads was measured to make 43.
+/// A fleet of 1,000 channels takes about half a MiB: one lost with each of a hundred reloads was
+/// measured to make 43.
 const MOST_MIB: f64 = 12.0;
 
 #[test]

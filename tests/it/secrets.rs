@@ -75,7 +75,8 @@ fn a_rotated_secret_is_used_by_the_next_poll() {
     let (upstream, files) = (Upstream::start(), Files::new());
     upstream.set_channel("first", WhapiChannel::new("before"));
     upstream.set_channel("second", WhapiChannel::new("after"));
-    // As Kubernetes mounts secrets: a link to a link to a directory, the middle of which is replaced.
+    // As Kubernetes mounts secrets: a link to a link to a directory, the middle of which is
+    // replaced.
     for (version, secret) in [("..v1", "first"), ("..v2", "second")] {
         std::fs::create_dir(files.path(version)).expect("a directory");
         std::fs::write(files.path(version).join("token"), secret).expect("a file");
@@ -202,7 +203,8 @@ fn secret(kind: &str, number: usize) -> String {
         text.push(char::from(letters[(state >> 33) as usize % letters.len()]));
     }
     match kind {
-        // Meta's hold letters that a URL must encode only seldom, but an app's credential always does.
+        // Meta's hold letters that a URL must encode only seldom, but an app's credential always
+        // does.
         "meta" => format!("EAAG{text}|{}", text.chars().rev().collect::<String>()),
         _ => text,
     }
@@ -276,8 +278,9 @@ fn faults(secret: &str) -> Vec<Fault> {
     ]
 }
 
-/// Sends every secret through the gateway in every place that may carry one, and waits a moment for each answer, since some never
-/// end. Returns the answers that are the gateway's own; an upstream's may repeat what they like.
+/// Sends every secret through the gateway in every place that may carry one, and waits a moment for
+/// each answer, since some never end. Returns the answers that are the gateway's own; an upstream's
+/// may repeat what they like.
 fn through_the_gateway(program: &Program, secrets: &[String]) -> Vec<String> {
     let gateway = program.gateway();
     let mut own = Vec::new();
@@ -411,7 +414,8 @@ fn no_secret_leaves_whatever_goes_wrong() {
         for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
             let mut program = setup.start();
             let place = format!("{format} {way}");
-            // Every target has been asked twice, so that also a failure that repeats itself is told.
+            // Every target has been asked twice, so that also a failure that repeats itself is
+            // told.
             program.until("every target asked twice", |page| {
                 let polls: Vec<_> = page
                     .0
@@ -539,7 +543,7 @@ fn the_secret_of_webhooks_leaves_no_more_than_others() {
     let headers = [("X-Webhook-Secret", &*second)];
     let reply = http::send(program.address, "POST", "/webhook/whapi", &headers, &event);
     hunt.search("the answer", &reply.expect("an answer").whole());
-    eventually("it is told", || program.log().contains("cannot be read").then_some(()));
+    eventually("it is told", || program.log().contains("cannot be used").then_some(()));
     hunt.search("the log", &program.printed());
 }
 
@@ -548,7 +552,8 @@ fn no_secret_leaves_from_a_wrong_place_in_the_settings() {
     let (whapi, meta) = (secret("whapi", 1), secret("meta", 2));
     let mut hunt = Hunt::new(&[whapi.clone(), meta.clone()]);
     let both = |text: &str| [text.replace("SECRET", &whapi), text.replace("SECRET", &meta)];
-    // Each is refused, whichever of the two secrets it holds; where a file is one, it is refused for the secret alone.
+    // Each is refused, whichever of the two secrets it holds; where a file is one, it is refused
+    // for the secret alone.
     let files = Files::new();
     let yaml = [
         "SECRET",

@@ -14,7 +14,8 @@ use whatsapp_simulator::{MetaToken, WhapiChannel, WhapiStatus};
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// A program with a channel that is well, one that is logged out, one that was never seen, and a token.
+/// A program with a channel that is well, one that is logged out, one that was never seen, and a
+/// token.
 fn program() -> (Upstream, Files, Program) {
     let (upstream, files) = (Upstream::start(), Files::new());
     upstream.set_channel("good", WhapiChannel::new("sales"));
@@ -148,7 +149,8 @@ fn the_metrics_come_as_they_are_asked_for() {
 fn gzip_is_the_same_page_however_large() {
     let (files, count) = (Files::new(), 2000);
     let program = fleet(&files, count).start();
-    // After its first poll no channel is polled for an hour, so nothing changes between two answers.
+    // After its first poll no channel is polled for an hour, so nothing changes between two
+    // answers.
     eventually("every channel was polled", || {
         (program.metrics().sum("whatsapp_channel_polls_total") >= count as f64).then_some(())
     });
@@ -225,6 +227,7 @@ fn a_thousand_idle_visitors_keep_nobody_out() {
 
 #[test]
 fn idle_visitors_are_bounded_and_make_room_for_those_who_ask() {
+    raise_descriptor_limit();
     let program = lonely();
     let idle: Vec<TcpStream> =
         (0..3000).map(|_| http::connect(program.address).expect("a connection")).collect();
@@ -262,7 +265,8 @@ fn a_huge_head_is_refused_and_kept_nowhere() {
                     sent = sent.and_then(|()| stream.write_all(&filler));
                 }
                 let mut answer = Vec::new();
-                // The answer may be lost when the connection is closed in the face of what is still sent.
+                // The answer may be lost when the connection is closed in the face of what is still
+                // sent.
                 let read = stream.read_to_end(&mut answer);
                 let answer = String::from_utf8_lossy(&answer);
                 let kept_open = |error: &io::Error| {

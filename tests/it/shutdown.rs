@@ -55,7 +55,8 @@ fn a_signal_ends_a_program_whose_reader_is_slow() {
         let program = Setup::new().file(&files, &yaml).pace("30days").start();
         let mut slow = http::connect(program.address).expect("a connection");
         slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
-        // The page has begun, and goes on in small sips: so it is not the patience with stalled readers that ends it.
+        // The page has begun, and goes on in small sips: so it is not the patience with stalled
+        // readers that ends it.
         assert!(slow.peek(&mut [0; 100]).expect("a beginning") > 0);
         std::thread::spawn(move || {
             while slow.read(&mut [0; 16 * 1024]).is_ok_and(|size| size > 0) {

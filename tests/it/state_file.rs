@@ -56,6 +56,36 @@ fn webhook(program: &Program, body: &str) {
 }
 
 #[test]
+fn requests_through_the_gateway_go_on_counting_after_a_restart() {
+    let stage = Stage::new();
+    let setup = stage.setup().set("GATEWAY_ADDRESS", "127.0.0.1:0");
+    let ask = |program: &Program| {
+        for bearer in ["Bearer s3cret", "Bearer unknown"] {
+            let path = "/whapi/health?wakeup=false";
+            http::get(program.gateway(), path, &[("Authorization", bearer)]).expect("an answer");
+        }
+    };
+    let count = |program: &Program, channel: &str| {
+        program.metrics().sum(&format!("whatsapp_gateway_requests_total{{channel=\"{channel}\"}}"))
+    };
+    let counts = |program: &Program| (count(program, "sales"), count(program, "other"));
+    let program = setup.start();
+    ask(&program);
+    assert_eq!(counts(&program), (1.0, 1.0));
+    stop(program);
+    let program = setup.start();
+    assert_eq!(counts(&program), (1.0, 1.0));
+    ask(&program);
+    assert_eq!(counts(&program), (2.0, 2.0));
+    stop(program);
+    // As the first version named them.
+    let old = fs::read_to_string(stage.path()).expect("a file").replace("requests/", "traffic/");
+    assert!(old.contains("traffic/"), "{old}");
+    fs::write(stage.path(), old).expect("a written file");
+    assert_eq!(counts(&setup.start()), (2.0, 2.0));
+}
+
+#[test]
 fn a_logout_that_happened_while_the_exporter_was_away_is_counted() {
     let stage = Stage::new();
     let program = stage.setup().start();

@@ -117,7 +117,8 @@ proptest! {
         let (_, state) = play(&life, |_, _, _, _| {});
         let answered = answered(&life);
         for to in &Status::ALL[..Status::REPORTED] {
-            let edges = answered.windows(2).filter(|pair| pair[0] != pair[1] && pair[1] == Some(*to)).count();
+            let pairs = answered.windows(2);
+            let edges = pairs.filter(|pair| pair[0] != pair[1] && pair[1] == Some(*to)).count();
             prop_assert_eq!(state.transitions(*to) as usize, edges, "to {}", to.as_str());
         }
     }
@@ -157,13 +158,17 @@ proptest! {
         prop_assert_eq!(polls.polls() as usize, life.len());
         prop_assert_eq!(failures as usize, failed);
         let session = polls.failures(FailureReason::SessionUnauthorized);
-        prop_assert_eq!(state.unauthorized_errors(ErrorSource::Poll, UnauthorizedReason::Session), session);
+        let counted = |reason| state.unauthorized_errors(ErrorSource::Poll, reason);
+        prop_assert_eq!(counted(UnauthorizedReason::Session), session);
         let credential = polls.failures(FailureReason::CredentialUnauthorized);
-        prop_assert_eq!(state.unauthorized_errors(ErrorSource::Poll, UnauthorizedReason::Credential), credential);
+        prop_assert_eq!(counted(UnauthorizedReason::Credential), credential);
     }
 
     #[test]
-    fn fine_is_only_said_while_the_last_thing_learnt_is_auth_and_fresh(life in any_life(), later in 0..2000u64) {
+    fn fine_is_only_said_while_the_last_thing_learnt_is_auth_and_fresh(
+        life in any_life(),
+        later in 0..2000u64,
+    ) {
         let (end, state) = play(&life, |_, _, _, _| {});
         let now = end.plus(Duration::from_secs(later));
         let authorized = state.authorized(now, LIMITS);

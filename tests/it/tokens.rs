@@ -1,4 +1,5 @@
-//! The program watching tokens, inspected by an app and by themselves. Not channels: see `upstream.rs`.
+//! The program watching tokens, inspected by an app and by themselves. Not channels: see
+//! `upstream.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -30,7 +31,8 @@ fn both(upstream: &Upstream, files: &Files, name: &str, token: &MetaToken, yaml:
     }
 }
 
-/// What is known of a token; not how often or when it was asked, nor by which HTTP status it was told.
+/// What is known of a token; not how often or when it was asked, nor by which HTTP status it was
+/// told.
 fn facts(page: &Metrics, name: &str) -> BTreeMap<Series, f64> {
     let mut facts = page.of("token", name);
     facts.retain(|series, _| {
@@ -125,7 +127,8 @@ fn a_token_ends_in_the_same_facts_whoever_inspects_it() {
         let granted = facts.iter().filter(|(series, _)| series.name.contains("_scope_granted"));
         assert!(!dead || granted.into_iter().all(|(_, value)| *value == 0.0), "{name}");
     }
-    // Every 401 that Meta answered is counted, and only those: an app is told of a dead token with 200.
+    // Every 401 that Meta answered is counted, and only those: an app is told of a dead token with
+    // 200.
     let page = program.metrics();
     for (name, _, state) in &cases {
         let unauthorized = |by| {
@@ -167,7 +170,8 @@ fn a_rejected_app_says_nothing_of_the_token() {
     let page = program.metrics();
     assert_eq!(page.get("whatsapp_token_valid{token=\"known\"}"), Some(1.0));
     assert_eq!(page.get("whatsapp_token_poll_success{token=\"known\"}"), Some(0.0));
-    // The new secret is put in place of the old one; both are asked again at once, and the failures end.
+    // The new secret is put in place of the old one; both are asked again at once, and the failures
+    // end.
     files.write("app", "anotherSecret");
     files.write("wrong", "anotherSecret");
     for name in ["known", "new"] {
@@ -209,7 +213,8 @@ fn expiry_stays_after_the_expiry_and_while_polls_fail() {
         assert!(program.metrics().get(&expiry(name)).is_some(), "{name}");
     }
     for name in ["lost-app", "lost-self"] {
-        // Much later nobody knows anything of the token any more, but its expiry is as sure as before.
+        // Much later nobody knows anything of the token any more, but its expiry is as sure as
+        // before.
         program.until_is(&valid(name), None);
         let page = program.metrics();
         assert_eq!(page.get(&expiry(name)), Some(expiry_of_lost));

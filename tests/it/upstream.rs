@@ -1,4 +1,5 @@
-//! The program against upstreams that go wrong, over real HTTP. Not what it does with its own visitors: see `server.rs`.
+//! The program against upstreams that go wrong, over real HTTP. Not what it does with its own
+//! visitors: see `server.rs`.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -115,7 +116,8 @@ fn an_upstream_that_is_down_makes_a_channel_unknown_only_after_the_stale_time() 
     let unknown = "whatsapp_channel_status{channel=\"sales\",status=\"UNKNOWN\"}";
     program.until_is(unknown, 1.0);
     let page = program.metrics();
-    // At one poll a second, six seconds of failures are several polls; a status that was dropped at once would have seen one.
+    // At one poll a second, six seconds of failures are several polls; a status that was dropped at
+    // once would have seen one.
     assert!(page.get(connect) >= Some(2.0), "{:?}", page.get(connect));
     assert_eq!(page.get("whatsapp_channel_authorized{channel=\"sales\"}"), None);
     assert_eq!(page.sum("whatsapp_channel_status{channel=\"sales\"}"), 1.0);
@@ -299,7 +301,8 @@ fn one_poll_is_under_way_per_target_and_only_so_many_of_all() {
         files.write(&name, &name);
         let _ = write!(yaml, "  - name: {name}\n    token_file: {name}\n");
     }
-    // 40 answers of 0.2 s, 3 at a time, take longer than the interval: there is always somebody waiting.
+    // 40 answers of 0.2 s, 3 at a time, take longer than the interval: there is always somebody
+    // waiting.
     upstream.set_fault_for_all(Some(Fault::slow(Duration::from_millis(200))));
     let program =
         Setup::of(&upstream).file(&files, &yaml).set("POLL_CONCURRENCY", "3").pace("2s").start();

@@ -195,7 +195,8 @@ async fn a_password_is_asked_for_and_users_are_read_again() {
     assert_eq!(curl(&program, &keys, "/metrics", &["--user", "prometheus:second"]).await, "200");
 }
 
-/// The CPU time that a process has spent, in ticks of 1/100 s: other than time on the clock it hardly knows of a busy machine.
+/// The CPU time that a process has spent, in ticks of 1/100 s: other than time on the clock it
+/// hardly knows of a busy machine.
 fn ticks(process: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields = stat.rsplit(") ").next().unwrap();
@@ -207,7 +208,8 @@ fn ticks(process: u32) -> u64 {
 #[tokio::test]
 async fn a_refusal_costs_as_much_whether_the_user_exists_or_not() {
     let keys = Keys::make();
-    // Low costs, for a build that is not optimised; a check is still nearly all that a refusal costs.
+    // Low costs, for a build that is not optimised; a check is still nearly all that a refusal
+    // costs.
     let [cheap, dear] = [5, 8].map(|cost| bcrypt::hash("right", cost).unwrap());
     let web = keys.configure(&format!("basic_auth_users:\n  cheap: {cheap}\n  dear: {dear}\n"));
     let program = start(&web).await;

@@ -1,4 +1,5 @@
-//! Webhooks in any order: what must hold however often, however late and in whatever order they are delivered.
+//! Webhooks in any order: what must hold however often, however late and in whatever order they are
+//! delivered.
 
 use std::time::Duration;
 
@@ -37,7 +38,8 @@ struct Step {
     started: u32,
 }
 
-/// Lives of up to thirty steps, each at a second of its own or in the same second as the one before, in Whapi's order.
+/// Lives of up to thirty steps, each at a second of its own or in the same second as the one
+/// before, in Whapi's order.
 fn life() -> impl Strategy<Value = Vec<Step>> {
     let step = (0_u32..4, 0..Status::REPORTED, any::<bool>());
     prop::collection::vec(step, 1..30).prop_map(|steps| {
@@ -144,7 +146,9 @@ proptest! {
 
         // Moves are the edges of the life that was delivered, each once.
         for to in Status::ALL {
-            let edges = delivered.windows(2).filter(|two| two[0].status != two[1].status && two[1].status == *to);
+            let pairs = delivered.windows(2);
+            let edges =
+                pairs.filter(|two| two[0].status != two[1].status && two[1].status == *to);
             prop_assert_eq!(ordered.transitions(*to) as usize, edges.count(), "{:?}", to);
         }
     }
@@ -155,7 +159,8 @@ proptest! {
         delays in prop::collection::vec((0_u32..100, 0_u32..100), 30),
         ahead in -50_i64..50,
     ) {
-        // A poll is answered with the status of its second; two tell of one second at different ends of it.
+        // A poll is answered with the status of its second; two tell of one second at different
+        // ends of it.
         let status_at = |second: u32| life.iter().rev().find(|step| step.second < second);
         let polls = (1..4).map(|poll| poll * 30).filter_map(|second| {
             let step = status_at(second)?;
@@ -164,7 +169,10 @@ proptest! {
         });
         let polls: Vec<_> = polls.collect();
         let mut in_time: Vec<_> =
-            life.iter().map(|step| (step.second, Arrival::Webhook(*step))).chain(polls.clone()).collect();
+            life.iter()
+                .map(|step| (step.second, Arrival::Webhook(*step)))
+                .chain(polls.clone())
+                .collect();
         in_time.sort_by_key(|(second, _)| *second);
         let mut late: Vec<_> = polls;
         for (step, (once, twice)) in life.iter().zip(&delays) {
@@ -175,7 +183,8 @@ proptest! {
         let (in_time, late) = (play(&in_time, 250, ahead), play(&late, 250, ahead));
         let mut in_time = known(&in_time, at(250));
         let mut late = known(&late, at(250));
-        // When exactly a move is shown depends on how well the clocks were known; that it happened does not.
+        // When exactly a move is shown depends on how well the clocks were known; that it happened
+        // does not.
         for known in [&mut in_time, &mut late] {
             known.since = Timestamp::from_secs(0);
             known.course.iter_mut().for_each(|(shown, _)| *shown = Timestamp::from_secs(0));
@@ -373,7 +382,8 @@ fn an_instance_that_stands_still_has_no_clock() {
     state.apply(at(130), LIMITS, Ok(says(Status::Stop, 20, 20, 0)));
     assert_eq!((state.transitions(Status::Stop), state.transitions(Status::Auth)), (1, 0));
 
-    // The clock of the instance after it is as good as before, and the stop of the one before is over.
+    // The clock of the instance after it is as good as before, and the stop of the one before is
+    // over.
     state.apply_event(at(140), LIMITS, event(Status::Init, 140, 140));
     let (outcome, _) = state.apply_event(at(141), LIMITS, stopped());
     assert_eq!(outcome, WebhookOutcome::Late);

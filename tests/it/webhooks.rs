@@ -1,11 +1,12 @@
-//! Webhooks as Whapi delivers them: real HTTP to the real program, in every mode, in any order, again and again, and by the thousands.
+//! Webhooks as Whapi delivers them: real HTTP to the real program, in every mode, in any order,
+//! again and again, and by the thousands.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::common::http::{self, Line, Reply};
 use crate::common::metrics::{Metrics, Series};
@@ -53,8 +54,8 @@ impl Event {
         Self("messages", "post", json!({ "messages": [text] }))
     }
 
-    /// The HTTP method, the path and the body of its delivery. Only the mode `body` names the event in the body here, so that the
-    /// others must be read from the address.
+    /// The HTTP method, the path and the body of its delivery. Only the mode `body` names the event
+    /// in the body here, so that the others must be read from the address.
     fn delivery(&self, mode: Mode, channel_id: &str) -> (String, String, String) {
         let Self(kind, method, content) = self;
         let mut body = content.clone();
@@ -86,8 +87,8 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs()
 }
 
-/// A program that watches so many channels which cannot be reached, so that webhooks alone tell of them: `c0` with the id
-/// `CHANNEL-0`, and so on.
+/// A program that watches so many channels which cannot be reached, so that webhooks alone tell of
+/// them: `c0` with the id `CHANNEL-0`, and so on.
 fn listening(count: usize, files: &Files) -> Setup {
     let mut yaml = "channels:\n".to_owned();
     for at in 0..count {
@@ -298,7 +299,7 @@ fn only_who_knows_the_secret_is_heard() {
 #[test]
 fn a_rotated_secret_is_asked_for_at_once() {
     let files = Files::new();
-    let path = files.write("secret", "theFirstOne\n");
+    let path = files.write("secret", "theFirstSecretOfOurs\n");
     let setup = listening(1, &files).unset("WEBHOOK_SECRET").set("WEBHOOK_SECRET_FILE", path);
     let program = setup.start();
     let (_, _, body) = Event::status("AUTH", now(), 1).delivery(Mode::Body, "CHANNEL-0");
@@ -306,19 +307,52 @@ fn a_rotated_secret_is_asked_for_at_once() {
         let headers = [("X-Webhook-Secret", secret)];
         http::send(program.address, "POST", PATH, &headers, &body).expect("an answer").status
     };
-    assert_eq!((status("theFirstOne"), status("theSecondOne")), (200, 401));
-    files.write("secret", "theSecondOne");
-    assert_eq!((status("theFirstOne"), status("theSecondOne")), (401, 200));
+    assert_eq!((status("theFirstSecretOfOurs"), status("theSecondSecretOfOurs")), (200, 401));
+    files.write("secret", "theSecondSecretOfOurs");
+    assert_eq!((status("theFirstSecretOfOurs"), status("theSecondSecretOfOurs")), (401, 200));
     // A secret that cannot be read lets nobody in, and Whapi tries again; the log says so once.
     std::fs::remove_file(files.path("secret")).unwrap();
-    assert_eq!((status("theSecondOne"), status("theSecondOne"), status("")), (503, 503, 503));
+    assert_eq!(
+        (status("theSecondSecretOfOurs"), status("theSecondSecretOfOurs"), status("")),
+        (503, 503, 503)
+    );
     files.write("secret", "");
     assert_eq!(status(""), 503);
-    files.write("secret", "theThirdOne");
-    assert_eq!((status(""), status("theThirdOne")), (401, 200));
+    files.write("secret", "theThirdSecretOfOurs");
+    assert_eq!((status(""), status("theThirdSecretOfOurs")), (401, 200));
     let log = program.log();
-    assert_eq!(log.matches("WEBHOOK_SECRET_FILE cannot be read").count(), 1, "{log}");
-    assert_eq!(log.matches("WEBHOOK_SECRET_FILE can be read again").count(), 1, "{log}");
+    assert_eq!(log.matches("WEBHOOK_SECRET_FILE cannot be used").count(), 1, "{log}");
+    assert_eq!(log.matches("WEBHOOK_SECRET_FILE can be used again").count(), 1, "{log}");
+}
+
+#[test]
+fn a_short_secret_is_refused() {
+    let files = Files::new();
+    let setup = listening(1, &files).unset("WEBHOOK_SECRET");
+    for (secret, fits) in [("s", false), ("fifteenLetters1", false), ("sixteenLetters16", true)] {
+        let path = files.write("secret", secret);
+        for setup in [
+            setup.clone().set("WEBHOOK_SECRET", secret),
+            setup.clone().set("WEBHOOK_SECRET_FILE", &path),
+        ] {
+            if fits {
+                setup.start();
+                continue;
+            }
+            let ended = setup.run();
+            assert_eq!(ended.code, Some(2), "{ended:?}");
+            assert!(ended.stderr.contains("error: WEBHOOK_SECRET"), "{ended:?}");
+            assert!(ended.stderr.contains("openssl rand -hex 32"), "{ended:?}");
+            assert!(!ended.stderr.contains("fifteen"), "{ended:?}");
+        }
+    }
+    // One that is rotated to a short one lets nobody in.
+    let program = setup.set("WEBHOOK_SECRET_FILE", files.path("secret")).start();
+    files.write("secret", "short");
+    let headers = [("X-Webhook-Secret", "short")];
+    let reply = http::send(program.address, "POST", PATH, &headers, "{}").expect("an answer");
+    assert_eq!(reply.status, 503);
+    assert!(program.log().contains("openssl rand -hex 32"), "{}", program.log());
 }
 
 #[test]
@@ -449,8 +483,11 @@ fn a_slow_body_is_waited_for_and_stalled_ones_keep_nobody_out() {
             line
         })
         .collect();
+    let began = Instant::now();
     let reply = http::send(program.address, "POST", PATH, &[HEADER], whole).unwrap();
     assert_eq!(reply.status, 200);
+    // Forty take the 16 places twice, for ten seconds each time, and then there is room.
+    assert!(began.elapsed() < Duration::from_secs(25), "after {:?}", began.elapsed());
     assert_eq!(stalled[0].reply(false).unwrap().status, 408);
 }
 

@@ -2,6 +2,7 @@
 //! what /proc says of them, a client that costs nothing, and the arithmetic of many measurements.
 //!
 //! Not here: what is measured.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "benchmarks may block")]
 
 pub mod exporter;
 pub mod http;

@@ -199,6 +199,7 @@ pub fn is_open(server: SocketAddr, client: SocketAddr) -> Result<bool> {
     // Fields: number, local address, remote address, state; 01 is ESTABLISHED.
     Ok(fs::read_to_string("/proc/net/tcp")?.lines().any(|line| {
         let fields: Vec<&str> = line.split_whitespace().take(4).collect();
-        matches!(fields[..], [_, local, remote, "01"] if local.ends_with(&server) && remote.ends_with(&client))
+        matches!(fields[..], [_, local, remote, "01"]
+            if local.ends_with(&server) && remote.ends_with(&client))
     }))
 }

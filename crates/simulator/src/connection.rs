@@ -50,7 +50,9 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(state: &Arc<SharedS
         let next = tokio::select! {
             // First, so that a response that can be written at once never looks at the reader.
             biased;
-            next = execute(&mut writer, plan, &request, &mut in_flight) => next.unwrap_or(Next::Close),
+            next = execute(&mut writer, plan, &request, &mut in_flight) => {
+                next.unwrap_or(Next::Close)
+            }
             () = gone(&mut reader, &mut buffer) => Next::Close,
         };
         drop(in_flight);

@@ -15,12 +15,12 @@
 //! | `connection.rs` | a connection: requests in, planned responses out |
 //! | `webhook_sender.rs` | sends webhooks until they are answered |
 //! | `state.rs` | all of it behind one lock, with the list of providers |
-//! | `whapi/`, `meta/`, `waha/` | the providers: what each simulates, its routes, its faults |
+//! | `whapi/`, `meta/`, `waha/`, `evolution/`, `green_api/` | the providers: their contracts |
 //! | `provider.rs` | what a provider is to the rest |
 //! | `request_log.rs` | what was asked and answered: [`RecordedRequest`], [`ResponseCount`] |
 //! | `delivery.rs` | a webhook to be sent, and [`DeliveryAttempt`] |
 //! | `fault_table.rs`, `fault.rs` | which fault is next for whom; wrong responses: [`Fault`] |
-//! | `http/`, `shape.rs`, `unix_time.rs` | requests, responses, what JSON fields look like, seconds |
+//! | `http/`, `shape.rs`, `unix_time.rs` | requests, responses, the shape of JSON fields, seconds |
 //!
 //! A further provider is a folder, a file in `simulator/`, and a line in `state.rs`.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "upstreams have clocks")]
@@ -28,8 +28,10 @@
 mod connection;
 mod delivery;
 mod demo;
+mod evolution;
 mod fault;
 mod fault_table;
+mod green_api;
 mod http;
 mod meta;
 mod provider;
@@ -45,7 +47,9 @@ mod whapi;
 pub use delivery::{DeliveryAttempt, DeliveryPolicy};
 pub use demo::DemoPlan;
 pub use demo::script::{DemoApp, DemoChannel, DemoToken, Expiry};
+pub use evolution::{EvolutionInstance, EvolutionServer};
 pub use fault::Fault;
+pub use green_api::{GreenApiInstance, GreenApiPartner};
 pub use http::response::{Response, ResponseClass};
 pub use meta::graph_error::GraphError;
 pub use meta::token::{MetaToken, MetaTokenState};
@@ -54,5 +58,6 @@ pub use shape::{Fields, Numbers, Shape};
 pub use simulator::Simulator;
 pub use waha::WahaServer;
 pub use whapi::channel::WhapiChannel;
+pub use whapi::partner::{WhapiListShape, WhapiPartner};
 pub use whapi::status::WhapiStatus;
 pub use whapi::webhook::{WantedEvent, WebhookMode, WhapiWebhook};

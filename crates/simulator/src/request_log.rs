@@ -17,6 +17,8 @@ pub enum CredentialSource {
     Header,
     /// Meta's `access_token=` in the query.
     Query,
+    /// The last part of GREEN-API's path.
+    Path,
 }
 
 /// One request, as it was when it arrived.
@@ -26,7 +28,7 @@ pub struct RecordedRequest {
     pub at: Instant,
     /// The method.
     pub method: String,
-    /// The path, without the query (Meta's has the token in it).
+    /// The path, without the query (Meta's has the token in it) and without a token in it.
     pub path: String,
     /// The name of the target it was about: the channel, or the inspected token;
     /// [`RecordedRequest::UNKNOWN`] when its secret was never set.

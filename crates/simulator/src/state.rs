@@ -7,8 +7,10 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::Notify;
 
 use crate::delivery::WebhookDelivery;
+use crate::evolution::Evolution;
 use crate::fault::ResponsePlan;
 use crate::fault_table::FaultTable;
+use crate::green_api::GreenApi;
 use crate::http::request::Request;
 use crate::http::response::ResponseClass;
 use crate::meta::Meta;
@@ -28,6 +30,8 @@ pub(crate) struct SharedState {
 /// What is behind the lock.
 #[derive(Default)]
 pub(crate) struct SimulatorState {
+    pub(crate) evolution: Evolution,
+    pub(crate) green_api: GreenApi,
     pub(crate) meta: Meta,
     pub(crate) waha: Waha,
     pub(crate) whapi: Whapi,
@@ -62,6 +66,9 @@ impl SharedState {
         };
         let (target, by) = (name_of(routed.target), name_of(routed.credential));
         let secrets: Vec<&str> = routed.target.into_iter().chain(routed.credential).collect();
+        // A path may be where the secret is.
+        let hide = |path: String, secret: &&str| path.replace(*secret, "…");
+        let path = secrets.iter().fold(request.path.clone(), hide);
         let plan = match state.faults.next(&secrets) {
             Some(fault) => fault.apply_to(routed.response),
             None => ResponsePlan::usual(routed.response),
@@ -72,7 +79,7 @@ impl SharedState {
         state.log.arrived(RecordedRequest {
             at: Instant::now(),
             method: request.method.clone(),
-            path: request.path.clone(),
+            path,
             target: Arc::clone(&target),
             by,
             credential: routed.credential_source,
@@ -87,8 +94,8 @@ impl SharedState {
 
 impl SimulatorState {
     /// All providers, in the order in which they are asked whether a path is theirs.
-    fn providers(&mut self) -> [&mut dyn Provider; 3] {
-        [&mut self.meta, &mut self.waha, &mut self.whapi]
+    fn providers(&mut self) -> [&mut dyn Provider; 5] {
+        [&mut self.evolution, &mut self.green_api, &mut self.meta, &mut self.waha, &mut self.whapi]
     }
 
     /// Takes the webhooks that are due, and says when there are more.

@@ -14,7 +14,7 @@ const LAYERS: [&str; 13] = [
     "delivery",
     "request_log",
     "provider",
-    "meta whapi",
+    "evolution green_api meta waha whapi",
     "state",
     "webhook_sender connection",
     "simulator",

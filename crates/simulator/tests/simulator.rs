@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use whatsapp_simulator::{
-    CredentialSource, DemoPlan, Fault, GraphError, MetaToken, MetaTokenState, RecordedRequest,
-    Response, ResponseClass, Simulator, WebhookMode, WhapiChannel, WhapiStatus, WhapiWebhook,
+    CredentialSource, DemoPlan, Fault, GraphError, GreenApiInstance, MetaToken, MetaTokenState,
+    RecordedRequest, Response, ResponseClass, Simulator, WebhookMode, WhapiChannel, WhapiStatus,
+    WhapiWebhook,
 };
 
 const SALES: &str = "salesSecret";
@@ -391,6 +392,26 @@ async fn an_app_inspects_a_live_token() {
         (&*recorded.target, &*recorded.by, recorded.credential),
         ("marketing", "shop app", CredentialSource::Header)
     );
+}
+
+#[tokio::test]
+async fn green_api_takes_its_tokens_in_the_path_which_is_recorded_without_them() {
+    let sim = simulator().await;
+    sim.set_green_api_instance("greenSecret", GreenApiInstance::new(7, "authorized"));
+    sim.set_green_api_partner("partnerSecret", "partner", &["greenSecret"]);
+    let (status, body) = ask(&sim, "/waInstance7/getStateInstance/greenSecret", "").await;
+    assert_eq!((status, &body["stateInstance"]), (200, &json!("authorized")));
+    assert_eq!(ask(&sim, "/waInstance8/getStateInstance/greenSecret", "").await.0, 403);
+    assert_eq!(ask(&sim, "/waInstance7/getStateInstance/wrong", "").await.0, 401);
+    let (_, list) = ask(&sim, "/partner/getInstances/partnerSecret", "").await;
+    assert_eq!(list[0]["apiTokenInstance"], "greenSecret");
+    // Errors of the partner API come with 200.
+    let (status, error) = ask(&sim, "/partner/getInstances/wrong", "").await;
+    assert_eq!((status, &error["code"]), (200, &json!(401)));
+    let recorded = sim.requests();
+    assert!(recorded.iter().all(|request| !request.path.contains("Secret")), "{recorded:?}");
+    assert_eq!((&*recorded[0].target, recorded[0].credential), ("7", CredentialSource::Path));
+    assert_eq!(&*recorded[3].target, "partner");
 }
 
 #[tokio::test]

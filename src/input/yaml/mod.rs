@@ -1,7 +1,9 @@
-//! YAML as a tree of values, and a reader that finds what is missing, unknown, or of the wrong kind.
+//! YAML as a tree of values, and a reader that finds what is missing, unknown, or of the wrong
+//! kind.
 //!
-//! Not here: what any key means. Nothing here ever repeats a value: it may be a secret put in the wrong place.
-//! One small tree for every file, and not a type for each, keeps generic code out of the program.
+//! Not here: what any key means. Nothing here ever repeats a value: it may be a secret put in the
+//! wrong place. One small tree for every file, and not a type for each, keeps generic code out of
+//! the program.
 
 mod node;
 mod tree;

@@ -1,7 +1,9 @@
-//! A parser's events put together as a tree: kinds of values, keys given twice, anchors and aliases, merge keys (`<<`).
+//! A parser's events put together as a tree: kinds of values, keys given twice, anchors and
+//! aliases, merge keys (`<<`).
 //!
-//! Not here: the syntax, which is `granit-parser`'s, or what a value means. Events come one by one, and only what has an anchor is
-//! copied, within bounds: a hostile document gets an error, and neither the stack nor the memory.
+//! Not here: the syntax, which is `granit-parser`'s, or what a value means. Events come one by one,
+//! and only what has an anchor is copied, within bounds: a hostile document gets an error, and
+//! neither the stack nor the memory.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,13 +12,15 @@ use granit_parser::{Event, ScalarStyle, Tag};
 
 use super::node::Node;
 
-/// What anchors and aliases may copy in one document, in bytes. Three merged keys in each of 100,000 channels take 45 MB.
+/// What anchors and aliases may copy in one document, in bytes. Three merged keys in each of
+/// 100,000 channels take 45 MB.
 const COPIED_AT_MOST: usize = 64 * 1024 * 1024;
 
 /// What an allocation takes beside its contents, about.
 const ALLOCATION: usize = 24;
 
-/// The deepest tree that aliases may make. Without them the parser's own bounds hold, 255 brackets and 255 indentations.
+/// The deepest tree that aliases may make. Without them the parser's own bounds hold, 255 brackets
+/// and 255 indentations.
 const DEEPEST: usize = 512;
 
 /// What is wrong, and in which line.
@@ -33,8 +37,9 @@ type Item<'a> = &'a mut dyn FnMut(&'static str, usize, Node);
 /// A document that is being read.
 #[derive(Default)]
 pub(super) struct Tree<'a> {
-    /// The lists and maps that are open, the innermost last, each with the number of its anchor, or 0.
-    open: Vec<(Open, usize)>,
+    /// The lists and maps that are open, the innermost last, each with the number of its anchor, or
+    /// 0.
+    open: Vec<(OpenNode, usize)>,
     /// Nodes by the number of their anchor; one that is still open is not there yet.
     anchors: Vec<Option<Node>>,
     /// How many bytes were copied.
@@ -46,7 +51,7 @@ pub(super) struct Tree<'a> {
     item: Option<Item<'a>>,
 }
 
-enum Open {
+enum OpenNode {
     List(Vec<Node>),
     /// A list whose items are handed over, of which so many were.
     HandedOver(&'static str, usize),
@@ -60,15 +65,15 @@ impl<'a> Tree<'a> {
     }
 
     /// What a list that begins now is. One with an anchor is needed whole.
-    fn open_list(&self, anchor: usize) -> Open {
+    fn open_list(&self, anchor: usize) -> OpenNode {
         let key = match self.open.as_slice() {
-            [(Open::Map(map), _)] if anchor == 0 => map.key.as_ref(),
+            [(OpenNode::Map(map), _)] if anchor == 0 => map.key.as_ref(),
             _ => None,
         };
-        let Some((Key::Word(word), _)) = key else { return Open::List(Vec::new()) };
+        let Some((Key::Word(word), _)) = key else { return OpenNode::List(Vec::new()) };
         match self.handed_over.iter().find(|list| ***list == **word) {
-            Some(list) => Open::HandedOver(list, 0),
-            None => Open::List(Vec::new()),
+            Some(list) => OpenNode::HandedOver(list, 0),
+            None => OpenNode::List(Vec::new()),
         }
     }
 
@@ -104,13 +109,13 @@ impl<'a> Tree<'a> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 is_text(tag).map_err(wrong)?;
-                self.open.push((Open::Map(Map::default()), anchor));
+                self.open.push((OpenNode::Map(Map::default()), anchor));
                 Ok(())
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some((Open::List(list), anchor)) => self.put(Node::List(list), anchor, line),
-                Some((Open::HandedOver(..), _)) => self.put(Node::List(Vec::new()), 0, line),
-                Some((Open::Map(map), anchor)) => self.put(map.close()?, anchor, line),
+                Some((OpenNode::List(list), anchor)) => self.put(Node::List(list), anchor, line),
+                Some((OpenNode::HandedOver(..), _)) => self.put(Node::List(Vec::new()), 0, line),
+                Some((OpenNode::Map(map), anchor)) => self.put(map.close()?, anchor, line),
                 None => Ok(()),
             },
             Event::Alias(anchor) => {
@@ -124,7 +129,7 @@ impl<'a> Tree<'a> {
     /// Whether a `<<` stands where a key belongs.
     fn opens_merge(&mut self, line: usize) -> bool {
         match self.open.last_mut() {
-            Some((Open::Map(map), _)) if map.key.is_none() => {
+            Some((OpenNode::Map(map), _)) if map.key.is_none() => {
                 map.key = Some((Key::Merge, line));
                 true
             }
@@ -142,14 +147,14 @@ impl<'a> Tree<'a> {
             self.anchors[anchor] = Some(copy);
         }
         match self.open.last_mut() {
-            Some((Open::List(list), _)) => list.push(node),
-            Some((Open::HandedOver(list, at), _)) => {
+            Some((OpenNode::List(list), _)) => list.push(node),
+            Some((OpenNode::HandedOver(list, at), _)) => {
                 if let Some(item) = &mut self.item {
                     item(list, *at, node);
                 }
                 *at += 1;
             }
-            Some((Open::Map(map), _)) => return map.put(node, line),
+            Some((OpenNode::Map(map), _)) => return map.put(node, line),
             None => self.root = Some(node),
         }
         Ok(())
@@ -227,7 +232,8 @@ impl Map {
         Ok(())
     }
 
-    /// The whole map: its own keys, of which none may be there twice, and then what was merged, of which the first counts.
+    /// The whole map: its own keys, of which none may be there twice, and then what was merged, of
+    /// which the first counts.
     fn close(mut self) -> Result<Node, Mistake> {
         let mut seen = HashSet::with_capacity(self.keys.len());
         for ((key, _), line) in self.keys.iter().zip(&self.lines) {
@@ -246,7 +252,8 @@ impl Map {
     }
 }
 
-/// Whether a tag says that a value is text as it stands. Others ask for what is not done here, such as `!include`.
+/// Whether a tag says that a value is text as it stands. Others ask for what is not done here, such
+/// as `!include`.
 fn is_text(tag: Option<Cow<'_, Tag>>) -> Result<bool, &'static str> {
     match tag {
         None => Ok(false),

@@ -3,13 +3,13 @@
 //! Not here: which token has which problem.
 
 use crate::domain::{FailureReason, Status};
-use crate::provider::{Advice, TokenProblem};
+use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct MetaAdvice;
 
 const DEAD: &str = "Create a new token (best a System User's), put it in place of the old one, and check it in Meta's Access Token Debugger.";
 
-impl Advice for MetaAdvice {
+impl AdviceTexts for MetaAdvice {
     fn status(&self, status: Status) -> Option<&'static str> {
         match status {
             Status::Auth => None,

@@ -53,7 +53,8 @@ impl Endpoint for DebugToken {
 /// Who inspects a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Inspector {
-    /// An app, by its id and secret. A refusal then speaks of the app, and a dead token is told in `data.error`.
+    /// An app, by its id and secret. A refusal then speaks of the app, and a dead token is told in
+    /// `data.error`.
     App,
     /// The token itself. A dead one is then told by a top-level error.
     Itself,
@@ -61,7 +62,8 @@ enum Inspector {
 
 /// The inspection of `token`, by an app if there is one.
 ///
-/// The credential goes in the header; the token has to be in the URL (Meta's reference of `debug_token`), which is therefore secret.
+/// The credential goes in the header; the token has to be in the URL (Meta's reference of
+/// `debug_token`), which is therefore secret.
 fn request(
     api_url: &str,
     version: &str,
@@ -81,13 +83,13 @@ fn request(
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[derive(Deserialize)]
-struct Envelope {
-    data: Option<Data>,
+struct DebugTokenEnvelope {
+    data: Option<TokenData>,
     error: Option<GraphError>,
 }
 
 #[derive(Deserialize)]
-struct Data {
+struct TokenData {
     #[serde(default)]
     is_valid: Lenient,
     #[serde(default)]
@@ -115,13 +117,13 @@ const APP_NOT_VALID: i64 = 101;
 /// Reads the answer to [`request`]. A dead token ends in the same facts whoever inspected it.
 fn interpret(answer: &Answer, inspector: Inspector) -> TokenReading {
     let unauthorized = answer.status == 401;
-    let envelope: Option<Envelope> = serde_json::from_slice(&answer.body).ok();
+    let envelope: Option<DebugTokenEnvelope> = serde_json::from_slice(&answer.body).ok();
     let (outcome, error) = match envelope {
-        Some(Envelope { data: Some(data), error: None }) if answer.is_success() => {
+        Some(DebugTokenEnvelope { data: Some(data), error: None }) if answer.is_success() => {
             let error = data.error.as_ref().and_then(GraphError::class);
             (observation(answer, data), error)
         }
-        Some(Envelope { error: Some(error), .. }) => {
+        Some(DebugTokenEnvelope { error: Some(error), .. }) => {
             let class = error.class();
             (refusal(answer, inspector, &error, class), class)
         }
@@ -134,7 +136,7 @@ fn interpret(answer: &Answer, inspector: Inspector) -> TokenReading {
     TokenReading { outcome, error, unauthorized }
 }
 
-fn observation(answer: &Answer, data: Data) -> Result<TokenObservation, Failure> {
+fn observation(answer: &Answer, data: TokenData) -> Result<TokenObservation, Failure> {
     let valid =
         data.is_valid.flag().or_else(|| data.error.as_ref().map(|_| false)).ok_or_else(|| {
             answer.failure(
@@ -171,7 +173,8 @@ fn expiry(value: &Lenient) -> Option<Expiry> {
     Some(if at.millis() == 0 { Expiry::Never } else { Expiry::At(at) })
 }
 
-/// What a top-level error means. Its code decides, never the HTTP status: the same code is documented with several.
+/// What a top-level error means. Its code decides, never the HTTP status: the same code is
+/// documented with several.
 fn refusal(
     answer: &Answer,
     inspector: Inspector,

@@ -50,7 +50,7 @@ pub(super) const TOKEN_KEYS: &[&str] = &[
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Environment {
+struct MetaVariables {
     meta_token: Setting<Secret>,
     meta_token_file: Setting<FilePath>,
     meta_token_name: Setting<TargetName>,
@@ -123,7 +123,7 @@ pub(super) struct MetaSettings {
 impl MetaSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
-        let environment: Environment = variables.read(VARIABLES);
+        let environment: MetaVariables = variables.read(VARIABLES);
         let default = |name| Variable::default_in(VARIABLES, name);
         let url =
             environment.meta_api_url.get_or("META_API_URL", default("META_API_URL"), problems);

@@ -3,11 +3,11 @@
 //! Not here: which status is which.
 
 use crate::domain::{FailureReason, Status};
-use crate::provider::{Advice, TokenProblem};
+use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct WahaAdvice;
 
-impl Advice for WahaAdvice {
+impl AdviceTexts for WahaAdvice {
     fn status(&self, status: Status) -> Option<&'static str> {
         match status {
             Status::Auth => None,

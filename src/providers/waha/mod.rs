@@ -13,7 +13,9 @@ mod webhook;
 
 use crate::domain::TargetKind;
 use crate::input::Variable;
-use crate::provider::{Advice, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi};
+use crate::provider::{
+    AdviceTexts, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi,
+};
 
 /// The provider.
 pub(super) struct Waha;
@@ -39,7 +41,7 @@ impl Provider for Waha {
         Box::new(settings::WahaSettings::read(reader))
     }
 
-    fn advice(&self) -> &'static dyn Advice {
+    fn advice(&self) -> &'static dyn AdviceTexts {
         &advice::WahaAdvice
     }
 

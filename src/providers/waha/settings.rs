@@ -42,7 +42,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Environment {
+struct WahaVariables {
     waha_url: Setting<ApiUrl>,
     waha_api_key: Setting<Secret>,
     waha_api_key_file: Setting<FilePath>,
@@ -56,7 +56,7 @@ impl WahaSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
         let settings = Self { provider };
-        let environment: Environment = variables.read(VARIABLES);
+        let environment: WahaVariables = variables.read(VARIABLES);
         let (has_url, before) = (environment.waha_url.is_set(), problems.count());
         let url = environment.waha_url.get("WAHA_URL", problems);
         let key = secret_setting(

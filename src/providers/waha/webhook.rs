@@ -2,8 +2,8 @@
 //!
 //! Not here: receiving them. Of a delivery only what tells of the session's status is read.
 //!
-//! Source: WAHA's `WebhookPlugin.sender.ts` and `enums.dto.ts` at 6aa4282. The signature was not seen
-//! on a running server: the CORE edition that was watched sends none.
+//! Source: WAHA's `WebhookPlugin.sender.ts` and `enums.dto.ts` at 6aa4282. The signature was not
+//! seen on a running server: the CORE edition that was watched sends none.
 
 use hyper::Method;
 use ring::hmac;
@@ -66,7 +66,7 @@ impl WebhookApi for WahaWebhooks {
 }
 
 #[derive(Deserialize, Default)]
-struct Envelope {
+struct WahaEnvelope {
     #[serde(default)]
     event: Lenient,
     #[serde(default)]
@@ -94,7 +94,8 @@ fn interpret(body: &[u8]) -> Option<(Option<Box<str>>, ChannelEvent)> {
         return None;
     }
     serde_json::from_slice::<IgnoredAny>(body).ok()?;
-    let Envelope { event, session, timestamp } = serde_json::from_slice(body).unwrap_or_default();
+    let WahaEnvelope { event, session, timestamp } =
+        serde_json::from_slice(body).unwrap_or_default();
     let event = match event.raw_text() {
         Some("session.status") => {
             let with: WithPayload = serde_json::from_slice(body).unwrap_or_default();

@@ -3,11 +3,11 @@
 //! Not here: which status is which.
 
 use crate::domain::{FailureReason, Status};
-use crate::provider::{Advice, TokenProblem};
+use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct WhapiAdvice;
 
-impl Advice for WhapiAdvice {
+impl AdviceTexts for WhapiAdvice {
     fn status(&self, status: Status) -> Option<&'static str> {
         match status {
             Status::Auth => None,

@@ -20,8 +20,8 @@ impl GatewayApi for WhapiGateway {
         ErrorMeaning::Channel(refusal::unauthorized(body))
     }
 
-    /// A channel reconnects within seconds, and a 401 "need channel authorization" says that nothing
-    /// was done (Whapi's help page on error 401).
+    /// A channel reconnects within seconds, and a 401 "need channel authorization" says that
+    /// nothing was done (Whapi's help page on error 401).
     fn may_hold(&self) -> bool {
         true
     }

@@ -2,6 +2,8 @@
 //!
 //! Not here: any other call. A channel is only looked at, never launched, logged in or logged out.
 
+use std::sync::{Arc, LazyLock};
+
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -23,9 +25,16 @@ impl Endpoint for Health {
     }
 }
 
+/// One for all channels, over reloads too, so that equal options are the same.
+pub(super) fn endpoint() -> Arc<dyn Endpoint> {
+    static HEALTH: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(Health));
+    Arc::clone(&HEALTH)
+}
+
 /// The health of a channel.
 ///
-/// Always with `wakeup=false`: the default would launch a sleeping channel (Whapi's OpenAPI, `checkHealth`).
+/// Always with `wakeup=false`: the default would launch a sleeping channel (Whapi's OpenAPI,
+/// `checkHealth`).
 fn request(api_url: &str, token: SecretString) -> Request {
     Request {
         url: format!("{api_url}/health?wakeup=false").into(),
@@ -68,8 +77,8 @@ fn interpret(answer: &Answer) -> Result<ChannelObservation, Failure> {
     observation(health).ok_or_else(not_health)
 }
 
-/// Whapi's own statuses: its OpenAPI's enum (`NOT_INIT` to `SYNC_ERROR`) and `STOP` of its help page
-/// on account and device status. They are ours too.
+/// Whapi's own statuses: its OpenAPI's enum (`NOT_INIT` to `SYNC_ERROR`) and `STOP` of its help
+/// page on account and device status. They are ours too.
 fn status(text: &str) -> Option<Status> {
     text.parse().ok().filter(|status| !matches!(status, Status::Unknown | Status::Blocked))
 }

@@ -1,4 +1,5 @@
-//! Whapi.Cloud: channels, polled by their health, with webhooks and a route through the gateway.
+//! Whapi.Cloud: channels, polled by their health, with webhooks and a route through the gateway;
+//! and all channels of a partner account, discovered by a list.
 //!
 //! Not here: any call that changes a channel. It is only looked at, never launched, logged in or
 //! logged out.
@@ -6,6 +7,7 @@
 mod advice;
 mod gateway;
 mod health;
+mod partner;
 mod refusal;
 mod settings;
 mod webhook;
@@ -13,7 +15,9 @@ mod webhook_check;
 
 use crate::domain::TargetKind;
 use crate::input::Variable;
-use crate::provider::{Advice, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi};
+use crate::provider::{
+    AdviceTexts, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi,
+};
 
 /// The provider.
 pub(super) struct Whapi;
@@ -32,14 +36,18 @@ impl Provider for Whapi {
     }
 
     fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]> {
-        (kind == TargetKind::Channel).then_some(settings::CHANNEL_KEYS)
+        match kind {
+            TargetKind::Channel => Some(settings::CHANNEL_KEYS),
+            TargetKind::Source => Some(settings::SOURCE_KEYS),
+            TargetKind::Token => None,
+        }
     }
 
     fn read_settings(&self, reader: SettingsReader<'_>) -> Box<dyn ProviderSettings> {
         Box::new(settings::WhapiSettings::read(reader))
     }
 
-    fn advice(&self) -> &'static dyn Advice {
+    fn advice(&self) -> &'static dyn AdviceTexts {
         &advice::WhapiAdvice
     }
 

@@ -20,7 +20,8 @@ fn beginning(body: &[u8]) -> String {
     String::from_utf8_lossy(start).to_ascii_lowercase()
 }
 
-/// What an answer other than 2xx means. The text decides where Whapi's status codes have two meanings.
+/// What an answer other than 2xx means. The text decides where Whapi's status codes have two
+/// meanings.
 pub(super) fn refusal(answer: &Answer) -> Failure {
     let text = beginning(&answer.body);
     let speaks_of = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -28,7 +29,8 @@ pub(super) fn refusal(answer: &Answer) -> Failure {
     match answer.status {
         401 if unauthorized(&answer.body) == UnauthorizedReason::Session => answer
             .failure(FailureReason::SessionUnauthorized, "HTTP 401: need channel authorization"),
-        // Unpaid channels were seen as 403 and 404 too (not confirmed by Whapi), so their words decide.
+        // Unpaid channels were seen as 403 and 404 too (not confirmed by Whapi), so their words
+        // decide.
         402..=404
             if answer.status == 402
                 || json

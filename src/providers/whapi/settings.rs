@@ -1,19 +1,22 @@
-//! Whapi's settings: one channel from the environment, and channels in the settings file.
+//! Whapi's settings: one channel or one partner account from the environment, and both kinds in the
+//! settings file.
 //!
 //! Not here: where the texts come from (`input/`).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::health::Health;
-use crate::domain::TargetKind;
+use super::health;
+use super::partner::ChannelList;
+use crate::domain::{PollPolicy, TargetKind};
 use crate::input::value::{ApiUrl, FilePath, Interval, Secret, TargetName, setting_values};
 use crate::input::{Entry, FromSetting, Setting, Variable, secret_setting};
 use crate::provider::{ProviderSettings, SettingsReader};
-use crate::target::{Target, TargetOptions};
-use crate::upstream::{Endpoint, ProviderId};
+use crate::secret::SecretSource;
+use crate::target::{ListingOptions, Name, Target, TargetOptions};
+use crate::upstream::ProviderId;
 
 pub(super) const VARIABLES: &[Variable] = &[
     Variable::new("WHAPI_TOKEN", "", "token of one Whapi channel"),
@@ -26,20 +29,53 @@ pub(super) const VARIABLES: &[Variable] = &[
     ),
     Variable::new("WHAPI_API_URL", "https://gate.whapi.cloud", "Whapi's address"),
     Variable::new("WHAPI_POLL_INTERVAL", "30s", "time between two polls of a channel"),
+    Variable::new(
+        "WHAPI_PARTNER_TOKEN",
+        "",
+        "token of a Whapi partner account, all of whose channels are watched",
+    ),
+    Variable::new(
+        "WHAPI_PARTNER_TOKEN_FILE",
+        "",
+        "file that contains it, read again before each use",
+    ),
+    Variable::new(
+        "WHAPI_PARTNER_URL",
+        "https://manager.whapi.cloud",
+        "the address of Whapi's partner API",
+    ),
 ];
 
 pub(super) const CHANNEL_KEYS: &[&str] =
     &["name", "provider", "token_file", "channel_id", "poll_interval", "api_url"];
 
+pub(super) const SOURCE_KEYS: &[&str] = &[
+    "name",
+    "provider",
+    "token_file",
+    "api_url",
+    "poll_interval",
+    "only",
+    "except",
+    "names",
+    "max_channels",
+];
+
+/// Channels are created and deleted seldom, and the list brings every token anew.
+const LIST_INTERVAL: Duration = Duration::from_secs(600);
+
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct Environment {
+struct WhapiVariables {
     whapi_token: Setting<Secret>,
     whapi_token_file: Setting<FilePath>,
     whapi_channel: Setting<TargetName>,
     whapi_channel_id: Setting<ChannelId>,
     whapi_api_url: Setting<ApiUrl>,
     whapi_poll_interval: Setting<Interval>,
+    whapi_partner_token: Setting<Secret>,
+    whapi_partner_token_file: Setting<FilePath>,
+    whapi_partner_url: Setting<ApiUrl>,
 }
 
 setting_values! {
@@ -58,23 +94,26 @@ fn channel_id(text: &str) -> Result<Box<str>, String> {
     })
 }
 
-/// One for all channels, over reloads too, so that equal options are the same.
-static HEALTH: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(Health));
-
-/// What channels take when they do not say otherwise.
+/// What entries take when they do not say otherwise.
 pub(super) struct WhapiSettings {
     provider: ProviderId,
     api_url: Arc<str>,
+    partner_url: Arc<str>,
     poll_interval: Duration,
 }
 
 impl WhapiSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
-        let environment: Environment = variables.read(VARIABLES);
+        let environment: WhapiVariables = variables.read(VARIABLES);
         let default = |name| Variable::default_in(VARIABLES, name);
         let url =
             environment.whapi_api_url.get_or("WHAPI_API_URL", default("WHAPI_API_URL"), problems);
+        let partner_url = environment.whapi_partner_url.get_or(
+            "WHAPI_PARTNER_URL",
+            default("WHAPI_PARTNER_URL"),
+            problems,
+        );
         let interval = environment.whapi_poll_interval.get_or(
             "WHAPI_POLL_INTERVAL",
             default("WHAPI_POLL_INTERVAL"),
@@ -83,6 +122,7 @@ impl WhapiSettings {
         let settings = Self {
             provider,
             api_url: url.map_or_else(|| "".into(), |ApiUrl(url)| url),
+            partner_url: partner_url.map_or_else(|| "".into(), |ApiUrl(url)| url),
             poll_interval: interval.map_or_else(Duration::default, |Interval(interval)| interval),
         };
         let credential = secret_setting(
@@ -106,16 +146,53 @@ impl WhapiSettings {
                 source: None,
             });
         }
+        let partner_token = secret_setting(
+            "WHAPI_PARTNER_TOKEN",
+            environment.whapi_partner_token,
+            environment.whapi_partner_token_file,
+            problems,
+        );
+        if let (Some(token), Ok(name)) = (partner_token, Name::new(provider.label())) {
+            let listing =
+                ListingOptions { channel_policy: Some(policy), ..ListingOptions::default() };
+            let url = Arc::clone(&settings.partner_url);
+            let policy = policies.policy(LIST_INTERVAL);
+            targets.push(settings.source(name, token, url, policy, listing));
+        }
         settings
     }
 
-    fn options(&self, api_url: Arc<str>, policy: crate::domain::PollPolicy) -> TargetOptions {
+    fn source(
+        &self,
+        name: Name,
+        credential: SecretSource,
+        api_url: Arc<str>,
+        policy: PollPolicy,
+        listing: ListingOptions,
+    ) -> Target {
+        let endpoint = ChannelList { gate_url: Arc::clone(&self.api_url) };
+        let options = TargetOptions {
+            endpoint: Some(Arc::new(endpoint)),
+            listing: Some(Arc::new(listing)),
+            ..self.options(api_url, policy)
+        };
+        Target {
+            kind: TargetKind::Source,
+            name,
+            id: None,
+            credential,
+            options: Arc::new(options),
+            source: None,
+        }
+    }
+
+    fn options(&self, api_url: Arc<str>, policy: PollPolicy) -> TargetOptions {
         TargetOptions {
             provider: self.provider,
             api_url,
             policy,
             required_scopes: Arc::new([]),
-            endpoint: Some(Arc::clone(&HEALTH)),
+            endpoint: Some(health::endpoint()),
             listing: None,
         }
     }
@@ -129,6 +206,13 @@ impl ProviderSettings for WhapiSettings {
     fn target(&self, kind: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {
         let name = entry.name();
         let credential = entry.token_file();
+        if kind == TargetKind::Source {
+            let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.partner_url));
+            let (list, channels) =
+                entry.list_and_channel_policies(LIST_INTERVAL, self.poll_interval);
+            let listing = ListingOptions { channel_policy: Some(channels), ..entry.listing() };
+            return Some(self.source(name?, credential?, api_url, list, listing));
+        }
         let id = entry.optional("channel_id", channel_id);
         let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.api_url));
         let policy = entry.policy(self.poll_interval);

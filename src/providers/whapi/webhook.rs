@@ -1,13 +1,14 @@
-//! Whapi's webhooks: what one delivery says. Only what tells of the channel itself is read; messages and images are skipped unread.
+//! Whapi's webhooks: what one delivery says. Only what tells of the channel itself is read;
+//! messages and images are skipped unread.
 //!
-//! Not here: receiving them. Source: Whapi's help page on webhooks (delivery modes) and its OpenAPI (`WebhookPayload`).
+//! Not here: receiving them. Source: Whapi's help page on webhooks (delivery modes) and its OpenAPI
+//! (`WebhookPayload`).
 
 use hyper::Method;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use subtle::ConstantTimeEq;
 
 use super::health::{self, HealthBody};
 use super::webhook_check::WhapiWebhookCheck;
@@ -15,7 +16,8 @@ use crate::domain::ChannelEvent;
 use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
 use crate::upstream::lenient::Lenient;
 
-/// The parts of the address and the HTTP method, which name the event in the delivery modes `path` and `method`.
+/// The parts of the address and the HTTP method, which name the event in the delivery modes `path`
+/// and `method`.
 #[derive(Debug, Clone, Copy, Default)]
 struct Addressed<'a> {
     /// The first part behind the receiver's own path.
@@ -49,10 +51,7 @@ impl WebhookApi for WhapiWebhooks {
     }
 
     fn authorize(&self, head: WebhookHead<'_>, secret: &SecretString) -> HeadVerdict {
-        let secret = secret.expose_secret().as_bytes();
-        let mut given = head.headers.get_all(head.secret_header).iter();
-        // The time that takes tells at most the length.
-        match given.any(|given| bool::from(given.as_bytes().ct_eq(secret))) {
+        match head.has_secret(secret) {
             true => HeadVerdict::Accept,
             false => HeadVerdict::Refuse,
         }
@@ -80,7 +79,7 @@ impl WebhookApi for WhapiWebhooks {
 }
 
 #[derive(Deserialize, Default)]
-struct Envelope {
+struct WhapiEnvelope {
     /// Read as it comes: one of another shape does not hide whose delivery it is.
     #[serde(default)]
     event: Value,
@@ -98,14 +97,15 @@ struct WithHealth {
     health: HealthBody,
 }
 
-/// Reads a delivery: what the body says first, then what the address says. `None` when the body is no JSON object.
+/// Reads a delivery: what the body says first, then what the address says. `None` when the body is
+/// no JSON object.
 fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return None;
     }
     serde_json::from_slice::<IgnoredAny>(body).ok()?;
     // JSON whose fields are of other kinds says nothing that we could read.
-    let Envelope { event, channel_id, health, qr } =
+    let WhapiEnvelope { event, channel_id, health, qr } =
         serde_json::from_slice(body).unwrap_or_default();
     let kind = event["type"].as_str().or(addressed.kind).map(str::to_ascii_lowercase);
     // The help pages say `event`, the OpenAPI says `method`.

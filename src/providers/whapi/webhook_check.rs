@@ -1,7 +1,8 @@
-//! Whapi.Cloud: `GET /settings`, for which events of a channel its webhooks deliver, and whether this exporter is told.
+//! Whapi.Cloud: `GET /settings`, for which events of a channel its webhooks deliver, and whether
+//! this exporter is told.
 //!
-//! Not here: receiving them (`webhook.rs`). Of the settings only `webhooks` is read, never `proxy`, which holds a password.
-//! Source: Whapi's OpenAPI (`Settings`, `Webhook`).
+//! Not here: receiving them (`webhook.rs`). Of the settings only `webhooks` is read, never `proxy`,
+//! which holds a password. Source: Whapi's OpenAPI (`Settings`, `Webhook`).
 
 use std::fmt;
 
@@ -48,7 +49,8 @@ fn request(api_url: &str, token: SecretString) -> Request {
     Request { url: format!("{api_url}/settings").into(), credential: Credential::Bearer(token) }
 }
 
-/// A webhook as the channel's settings have it. Its address and its headers may hold secrets, so it never prints.
+/// A webhook as the channel's settings have it. Its address and its headers may hold secrets, so it
+/// never prints.
 struct Registered {
     url: SecretString,
     headers: Vec<(Box<str>, SecretString)>,
@@ -62,7 +64,7 @@ impl fmt::Debug for Registered {
 }
 
 #[derive(Deserialize)]
-struct Settings {
+struct ChannelSettings {
     #[serde(default)]
     webhooks: Value,
 }
@@ -81,7 +83,7 @@ fn interpret(answer: &Answer) -> Result<Vec<Registered>, Failure> {
     if answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(other());
     }
-    let settings: Settings = serde_json::from_slice(&answer.body).map_err(|_| other())?;
+    let settings: ChannelSettings = serde_json::from_slice(&answer.body).map_err(|_| other())?;
     match settings.webhooks {
         Value::Array(list) if list.iter().all(Value::is_object) => {
             Ok(list.iter().map(registered).collect())
@@ -105,7 +107,8 @@ fn registered(webhook: &Value) -> Registered {
     }
 }
 
-/// Why a channel with these webhooks does not tell this exporter all of itself; `None` when it does.
+/// Why a channel with these webhooks does not tell this exporter all of itself; `None` when it
+/// does.
 fn lacks(needed: &Needed<'_>, webhooks: &[Registered]) -> Option<String> {
     let ours: Vec<_> = webhooks.iter().filter(|webhook| leads_here(needed, webhook)).collect();
     if ours.is_empty() {
@@ -161,7 +164,8 @@ fn leads_here(needed: &Needed<'_>, webhook: &Registered) -> bool {
     }
 }
 
-/// The body of `PATCH /settings` that makes a channel tell all of itself, with [`SECRET_PLACEHOLDER`] for the secret.
+/// The body of `PATCH /settings` that makes a channel tell all of itself, with
+/// [`SECRET_PLACEHOLDER`] for the secret.
 fn settings(needed: &Needed<'_>) -> String {
     let url = needed.url.map_or_else(|| format!("https://<exporter>{PATH}"), str::to_owned);
     let events = EVENTS.map(|(kind, method)| {

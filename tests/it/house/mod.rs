@@ -1,13 +1,13 @@
 //! The rules of the house that can be read from the sources: who names providers, who imports from
-//! whom, and how long files are.
+//! whom, and how long files and lines are.
 //!
 //! Not here: what `clippy.toml` and the lints in `Cargo.toml` refuse.
 
 mod imports;
 mod source;
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use imports::{Imports, circles};
 use source::Source;
@@ -19,6 +19,7 @@ const LAYERS: &[&str] = &[
     "domain",
     "clock",
     "file_version",
+    "regular_file",
     "secret",
     "upstream",
     "target",
@@ -28,6 +29,7 @@ const LAYERS: &[&str] = &[
     "fleet",
     "config",
     "client",
+    "http",
     "metrics",
     "report",
     "tasks",
@@ -43,6 +45,7 @@ const LAYERS: &[&str] = &[
 
 /// Lines of a file without its tests.
 const MAX_LINES: usize = 600;
+const MAX_COLUMNS: usize = 100;
 
 #[test]
 fn no_code_outside_a_providers_folder_names_a_provider() {
@@ -210,9 +213,49 @@ fn layer(file: &Path) -> Option<usize> {
 }
 
 #[test]
+fn no_two_types_have_one_name() {
+    let mut places: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+    for source in Source::rust("src") {
+        for line in source.code().lines() {
+            // Items of a file begin at the margin; an `impl` has types of its trait's names.
+            let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            let item = line.starts_with(|first: char| first.is_alphabetic())
+                && words.any(|word| ["struct", "enum", "trait", "type"].contains(&word));
+            if let Some(name) = words.next().filter(|_| item) {
+                let new = places.entry(name.to_owned()).or_default().insert(source.path.clone());
+                assert!(new, "{} has two types {name}", source.path.display());
+            }
+        }
+    }
+    assert!(places.len() > 200, "only {} types were found", places.len());
+    // Providers do not know each other, so two of them may have chosen the same name.
+    let folder = |place: &PathBuf| place.parent().map(Path::to_owned).unwrap_or_default();
+    let of_provider = |place: &PathBuf| folder(place).parent() == Some(Path::new("src/providers"));
+    places.retain(|_, places| {
+        let folders: BTreeSet<PathBuf> = places.iter().map(folder).collect();
+        places.len() > 1 && !(places.iter().all(of_provider) && folders.len() == places.len())
+    });
+    assert!(places.is_empty(), "{places:#?}");
+}
+
+#[test]
 fn files_stay_small() {
     for source in Source::rust("src") {
         let lines = source.without_tests().lines().count();
         assert!(lines <= MAX_LINES, "{} has {lines} lines", source.path.display());
     }
+}
+
+#[test]
+fn lines_stay_short_but_for_long_texts() {
+    let mut found = vec![];
+    for source in ["src", "crates", "tests"].into_iter().flat_map(Source::rust) {
+        let lines = source.without_literals();
+        for (at, line) in lines.lines().enumerate() {
+            if line.chars().count() > MAX_COLUMNS {
+                found.push(format!("{}:{}", source.path.display(), at + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "longer than {MAX_COLUMNS} columns:\n{}", found.join("\n"));
 }

@@ -88,7 +88,7 @@ fn decode_pair(pair: &str) -> (String, String) {
 }
 
 /// Percent-decodes; what is no valid escape stays as it is.
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -1,6 +1,8 @@
 //! The handle of a running simulator: starting it, its faults, and its records. Not the targets:
 //! those have a file for each provider.
 
+mod evolution;
+mod green_api;
 mod meta;
 mod waha;
 mod whapi;

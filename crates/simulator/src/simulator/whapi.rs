@@ -2,6 +2,7 @@
 
 use super::Simulator;
 use crate::whapi::channel::WhapiChannel;
+use crate::whapi::partner::WhapiPartner;
 use crate::whapi::status::WhapiStatus;
 
 impl Simulator {
@@ -21,6 +22,11 @@ impl Simulator {
             self.state.changed.notify_waiters();
         }
         true
+    }
+
+    /// A Whapi partner account with this bearer token; replaces the one it had.
+    pub fn set_whapi_partner(&self, secret: &str, partner: WhapiPartner) {
+        self.state.lock().whapi.partners.insert(secret.to_owned(), partner);
     }
 
     /// The status a channel has now.

@@ -1,5 +1,5 @@
-//! The simulated WAHA: servers with their sessions. Not the start or the pairing of a session, which
-//! an exporter must never ask for: such requests change nothing and are answered 404.
+//! The simulated WAHA: servers with their sessions. Not the start or the pairing of a session,
+//! which an exporter must never ask for: such requests change nothing and are answered 404.
 //!
 //! The shapes are those of WAHA's source at 6aa4282; a session's `config` carries secrets in clear,
 //! as the real one's does.

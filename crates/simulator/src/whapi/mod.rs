@@ -1,9 +1,10 @@
-//! The simulated Whapi.Cloud: its channels, and the routes of its gate. Not a channel's own life:
-//! see `channel.rs`.
+//! The simulated Whapi.Cloud: its channels, the routes of its gate, and its partner accounts. Not a
+//! channel's own life: see `channel.rs`.
 
 pub(crate) mod channel;
 mod errors;
 mod faults;
+pub(crate) mod partner;
 pub(crate) mod status;
 pub(crate) mod webhook;
 
@@ -20,17 +21,19 @@ use crate::provider::{Provider, Routed};
 use crate::request_log::CredentialSource;
 use crate::unix_time::unix_seconds;
 use channel::WhapiChannel;
+use partner::WhapiPartner;
 use webhook::{Sender, WhapiWebhook};
 
-/// The channels, by bearer token.
+/// The channels and the partner accounts, by bearer token.
 #[derive(Default)]
 pub(crate) struct Whapi {
     pub(crate) channels: HashMap<String, WhapiChannel>,
+    pub(crate) partners: HashMap<String, WhapiPartner>,
 }
 
 impl Provider for Whapi {
     fn serves(&self, path: &str) -> bool {
-        matches!(path, "/health" | "/settings" | "/limits" | "/messages/text")
+        matches!(path, "/health" | "/settings" | "/limits" | "/messages/text" | "/channels/list")
     }
 
     fn respond<'a>(&mut self, request: &'a Request, now: SystemTime) -> Routed<'a> {
@@ -40,6 +43,7 @@ impl Provider for Whapi {
         let wakes = request.path == "/health" && request.parameter("wakeup") != Some("false");
         let response = match secret {
             None => errors::error(401, "Unauthorized: no channel token"),
+            Some(secret) if request.path == "/channels/list" => self.list(secret, request),
             Some(secret) => match self.channels.get_mut(secret) {
                 Some(channel) if !channel.deleted => respond(channel, request, wakes, now),
                 _ => errors::channel_not_found(),
@@ -59,11 +63,13 @@ impl Provider for Whapi {
     }
 
     fn name_of(&self, secret: &str) -> Option<Arc<str>> {
-        self.channels.get(secret).map(|channel| channel.name.as_str().into())
+        let channel = self.channels.get(secret).map(|channel| channel.name.as_str().into());
+        channel.or_else(|| self.partners.get(secret).map(|partner| partner.name.as_str().into()))
     }
 
     fn remove(&mut self, secret: &str) {
         self.channels.remove(secret);
+        self.partners.remove(secret);
     }
 
     fn due(&mut self, now: SystemTime) -> (Vec<WebhookDelivery>, Option<SystemTime>) {
@@ -81,6 +87,19 @@ impl Provider for Whapi {
             next = next.into_iter().chain(channel.outbox.next()).min();
         }
         (due, next)
+    }
+}
+
+impl Whapi {
+    /// What the real one answers to a wrong partner token is not documented.
+    fn list(&self, secret: &str, request: &Request) -> Response {
+        match self.partners.get(secret) {
+            Some(partner) if request.method == "GET" => {
+                partner.list(request, |token| self.channels.get(token))
+            }
+            Some(_) => errors::error(405, "Method Not Allowed"),
+            None => errors::error(403, "Forbidden"),
+        }
     }
 }
 

@@ -15,8 +15,8 @@
 //! | --- | --- |
 //! | `single.rs` | one channel: memory over HTTPS, CPU of a poll, start |
 //! | `fleets.rs` | many channels: memory, scrapes, `/healthz`, stalled readers, lateness |
-//! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and the application and the API at its ends |
-//! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, what it is compared with, what they ask |
+//! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and both of its ends |
+//! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, compared with, and polled |
 //! | `report.rs` | the table |
 //! | the library | the program, /proc, a client that costs nothing, arithmetic |
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]

@@ -14,7 +14,8 @@ const SOON: Duration = Duration::from_secs(5);
 /// and while somebody has to do something about it.
 const LATER: Duration = Duration::from_secs(60);
 
-/// A session 401, and what was known of the channel then. Only what was updated since tells that it is back.
+/// A session 401, and what was known of the channel then. Only what was updated since tells that it
+/// is back.
 #[derive(Clone, Copy)]
 pub struct Refusal {
     /// When it came.
@@ -42,16 +43,16 @@ impl Refusal {
 
 /// How a channel stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Availability {
     /// It can send.
     Ready,
     /// It can be expected back.
-    Coming,
+    Returning,
     /// It will not come back by itself, or nothing is known of it.
     Away,
 }
 
-impl Standing {
+impl Availability {
     /// How a channel stands after its last refusal, if it has refused lately.
     pub fn of(
         state: &ChannelState,
@@ -60,17 +61,17 @@ impl Standing {
         refusal: Option<Refusal>,
     ) -> Self {
         if refusal.is_some_and(|refusal| !refusal.is_over(state)) {
-            return Self::Coming;
+            return Self::Returning;
         }
         let lasted = now.unix.millis_since(state.since(now, policy));
         let lately = u128::try_from(lasted).unwrap_or_default() < RECONNECT.as_millis();
         match state.status(now, policy) {
             // Sending works in SYNC_ERROR (its provider's documents).
             Status::Auth | Status::SyncError => Self::Ready,
-            Status::Init | Status::Launch if lately => Self::Coming,
+            Status::Init | Status::Launch if lately => Self::Returning,
             // A session 401 in answer to a poll.
             Status::Unknown if lately && state.authorized(now, policy) == Some(false) => {
-                Self::Coming
+                Self::Returning
             }
             _ => Self::Away,
         }
@@ -82,7 +83,7 @@ impl Standing {
             // The first answer is on its way.
             Self::Away if state.polls().polls() == 0 => SOON,
             Self::Away => LATER,
-            Self::Ready | Self::Coming => SOON,
+            Self::Ready | Self::Returning => SOON,
         }
     }
 }
@@ -111,31 +112,31 @@ mod tests {
         state.apply(at(now), LIMITS, Ok(observation));
     }
 
-    fn standing(state: &ChannelState, now: i64, refusal: Option<Refusal>) -> Standing {
-        Standing::of(state, LIMITS, at(now), refusal)
+    fn availability(state: &ChannelState, now: i64, refusal: Option<Refusal>) -> Availability {
+        Availability::of(state, LIMITS, at(now), refusal)
     }
 
     #[test]
     fn a_channel_is_expected_back_from_a_reconnect_and_from_nothing_else() {
         let mut state = ChannelState::new(at(0));
-        assert_eq!(standing(&state, 0, None), Standing::Away, "nothing is known");
+        assert_eq!(availability(&state, 0, None), Availability::Away, "nothing is known");
         for (status, expected) in [
-            (Status::Auth, Standing::Ready),
-            (Status::SyncError, Standing::Ready),
-            (Status::Init, Standing::Coming),
-            (Status::Launch, Standing::Coming),
-            (Status::Qr, Standing::Away),
-            (Status::Stop, Standing::Away),
-            (Status::Error, Standing::Away),
-            (Status::NotInit, Standing::Away),
+            (Status::Auth, Availability::Ready),
+            (Status::SyncError, Availability::Ready),
+            (Status::Init, Availability::Returning),
+            (Status::Launch, Availability::Returning),
+            (Status::Qr, Availability::Away),
+            (Status::Stop, Availability::Away),
+            (Status::Error, Availability::Away),
+            (Status::NotInit, Availability::Away),
         ] {
             says(&mut state, 1000, status);
-            assert_eq!(standing(&state, 1000, None), expected, "{status:?}");
+            assert_eq!(availability(&state, 1000, None), expected, "{status:?}");
         }
         says(&mut state, 2000, Status::Launch);
         says(&mut state, 61_000, Status::Launch);
-        assert_eq!(standing(&state, 61_999, None), Standing::Coming);
-        assert_eq!(standing(&state, 62_000, None), Standing::Away, "it is stuck");
+        assert_eq!(availability(&state, 61_999, None), Availability::Returning);
+        assert_eq!(availability(&state, 62_000, None), Availability::Away, "it is stuck");
     }
 
     #[test]
@@ -143,23 +144,27 @@ mod tests {
         let mut state = ChannelState::new(at(0));
         says(&mut state, 1000, Status::Auth);
         let refusal = Some(Refusal::of(&state, at(1500)));
-        assert_eq!(standing(&state, 1500, refusal), Standing::Coming);
+        assert_eq!(availability(&state, 1500, refusal), Availability::Returning);
         let failure = |reason| Err(Failure::new(reason, ""));
         state.apply(at(1600), LIMITS, failure(FailureReason::Timeout));
-        assert_eq!(standing(&state, 1700, refusal), Standing::Coming, "a poll without an answer");
+        assert_eq!(
+            availability(&state, 1700, refusal),
+            Availability::Returning,
+            "a poll without an answer"
+        );
         state.apply(at(1800), LIMITS, failure(FailureReason::SessionUnauthorized));
         assert_eq!(
-            standing(&state, 1900, refusal),
-            Standing::Coming,
+            availability(&state, 1900, refusal),
+            Availability::Returning,
             "a poll that was refused too"
         );
         says(&mut state, 2000, Status::Launch);
-        assert_eq!(standing(&state, 2000, refusal), Standing::Coming);
+        assert_eq!(availability(&state, 2000, refusal), Availability::Returning);
         says(&mut state, 3000, Status::Auth);
-        assert_eq!(standing(&state, 3000, refusal), Standing::Ready);
+        assert_eq!(availability(&state, 3000, refusal), Availability::Ready);
         let in_this_millisecond = Some(Refusal::of(&state, at(3000)));
-        assert_eq!(standing(&state, 3000, in_this_millisecond), Standing::Coming);
+        assert_eq!(availability(&state, 3000, in_this_millisecond), Availability::Returning);
         says(&mut state, 3000, Status::Auth);
-        assert_eq!(standing(&state, 3000, in_this_millisecond), Standing::Ready);
+        assert_eq!(availability(&state, 3000, in_this_millisecond), Availability::Ready);
     }
 }

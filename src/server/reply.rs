@@ -5,14 +5,14 @@
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use super::body::AnswerBody;
+use super::body::ReplyBody;
 
 /// An answer of the server.
-pub(super) type Answer = Response<AnswerBody>;
+pub(super) type Reply = Response<ReplyBody>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-pub(super) fn ok(content_type: &'static str, body: AnswerBody) -> Answer {
+pub(super) fn ok(content_type: &'static str, body: ReplyBody) -> Reply {
     let mut answer = Response::new(body);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     // Everything here is true only now.
@@ -20,13 +20,13 @@ pub(super) fn ok(content_type: &'static str, body: AnswerBody) -> Answer {
     answer
 }
 
-pub(super) fn text(status: StatusCode, words: impl Into<bytes::Bytes>) -> Answer {
-    let mut answer = ok(TEXT, AnswerBody::whole(words));
+pub(super) fn text(status: StatusCode, words: impl Into<bytes::Bytes>) -> Reply {
+    let mut answer = ok(TEXT, ReplyBody::whole(words));
     *answer.status_mut() = status;
     answer
 }
 
-pub(super) fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
+pub(super) fn with(mut answer: Reply, name: HeaderName, value: &str) -> Reply {
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().append(name, value);
     }
