@@ -19,7 +19,7 @@ use hyper::header::{
     ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER,
     USER_AGENT,
 };
-use hyper::{Response, Uri, http::request};
+use hyper::{Response, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use secrecy::ExposeSecret;
 
@@ -101,19 +101,21 @@ impl Client {
         credential: Credential,
         to_proxy: bool,
     ) -> Result<hyper::Request<Empty<Bytes>>, Failure> {
-        let mut head = request::Builder::new()
-            .uri(if to_proxy { uri.clone() } else { path(uri) })
-            .header(HOST, host(uri))
-            .header(USER_AGENT, HeaderValue::from_static(NAME))
-            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        let not_valid = |_| Failure::new(FailureReason::Connect, "the address is not valid");
+        let mut request = hyper::Request::new(Empty::new());
+        *request.uri_mut() = if to_proxy { uri.clone() } else { path(uri) };
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_str(host(uri)).map_err(not_valid)?);
+        headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         match credential {
             Credential::Bearer(token) => {
                 let value = format!("Bearer {}", token.expose_secret());
-                head = head.header(AUTHORIZATION, sensitive(value)?);
+                headers.insert(AUTHORIZATION, sensitive(value)?);
             }
             Credential::Header(name, value) => {
                 let value = sensitive(value.expose_secret().to_owned())?;
-                head = head.header(HeaderName::from_static(name), value);
+                headers.insert(HeaderName::from_static(name), value);
             }
             Credential::InUrl => {}
         }
@@ -122,10 +124,9 @@ impl Client {
             && let Some(proxy) = proxies.intercept(uri)
             && let Some(password) = proxy.basic_auth()
         {
-            head = head.header(PROXY_AUTHORIZATION, password.clone());
+            headers.insert(PROXY_AUTHORIZATION, password.clone());
         }
-        head.body(Empty::new())
-            .map_err(|_| Failure::new(FailureReason::Connect, "the request could not be sent"))
+        Ok(request)
     }
 }
 

@@ -23,8 +23,10 @@ use crate::clock;
 use super::IDLE_TIMEOUT;
 use super::connector::{BoxError, Connector, Link};
 
-/// An idle TLS connection costs about 78 KB, so only so many are kept to one upstream.
+/// An idle TLS connection costs about 78 KB, so only so many are kept to one upstream for long.
 const IDLE_CONNECTIONS: usize = 16;
+/// The others are kept for as long as they are needed again and again.
+const SURPLUS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest head of an answer.
 const LARGEST_HEAD: usize = 64 * 1024;
 
@@ -192,7 +194,6 @@ impl Pool {
         }
         let entry = (clock::instant(), connection);
         match idle.get_mut(origin) {
-            Some(idle) if idle.len() >= IDLE_CONNECTIONS => {}
             Some(idle) => idle.push(entry),
             None => drop(idle.insert(origin.into(), vec![entry])),
         }
@@ -201,14 +202,19 @@ impl Pool {
 
 /// Closes connections that nobody needs, until none is left.
 async fn close_idle(idle: Weak<Mutex<Idle>>) {
-    const EVERY: Duration = Duration::from_secs(10);
+    const EVERY: Duration = Duration::from_secs(2);
     loop {
         tokio::time::sleep(EVERY).await;
         let Some(idle) = idle.upgrade() else { return };
         let mut idle = lock(&idle);
         idle.retain(|_, connections| {
             // They are taken from the end, so the first ones idle longest.
-            connections.retain(|(since, _)| since.elapsed() < IDLE_TIMEOUT);
+            let mut surplus = connections.len().saturating_sub(IDLE_CONNECTIONS);
+            connections.retain(|(since, _)| {
+                let longest = if surplus > 0 { SURPLUS_TIMEOUT } else { IDLE_TIMEOUT };
+                surplus = surplus.saturating_sub(1);
+                since.elapsed() < longest
+            });
             !connections.is_empty()
         });
         if idle.is_empty() {

@@ -100,7 +100,11 @@ impl<'de> Deserialize<'de> for LenientSecret {
 
 /// The text without control characters, cut to a length that a label can have.
 pub(crate) fn printable(text: &str) -> String {
-    text.trim().chars().filter(|letter| !letter.is_control()).take(MAX_TEXT_CHARS).collect()
+    let text = text.trim();
+    if text.len() <= MAX_TEXT_CHARS && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
+    text.chars().filter(|letter| !letter.is_control()).take(MAX_TEXT_CHARS).collect()
 }
 
 #[cfg(test)]
