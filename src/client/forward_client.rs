@@ -16,7 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::{AnsweredFlag, Connector};
 use super::failure::Cause;
-use super::{IDLE_TIMEOUT, tls};
+use super::pool::IDLE_TIMEOUT;
+use super::tls;
 use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
 

@@ -30,10 +30,7 @@ use crate::upstream::{Answer, Credential, MAX_ANSWER_BYTES, Request};
 use connector::Connector;
 use failure::Cause;
 pub use forward_client::ForwardClient;
-use pool::{OpenConnection, Pool, SendError};
-
-/// Shorter than most upstreams keep idle connections.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
+use pool::{Pool, PooledConnection, SendError};
 
 /// Asks upstreams, over kept-alive connections, through the proxy that the usual variables name.
 #[derive(Clone)]
@@ -158,7 +155,7 @@ fn host(uri: &Uri) -> &str {
 }
 
 async fn read_body(
-    connection: &mut OpenConnection,
+    connection: &mut PooledConnection,
     response: &mut Response<Incoming>,
 ) -> Result<Bytes, Failure> {
     let too_large = || {

@@ -20,8 +20,10 @@ use tokio::time::Instant;
 
 use crate::clock;
 
-use super::IDLE_TIMEOUT;
 use super::connector::{BoxError, Connector, Link};
+
+/// Shorter than most upstreams keep idle connections.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 
 /// An idle TLS connection costs about 78 KB, so only so many are kept to one upstream for long.
 const IDLE_CONNECTIONS: usize = 16;
@@ -64,7 +66,7 @@ impl From<hyper::Error> for SendError {
 }
 
 /// An open connection, which moves only while somebody drives it.
-pub(super) struct OpenConnection {
+pub(super) struct PooledConnection {
     sender: http1::SendRequest<Empty<Bytes>>,
     /// `None` once it has ended.
     connection: Option<http1::Connection<Link, Empty<Bytes>>>,
@@ -72,7 +74,7 @@ pub(super) struct OpenConnection {
     to_proxy: bool,
 }
 
-impl OpenConnection {
+impl PooledConnection {
     async fn open(connector: &Connector, uri: Uri) -> Result<Self, SendError> {
         let link = connector.clone().open(uri).await.map_err(SendError::Connect)?;
         let to_proxy = link.is_to_proxy();
@@ -142,7 +144,7 @@ impl<F: Future> Driven<'_, F> {
 }
 
 /// Idle connections, by scheme and authority.
-type Idle = HashMap<Box<str>, Vec<(Instant, OpenConnection)>>;
+type Idle = HashMap<Box<str>, Vec<(Instant, PooledConnection)>>;
 
 /// Opens connections, and keeps those that are idle.
 pub(super) struct Pool {
@@ -164,7 +166,7 @@ impl Pool {
         &self,
         origin: &str,
         uri: &Uri,
-    ) -> Result<(OpenConnection, bool), SendError> {
+    ) -> Result<(PooledConnection, bool), SendError> {
         loop {
             let idle = lock(&self.idle).get_mut(origin).and_then(Vec::pop);
             let Some((_, mut connection)) = idle else { break };
@@ -176,15 +178,15 @@ impl Pool {
     }
 
     /// A new connection.
-    pub(super) async fn open(&self, uri: &Uri) -> Result<OpenConnection, SendError> {
-        let mut connection = OpenConnection::open(&self.connector, uri.clone()).await?;
-        let OpenConnection { sender, connection: driven, .. } = &mut connection;
+    pub(super) async fn open(&self, uri: &Uri) -> Result<PooledConnection, SendError> {
+        let mut connection = PooledConnection::open(&self.connector, uri.clone()).await?;
+        let PooledConnection { sender, connection: driven, .. } = &mut connection;
         drive(driven, sender.ready()).await?;
         Ok(connection)
     }
 
     /// Keeps a connection whose answer was read to its end.
-    pub(super) fn keep(&self, origin: &str, connection: OpenConnection) {
+    pub(super) fn keep(&self, origin: &str, connection: PooledConnection) {
         if connection.connection.is_none() {
             return;
         }

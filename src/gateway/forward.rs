@@ -118,12 +118,14 @@ impl Forwarding<'_> {
         let body = kept(body).await?;
         let again = body.copy().map(|body| (head.clone(), body));
         held.before_sending().await;
-        let (mut answer, mut session) = self.understood(self.send(head, body).await?).await;
+        let sent = self.send_held(&mut held, head, body).await?;
+        let (mut answer, mut session) = self.understood(sent).await;
         if session && let Some(refusal) = held.refused() {
             match again {
                 None => held.too_large(),
                 Some((head, body)) if held.after_refusal(refusal).await => {
-                    (answer, session) = self.understood(self.send(head, body).await?).await;
+                    let sent = self.send_held(&mut held, head, body).await?;
+                    (answer, session) = self.understood(sent).await;
                     if session {
                         held.refused();
                     }
@@ -136,6 +138,22 @@ impl Forwarding<'_> {
             answer.headers_mut().entry(RETRY_AFTER).or_insert(seconds);
         }
         Ok(answer)
+    }
+
+    /// Sends a request that may have been held, and records that it was, unless the application broke
+    /// off.
+    async fn send_held(
+        &self,
+        held: &mut Held,
+        head: Parts,
+        body: RequestBody,
+    ) -> Result<Response<Incoming>, Failure> {
+        let broken_off = body.broken_off();
+        let answer = self.send(head, body).await;
+        if !broken_off.has_happened() {
+            held.sent();
+        }
+        answer
     }
 
     /// Reads what a 401 says before it is passed on. Whether it says that the session is gone.

@@ -26,6 +26,8 @@ pub(super) struct Held {
     channel: TargetRef,
     until: Instant,
     outcome: Option<HeldOutcome>,
+    /// What it becomes once it is sent, if it was held until the channel was back.
+    once_sent: Option<HeldOutcome>,
     room: Option<OwnedSemaphorePermit>,
 }
 
@@ -36,7 +38,7 @@ impl Held {
         // Some patience lasts for longer than the clock goes.
         let until = clock::instant().checked_add(patience)?;
         let gateway = Arc::clone(gateway);
-        Some(Self { gateway, channel, until, outcome: None, room: None })
+        Some(Self { gateway, channel, until, outcome: None, once_sent: None, room: None })
     }
 
     /// Waits before sending, if the channel is just reconnecting.
@@ -59,6 +61,13 @@ impl Held {
     /// Waits until a channel is back that has refused. Whether it is.
     pub(super) async fn after_refusal(&mut self, refusal: Refusal) -> bool {
         self.wait(Some(refusal), HeldOutcome::SentAgain).await
+    }
+
+    /// Records that the request was sent.
+    pub(super) fn sent(&mut self) {
+        if let Some(outcome) = self.once_sent.take() {
+            self.outcome = Some(outcome);
+        }
     }
 
     /// Records that the request cannot be sent again, since its body was not kept.
@@ -101,7 +110,11 @@ impl Held {
                 _ = stopping.wait_for(|stopping| *stopping) => break false,
             }
         };
-        self.outcome = Some(if came_back { back } else { HeldOutcome::GivenUp });
+        if came_back {
+            self.once_sent = Some(back);
+        } else {
+            self.outcome = Some(HeldOutcome::GivenUp);
+        }
         came_back
     }
 

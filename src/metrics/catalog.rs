@@ -523,7 +523,7 @@ pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request
 /// `whatsapp_gateway_held_total`.
 pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total", [closed("outcome", HeldOutcome::LABELS)]
     "Requests that the gateway held while their channel reconnected, by what became of them.",
-    "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not fail.",
+    "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not fail; `abandoned` are those whose application went away first.",
     "sum by (outcome) (increase(whatsapp_gateway_held_total[1d]))");
 
 /// `whatsapp_exporter_webhooks_refused_total`.

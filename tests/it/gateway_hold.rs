@@ -294,6 +294,42 @@ fn an_application_that_goes_away_while_it_is_held_sends_nothing() {
 }
 
 #[test]
+fn an_application_that_goes_away_in_the_middle_of_its_request_has_sent_nothing() {
+    let head = "POST /whapi/messages/media HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n";
+    let beginning = "x".repeat(1000);
+    for body in [
+        format!("Transfer-Encoding: chunked\r\n\r\n3e8\r\n{beginning}\r\n"),
+        // Too large to be kept.
+        format!("Content-Length: 100000\r\n\r\n{beginning}"),
+    ] {
+        let gate = Gate::new("LAUNCH", |_, _| SENT.into());
+        let program = gate.held_for(LONG);
+        let before = polls(&program);
+        let mut wire = Wire::to(program.gateway());
+        wire.send(format!("{head}{body}")).unwrap();
+        eventually("it is held", || (polls(&program) > before).then_some(()));
+        drop(wire);
+        gate.becomes("AUTH");
+        only_held(&program, "abandoned", 1.0);
+        program
+            .until_is("whatsapp_gateway_requests_total{channel=\"default\",code=\"failed\"}", 1.0);
+        assert_eq!(gate.messages(), 0, "a part of a request is none");
+    }
+}
+
+#[test]
+fn a_request_that_fails_at_the_upstream_after_it_was_held_was_sent_all_the_same() {
+    let gate = Gate::new("LAUNCH", |_, _| "nonsense\r\n\r\n".into());
+    let program = gate.held_for(LONG);
+    let before = polls(&program);
+    let asked = ask(&program, message("hello"));
+    eventually("it is held", || (polls(&program) > before).then_some(()));
+    gate.becomes("AUTH");
+    assert_eq!(asked.join().unwrap().line(), "HTTP/1.1 502 Bad Gateway");
+    only_held(&program, "sent", 1.0);
+}
+
+#[test]
 fn a_signal_lets_go_of_what_is_held() {
     let gate = Gate::new("LAUNCH", |_, _| SENT.into());
     let mut program = gate.held_for(LONG);
