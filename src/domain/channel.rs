@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::info::{self, InfoChanges};
 use super::label_enum::label_enum;
 use super::time::as_millis;
 use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, Moves, StatusPoint, StatusSource};
@@ -52,6 +53,7 @@ pub struct ChannelState {
     pub(super) uptime_millis: Option<i64>,
     pub(super) channel_id: Option<Box<str>>,
     pub(super) version: Option<Box<str>>,
+    info_changes: InfoChanges,
     /// What webhooks told; `None` while none are received.
     pub(super) webhooks: Option<Box<WebhookState>>,
 }
@@ -81,6 +83,7 @@ impl ChannelState {
             uptime_millis: None,
             channel_id: None,
             version: None,
+            info_changes: InfoChanges::NONE,
             webhooks: None,
         }
     }
@@ -227,7 +230,7 @@ impl ChannelState {
             self.move_to(now, visible, before, status, evidence);
             self.authorized_at(status, now.unix);
         }
-        self.identify(observation);
+        self.identify(now, observation);
     }
 
     /// Applies a status that a webhook told.
@@ -268,7 +271,7 @@ impl ChannelState {
             self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
             self.polls.updated_before(now, now.unix.millis_since(point.observed_at));
             self.authorized_at(status, point.observed_at);
-            self.identify(observation);
+            self.identify(now, observation);
         }
         if matches!(inserted, Insertion::Newest | Insertion::InPast) {
             let webhooks = self.webhooks_mut();
@@ -295,12 +298,17 @@ impl ChannelState {
         }
     }
 
-    fn identify(&mut self, observation: ChannelObservation) {
-        if observation.channel_id.is_some() {
-            self.channel_id = observation.channel_id;
-        }
-        if observation.version.is_some() {
-            self.version = observation.version;
+    /// Takes what the upstream says the channel is, unless it says something else too often.
+    fn identify(&mut self, now: Now, observation: ChannelObservation) {
+        let channel_id = observation.channel_id.and_then(info::id);
+        let version = observation.version.map(|version| info::label(&version));
+        let differs = |known: &Option<Box<str>>, told: &Option<Box<str>>| {
+            known.is_some() && told.is_some() && known != told
+        };
+        let changes = differs(&self.channel_id, &channel_id) || differs(&self.version, &version);
+        if !changes || self.info_changes.may_change(now) {
+            self.channel_id = channel_id.or_else(|| self.channel_id.take());
+            self.version = version.or_else(|| self.version.take());
         }
     }
 

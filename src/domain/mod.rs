@@ -8,6 +8,7 @@ pub mod backoff;
 mod channel;
 mod event;
 mod failure;
+mod info;
 mod label_enum;
 mod observation;
 mod poll_stats;

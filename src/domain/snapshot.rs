@@ -2,6 +2,7 @@
 //!
 //! Not here: where it is kept, and in which form.
 
+use super::info;
 use super::timeline::{StatusPoint, StatusSource};
 use super::{
     AnswerClass, ChannelState, ErrorSource, FailureReason, Now, PollPolicy, RequestCounts, Status,
@@ -141,8 +142,8 @@ impl ChannelState {
             saved.last_success.map(|at| at.min(now.unix)),
         );
         self.last_authorized = saved.last_authorized.map(|at| at.min(now.unix));
-        self.channel_id = saved.channel_id;
-        self.version = saved.version;
+        self.channel_id = saved.channel_id.and_then(info::id);
+        self.version = saved.version.map(|version| info::label(&version));
         self.announced = self.status(now, policy);
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: the token itself.
 
+use super::info::InfoChanges;
 use super::{
     ErrorSource, Expiry, Now, PollPolicy, PollStats, Timestamp, TokenErrorReason, TokenInfo,
     TokenObservation, TokenReading,
@@ -18,6 +19,7 @@ pub struct TokenState {
     /// The granted ones of the required scopes, in the order they are required.
     granted: Box<[bool]>,
     info: Option<TokenInfo>,
+    info_changes: InfoChanges,
     pub(super) errors: [[u32; TokenErrorReason::COUNT]; ErrorSource::COUNT],
     pub(super) unauthorized: [u32; ErrorSource::COUNT],
 }
@@ -33,6 +35,7 @@ impl TokenState {
             issued: None,
             granted: vec![false; required_scopes].into(),
             info: None,
+            info_changes: InfoChanges::NONE,
             errors: [[0; TokenErrorReason::COUNT]; ErrorSource::COUNT],
             unauthorized: [0; ErrorSource::COUNT],
         }
@@ -61,7 +64,7 @@ impl TokenState {
             Ok(observation) => {
                 self.polls.succeeded(now);
                 let before = self.valid;
-                self.observe(required_scopes, observation);
+                self.observe(now, required_scopes, observation);
                 (self.valid != before).then_some(self.valid).flatten()
             }
             Err(failure) => {
@@ -89,15 +92,16 @@ impl TokenState {
     }
 
     /// What an answer leaves out is kept: a dead token's answer often lacks its expiry.
-    fn observe(&mut self, required_scopes: &[Box<str>], observation: TokenObservation) {
+    fn observe(&mut self, now: Now, required_scopes: &[Box<str>], observation: TokenObservation) {
         let TokenObservation { valid, expiry, data_access_expiry, issued, scopes, info } =
             observation;
         self.valid = Some(valid);
         self.expiry = expiry.or(self.expiry);
         self.data_access_expiry = data_access_expiry.or(self.data_access_expiry);
         self.issued = issued.or(self.issued);
-        if info.is_some() {
-            self.info = info;
+        let changes = self.info.is_some() && info.is_some() && self.info != info;
+        if !changes || self.info_changes.may_change(now) {
+            self.info = info.or_else(|| self.info.take());
         }
         // A dead token grants nothing, whatever its answer still lists.
         for (granted, required) in self.granted.iter_mut().zip(required_scopes) {

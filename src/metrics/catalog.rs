@@ -40,7 +40,8 @@ pub enum Values {
     Closed(&'static [&'static str]),
     /// The operator's settings.
     Operator,
-    /// What the upstream reports, escaped and cut to 128 characters; only on `…_info` metrics.
+    /// What the upstream reports, bounded in length and in how often it changes; only on `…_info`
+    /// metrics.
     Upstream,
     /// The build.
     Build,
@@ -256,7 +257,7 @@ pub const CHANNEL: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_channel_info", [upstream("channel_id"), upstream("version")]
             "Always 1; the provider's id of the channel and the version of its gate. Absent until reported.",
-            "",
+            "At most 64 letters, digits, `.`, `_`, `-`, `+` and `:`; other characters of a version are shown as `_`, and an id with others is not shown. After the first change a further one waits for an hour, so that an upstream which makes up a new value at each answer makes no new series each time.",
             "whatsapp_channel_authorized == 0 and on (provider, channel) whatsapp_channel_info{channel_id=\"MANTIS-M72HC\"}"),
         rows: Rows::Info(|w| {
             let (id, version) = (w.channel()?.channel_id(), w.channel()?.version());
@@ -432,7 +433,7 @@ pub const TOKEN: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_token_info", [upstream("app_id"), upstream("type"), upstream("application")]
             "Always 1; the app the token belongs to and the token's type, in the upstream's words. Absent until known.",
-            "",
+            "After the first change a further one waits for an hour, so that an upstream which makes up a new value at each answer makes no new series each time.",
             "count by (application) (whatsapp_token_info)"),
         rows: Rows::Info(|w| {
             w.token()?.info().map(|info| [&*info.app_id, &*info.kind, &*info.application])

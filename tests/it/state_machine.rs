@@ -197,6 +197,46 @@ fn after(polls: &[Poll]) -> (Now, ChannelState) {
 }
 
 #[test]
+fn an_upstream_that_makes_up_a_new_version_each_time_changes_it_once_an_hour() {
+    let mut state = ChannelState::new(at(0));
+    let told = |id: &str, version: &str| {
+        let observation = ChannelObservation {
+            channel_id: Some(id.into()),
+            version: Some(version.into()),
+            ..ChannelObservation::new(Reported::Known(Status::Auth))
+        };
+        Ok(observation)
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for poll in 0..=600_u64 {
+        let (id, version) = (format!("MANTIS-{poll}"), format!("1.{poll}"));
+        state.apply(at(poll * 30), LIMITS, told(&id, &version));
+        seen.insert((state.channel_id().map(str::to_owned), state.version().map(str::to_owned)));
+    }
+    // The first, a change at once, and one in each of the five hours.
+    assert_eq!(seen.len(), 2 + 4, "{seen:?}");
+    assert!(seen.contains(&(Some("MANTIS-1".into()), Some("1.1".into()))), "{seen:?}");
+
+    // An upgrade is shown at the next answer, and what is told again later is no change.
+    let mut state = ChannelState::new(at(0));
+    state.apply(at(0), LIMITS, told("MANTIS-M72HC", "1.8.7"));
+    state.apply(at(30), LIMITS, told("MANTIS-M72HC", "1.8.7"));
+    state.apply(at(60), LIMITS, told("MANTIS-M72HC", "1.8.8"));
+    assert_eq!(state.version(), Some("1.8.8"));
+    state.apply(at(90), LIMITS, told("MANTIS-M72HC", "1.8.9"));
+    assert_eq!(state.version(), Some("1.8.8"));
+    state.apply(at(60 + 3600), LIMITS, told("MANTIS-M72HC", "1.8.9"));
+    assert_eq!(state.version(), Some("1.8.9"));
+
+    let strange = "1.8\"\\ \u{e9}".repeat(20);
+    let mut state = ChannelState::new(at(0));
+    state.apply(at(0), LIMITS, told("no\\id\"", &strange));
+    assert_eq!(state.channel_id(), None);
+    let version = state.version().expect("a version");
+    assert!(version.starts_with("1.8____1.8____") && version.len() == 64, "{version}");
+}
+
+#[test]
 fn the_first_answer_is_no_transition_and_since_is_its_moment() {
     let (now, state) = after(&[says(Status::Qr)]);
     assert_eq!(transitions(&state), 0);
