@@ -1,35 +1,43 @@
-# What a person types is what CI runs. `make demo` and `make test` do all their set-up themselves.
+# CI runs the same commands as people. `make demo` and `make test` need no set-up.
 
-.PHONY: demo test check bench soak docs packages help
+.PHONY: demo test bench soak release docs packages help
 
 help:
 	@echo 'make demo   run the exporter against the embedded simulator'
 	@echo 'make test   install what is missing from Debian packages, then run everything CI runs'
-	@echo 'make bench  print the figures of speed and memory, side by side with nginx and blackbox_exporter'
-	@echo 'make soak   ten minutes of everything that goes wrong (SOAK=60s: one): no scrape fails, no count is lost, nothing grows'
-	@echo 'make docs   write docs/metrics.md and the golden pages anew'
+	@echo 'make bench  measure speed and memory, side by side with nginx and blackbox_exporter'
+	@echo 'make soak   ten minutes of faults (SOAK=60s: one): no scrape fails, no count is lost, nothing grows'
+	@echo 'make docs   regenerate docs/metrics.md and the golden pages'
 
-# Unoptimised builds in half the time, and it serves the demo as well.
+# An unoptimised build takes half the time, and is fast enough for the demo.
 demo:
 	cargo run --locked --quiet -- demo
 
+# Tests wait for programs more than they compute.
+TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
+
 test: packages
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
-	cargo test --locked --no-fail-fast
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace --no-fail-fast
 	alerts/tests/run
 
-bench: packages
-	cargo bench --locked --bench figures
+# FIGURES names groups, and `quick` shortens them: make bench FIGURES="quick scrape".
+bench: packages release
+	cargo run --release --locked -p whatsapp-exporter-bench --bin figures -- $(FIGURES)
 
-# The storm takes ten minutes, or as long as SOAK says, such as 60s; the calm after it about one more.
-soak:
-	cargo bench --locked --bench soak
+# The faults take ten minutes, or the duration in SOAK, such as 60s; the calm after them one more.
+soak: release
+	cargo run --release --locked -p whatsapp-exporter-bench --bin soak
+
+# What is shipped: built by itself, so that no other crate adds features to its dependencies.
+release:
+	cargo build --release --locked
 
 docs:
-	BLESS=1 cargo test --locked --quiet --test documents --test prometheus -- the_reference the_pages
+	BLESS=1 cargo test --locked --quiet --test it -- documents::the_reference prometheus::the_pages
 
-# Debian's own packages; the services they start by themselves are not used.
+# Debian's packages of the programs that the tests run. Services that they start are not used.
 packages:
 	@.ci/packages

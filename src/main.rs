@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    whatsapp_exporter::command::main(std::env::args_os().skip(1))
+    whatsapp_exporter::cli::main(std::env::args_os().skip(1))
 }

@@ -1,24 +1,28 @@
 //! `STATE_FILE`: the last known statuses and the counters, over a restart.
 //!
-//! Not here: what is worth keeping (`domain/memory.rs`). The file holds no secret. It is written beside itself and put in place as a
-//! whole, so a kill at any moment leaves either the old one or the new one.
+//! Not here: what is worth keeping (`domain/snapshot.rs`). The file holds no secret. It is written
+//! beside itself and put in place as a whole, so a kill at any moment leaves either the old one or
+//! the new one.
+#![expect(clippy::disallowed_methods, reason = "on a thread for blocking work, but for the start")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
 use crate::clock;
 use crate::domain::{
-    Basis, ChannelMemory, Counter, Moment, Provider, Remembered, SeeCounter, Status, Timestamp,
+    ChannelSnapshot, Counter, Now, SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
 };
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, FleetView, TargetState, Watched};
 use crate::metrics::exporter::ExporterMetrics;
+use crate::regular_file;
+use crate::secret::printable_path;
 
 /// The form of the file; another one is put aside.
 const VERSION: u32 = 1;
@@ -40,81 +44,115 @@ pub struct StateFile {
     writing: Mutex<()>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Document {
     version: u32,
     #[serde(default)]
-    channels: Vec<SavedChannel>,
+    channels: Vec<SavedTarget>,
     #[serde(default)]
-    tokens: Vec<SavedCounters>,
+    tokens: Vec<SavedTarget>,
+    #[serde(default)]
+    sources: Vec<SavedTarget>,
     /// Requests through the gateway with unknown credentials.
-    #[serde(default)]
-    strangers: Vec<SavedCounters>,
+    #[serde(default, alias = "strangers")]
+    unattributed: Vec<SavedTarget>,
+    /// When the file was written.
+    #[serde(skip)]
+    saved: Timestamp,
 }
+
+impl Document {
+    fn targets(&mut self, kind: TargetKind) -> Vec<SavedTarget> {
+        std::mem::take(match kind {
+            TargetKind::Channel => &mut self.channels,
+            TargetKind::Token => &mut self.tokens,
+            TargetKind::Source => &mut self.sources,
+        })
+    }
+}
+
+/// How the names of the gateway's counters begin, and how they began in version 0.1.
+const REQUESTS: &str = "requests/";
+const REQUESTS_IN_0_1: &str = "traffic/";
 
 /// Only counts other than zero are written, by the words that name them.
 type Counts = BTreeMap<String, u64>;
 
-#[derive(Serialize, Deserialize)]
-struct SavedCounters {
+/// A target's counters, and what is kept of a channel. All times are milliseconds since the epoch.
+#[derive(Serialize, Deserialize, Default)]
+struct SavedTarget {
     provider: String,
     #[serde(default)]
     name: String,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    channel: Option<SavedChannel>,
+    /// Since when the counters count.
+    created: Option<i64>,
     #[serde(default)]
     counters: Counts,
 }
 
-/// All times are milliseconds since the epoch.
 #[derive(Serialize, Deserialize)]
 struct SavedChannel {
-    provider: String,
-    name: String,
-    basis: String,
+    #[serde(alias = "basis")]
+    evidence: String,
     #[serde(default)]
-    statuses: Vec<SavedStatus>,
+    statuses: Vec<SavedPoint>,
     since: Option<i64>,
-    learnt: Option<i64>,
+    #[serde(alias = "learnt")]
+    updated: Option<i64>,
+    last_authorized: Option<i64>,
     failing_since: Option<i64>,
     last_success: Option<i64>,
     last_webhook: Option<i64>,
     expects: Option<(bool, bool)>,
     channel_id: Option<Box<str>>,
     version: Option<Box<str>>,
-    #[serde(default)]
-    counters: Counts,
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedStatus {
+struct SavedPoint {
     status: String,
     at: i64,
-    shown: i64,
+    #[serde(alias = "shown")]
+    observed_at: i64,
     started: Option<i64>,
     webhook: bool,
 }
 
 impl StateFile {
-    /// Takes up what the file kept for this fleet, and makes sure that it can be written.
+    /// Restores what the file kept for this fleet, and makes sure that it can be written.
     ///
     /// # Errors
     ///
-    /// A sentence, when the file can be neither read nor written. A damaged one is no error: it is put aside, and that is logged.
+    /// A sentence, when the file can be neither read nor written. A damaged one is no error: it is
+    /// put aside, and that is logged.
     pub fn open(
         path: PathBuf,
         fleet: Arc<Fleet>,
         metrics: ExporterMetrics,
     ) -> Result<Arc<Self>, String> {
+        if regular_file::is_link(&path) {
+            // Putting a file in its place would leave the one that it leads to behind.
+            return Err(format!(
+                "STATE_FILE {}: is a symbolic link; name the file that it leads to",
+                printable_path(&path)
+            ));
+        }
         let file = Self { path, fleet, metrics, writing: Mutex::new(()) };
         match file.load() {
-            Ok(Some(document)) => file.recall(document, clock::now()),
+            Ok(Some(document)) => file.restore(document, clock::now()),
             Ok(None) => {}
-            Err(Unread::Io(error)) => {
-                return Err(format!("STATE_FILE {}: cannot be read: {error}", file.path.display()));
+            Err(LoadError::Io(error)) => {
+                return Err(format!(
+                    "STATE_FILE {}: cannot be read: {error}",
+                    printable_path(&file.path)
+                ));
             }
-            Err(Unread::Damaged(what)) => file.put_aside(&what)?,
+            Err(LoadError::Damaged(what)) => file.put_aside(&what)?,
         }
         file.save().map_err(|error| {
-            format!("STATE_FILE {}: cannot be written: {error}", file.path.display())
+            format!("STATE_FILE {}: cannot be written: {error}", printable_path(&file.path))
         })?;
         file.metrics.state_written(true);
         Ok(Arc::new(file))
@@ -129,7 +167,7 @@ impl StateFile {
             let changes = self.fleet.changes();
             if changes != written {
                 written = changes;
-                let began = Instant::now();
+                let began = clock::instant();
                 self.clone().write().await;
                 wait = EVERY.max(began.elapsed() * SHARE);
             }
@@ -142,35 +180,32 @@ impl StateFile {
         let saved = tokio::task::spawn_blocking(move || file.save()).await;
         let outcome = saved.unwrap_or_else(|_| Err(io::Error::other("the writing panicked")));
         if let Err(error) = &outcome {
-            error!(file = %self.path.display(), %error, "STATE_FILE cannot be written; the last one stays");
+            error!(file = %printable_path(&self.path), %error, "STATE_FILE cannot be written; the last one stays");
         }
         self.metrics.state_written(outcome.is_ok());
     }
 
-    fn load(&self) -> Result<Option<Document>, Unread> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
+    fn load(&self) -> Result<Option<Document>, LoadError> {
+        let (file, about) = match regular_file::open(&self.path) {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Unread::Io(error)),
+            Err(error) => return Err(LoadError::Io(error)),
         };
-        let about = file.metadata().map_err(Unread::Io)?;
-        if !about.is_file() {
-            return Err(Unread::Io(io::Error::other("is not a regular file")));
-        }
         if about.len() > LARGEST {
-            return Err(Unread::Damaged(format!("is larger than {LARGEST} bytes")));
+            return Err(LoadError::Damaged(format!("is larger than {LARGEST} bytes")));
         }
         let reader = BufReader::new(file.take(LARGEST));
-        let document: Document = serde_json::from_reader(reader).map_err(|error| {
-            Unread::Damaged(format!(
+        let mut document: Document = serde_json::from_reader(reader).map_err(|error| {
+            LoadError::Damaged(format!(
                 "is damaged at line {}, column {}",
                 error.line(),
                 error.column()
             ))
         })?;
+        document.saved = about.modified().map(clock::timestamp).unwrap_or_default();
         match document.version {
             VERSION => Ok(Some(document)),
-            other => Err(Unread::Damaged(format!(
+            other => Err(LoadError::Damaged(format!(
                 "has the form {other}, and this version of the exporter knows only {VERSION}"
             ))),
         }
@@ -181,58 +216,53 @@ impl StateFile {
         fs::rename(&self.path, &aside).map_err(|error| {
             format!(
                 "STATE_FILE {}: {what}, and it cannot be put aside: {error}",
-                self.path.display()
+                printable_path(&self.path)
             )
         })?;
         error!(
-            file = %self.path.display(), what, aside = %aside.display(),
+            file = %printable_path(&self.path), what, aside = %printable_path(&aside),
             "STATE_FILE cannot be used and was put aside; statuses and counters begin anew"
         );
         Ok(())
     }
 
-    fn recall(&self, document: Document, now: Moment) {
-        let mut channels: HashMap<(String, String), SavedChannel> = HashMap::new();
-        for saved in document.channels {
-            channels.insert((saved.provider.clone(), saved.name.clone()), saved);
+    fn restore(&self, mut document: Document, now: Now) {
+        let mut saved: HashMap<(TargetKind, String, String), SavedTarget> = HashMap::new();
+        for kind in TargetKind::ALL {
+            for target in document.targets(*kind) {
+                saved.insert((*kind, target.provider.clone(), target.name.clone()), target);
+            }
         }
-        let key = |provider: Provider, name: &str| (provider.word().to_owned(), name.to_owned());
         let (mut known, mut all) = (0_usize, 0_usize);
-        self.fleet.alter(|fleet_channels, tokens, strangers| {
-            all = fleet_channels.len();
-            for channel in fleet_channels {
-                let options = Arc::clone(&channel.target.options);
-                let Some(saved) =
-                    channels.remove(&key(options.provider, channel.target.name.as_str()))
-                else {
-                    continue;
-                };
-                known += 1;
-                let (memory, counts) = saved.into_memory();
-                channel.state.recall(now, options.limits, memory);
-                channel.state.counters(&mut put(&counts));
-                channel.traffic.get_or_insert_default().counters(&mut put(&counts));
-            }
-            for token in tokens {
-                let (provider, name) = (token.target.options.provider, token.target.name.as_str());
-                if let Some(counts) = find(&document.tokens, provider, name) {
-                    token.state.counters(&mut put(counts));
-                    token.traffic.get_or_insert_default().counters(&mut put(counts));
+        self.fleet.change_all(
+            |watched| {
+                all += 1;
+                let target = &watched.target;
+                let provider = target.provider().label().to_owned();
+                let key = (target.kind, provider, target.name.to_string());
+                if let Some(saved) = saved.remove(&key) {
+                    known += 1;
+                    watched.created = saved.created(document.saved, now);
+                    saved.restore(watched, now);
                 }
-            }
-            for stranger in strangers {
-                if let Some(counts) = find(&document.strangers, stranger.provider, "") {
-                    stranger.traffic.counters(&mut put(counts));
+            },
+            |unattributed| {
+                for one in unattributed {
+                    let of_provider = |saved: &&SavedTarget| saved.provider == one.provider.label();
+                    if let Some(saved) = document.unattributed.iter().find(of_provider) {
+                        one.created = saved.created(document.saved, now);
+                        one.requests.counters(&mut put(&saved.counters));
+                    }
                 }
-            }
-        });
-        info!(file = %self.path.display(), channels = known, of = all, "statuses and counters were taken up from STATE_FILE");
+            },
+        );
+        info!(file = %printable_path(&self.path), targets = known, of = all, "statuses and counters were restored from STATE_FILE");
     }
 
     fn save(&self) -> io::Result<()> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let new = beside(&self.path, "new");
-        let mut out = BufWriter::new(create(&new)?);
+        let mut out = BufWriter::new(regular_file::create(&new)?);
         let written = self.write_document(&mut out).and_then(|()| {
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.sync_all()
@@ -245,64 +275,55 @@ impl StateFile {
         File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
     }
 
-    /// Channel by channel, so that a large fleet is never in memory twice.
+    /// Target by target, so that a large fleet is never in memory twice.
     fn write_document(&self, out: &mut impl Write) -> io::Result<()> {
-        let members = self.fleet.members(clock::now());
-        write!(out, "{{\"version\":{VERSION},\"channels\":[")?;
-        let mut at = 0;
-        loop {
-            let saved: Vec<SavedChannel> = members.look(|channels, _| {
-                channels.iter().skip(at).take(AT_A_TIME).map(SavedChannel::new).collect()
-            });
-            if saved.is_empty() {
-                break;
-            }
-            for channel in saved {
-                separate(&mut *out, at > 0)?;
-                at += 1;
-                serde_json::to_writer(&mut *out, &channel)?;
-            }
+        let view = self.fleet.view(clock::now());
+        write!(out, "{{\"version\":{VERSION}")?;
+        for kind in TargetKind::ALL {
+            write!(out, ",\"{}s\":[", kind.as_str())?;
+            write_targets(&view, *kind, out)?;
+            write!(out, "\n]")?;
         }
-        let (tokens, strangers) = members.look_at_all(|_, tokens, strangers| {
-            let tokens: Vec<_> = tokens
-                .iter()
-                .map(|token| {
-                    let mut state = token.state.clone();
-                    let mut traffic = token.traffic.as_deref().cloned().unwrap_or_default();
-                    let (provider, name) = (token.target.options.provider, &token.target.name);
-                    SavedCounters::new(provider, name.as_str(), |see| {
-                        state.counters(see);
-                        traffic.counters(see);
-                    })
-                })
-                .collect();
-            let strangers: Vec<_> = strangers
-                .iter()
-                .map(|stranger| {
-                    let mut traffic = stranger.traffic.clone();
-                    SavedCounters::new(stranger.provider, "", |see| traffic.counters(see))
-                })
-                .collect();
-            (tokens, strangers)
+        let unattributed: Vec<SavedTarget> = view.look(|targets| {
+            let saved = targets.unattributed().iter().map(|one| SavedTarget {
+                provider: one.provider.label().to_owned(),
+                created: Some(one.created.millis()),
+                counters: collect(|visit| one.requests.clone().counters(visit)),
+                ..SavedTarget::default()
+            });
+            saved.collect()
         });
-        write!(out, "\n],\"tokens\":")?;
-        serde_json::to_writer(&mut *out, &tokens)?;
-        write!(out, ",\"strangers\":")?;
-        serde_json::to_writer(&mut *out, &strangers)?;
+        write!(out, ",\"unattributed\":")?;
+        serde_json::to_writer(&mut *out, &unattributed)?;
         writeln!(out, "}}")
     }
 }
 
-enum Unread {
+fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io::Result<()> {
+    let mut at = 0;
+    let mut first = true;
+    loop {
+        let saved: Vec<(usize, SavedTarget)> = view.look(|targets| {
+            let next = targets.from(kind, at).take(AT_A_TIME);
+            next.map(|(at, watched)| (at, SavedTarget::new(watched))).collect()
+        });
+        let Some((last, _)) = saved.last() else { return Ok(()) };
+        at = last + 1;
+        for (_, target) in saved {
+            out.write_all(if first { b"\n" } else { b",\n" })?;
+            first = false;
+            serde_json::to_writer(&mut *out, &target)?;
+        }
+    }
+}
+
+enum LoadError {
     Io(io::Error),
     Damaged(String),
 }
 
-fn separate(out: &mut impl Write, comma: bool) -> io::Result<()> {
-    out.write_all(if comma { b",\n" } else { b"\n" })
-}
-
-/// A file of the same name with another ending, in the same directory: only there a rename puts it in place as a whole.
+/// A file of the same name with another ending, in the same directory: only there a rename puts it
+/// in place as a whole.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
@@ -310,24 +331,20 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Nobody else needs to read it.
-fn create(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-/// Sets every counter to what was kept.
+/// Sets every counter to what was kept. Version 0.1 called requests through the gateway traffic.
 fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
     |words, mut counter| {
-        if let Some(count) = counts.get(&words.join("/")) {
+        let name = words.join("/");
+        let formerly = || counts.get(&name.replace(REQUESTS, REQUESTS_IN_0_1));
+        if let Some(count) = counts.get(&name).or_else(formerly) {
             counter.set(*count);
         }
     }
 }
 
-fn collect(show: impl FnOnce(SeeCounter<'_>)) -> Counts {
+fn collect(visit_all: impl FnOnce(VisitCounter<'_>)) -> Counts {
     let mut counts = Counts::new();
-    show(&mut |words, counter| {
+    visit_all(&mut |words, counter| {
         if counter.get() > 0 {
             counts.insert(words.join("/"), counter.get());
         }
@@ -335,88 +352,125 @@ fn collect(show: impl FnOnce(SeeCounter<'_>)) -> Counts {
     counts
 }
 
-fn find<'a>(saved: &'a [SavedCounters], provider: Provider, name: &str) -> Option<&'a Counts> {
-    saved
-        .iter()
-        .find(|saved| saved.provider == provider.word() && saved.name == name)
-        .map(|saved| &saved.counters)
+impl SavedTarget {
+    fn new(watched: &Watched) -> Self {
+        let requests = watched.requests.as_deref().cloned();
+        let count_requests = |visit: VisitCounter<'_>| {
+            if let Some(mut requests) = requests {
+                requests.counters(visit);
+            }
+        };
+        let (channel, counters) = match &watched.state {
+            TargetState::Channel(state) => {
+                let counters = collect(|visit| {
+                    state.clone().counters(visit);
+                    count_requests(visit);
+                });
+                (Some(SavedChannel::from(state.snapshot())), counters)
+            }
+            TargetState::Token(state) => {
+                let counters = collect(|visit| {
+                    state.clone().counters(visit);
+                    count_requests(visit);
+                });
+                (None, counters)
+            }
+            TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
+        };
+        Self {
+            provider: watched.provider().label().to_owned(),
+            name: watched.target.name.to_string(),
+            channel,
+            created: Some(watched.created.millis()),
+            counters,
+        }
+    }
+
+    /// Since when the counters count. A file of an earlier version does not say it; what it says of
+    /// them was counted before it was written, so nothing is taken for an increase since.
+    fn created(&self, saved: Timestamp, now: Now) -> Timestamp {
+        self.created.map_or(saved, Timestamp::from_millis).min(now.unix)
+    }
+
+    fn restore(self, watched: &mut Watched, now: Now) {
+        let policy = watched.policy();
+        let counts = &self.counters;
+        match &mut watched.state {
+            TargetState::Channel(state) => {
+                if let Some(channel) = self.channel {
+                    state.restore(now, policy, channel.into_snapshot());
+                }
+                state.counters(&mut put(counts));
+            }
+            TargetState::Token(state) => state.counters(&mut put(counts)),
+            TargetState::Source(state) => state.counters(&mut put(counts)),
+        }
+        let requests =
+            |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);
+        if counts.keys().any(requests) {
+            watched.requests.get_or_insert_default().counters(&mut put(counts));
+        }
+    }
 }
 
-impl SavedCounters {
-    fn new(provider: Provider, name: &str, show: impl FnOnce(SeeCounter<'_>)) -> Self {
+impl From<ChannelSnapshot> for SavedChannel {
+    fn from(snapshot: ChannelSnapshot) -> Self {
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
         Self {
-            provider: provider.word().to_owned(),
-            name: name.to_owned(),
-            counters: collect(show),
+            evidence: snapshot.evidence.as_str().to_owned(),
+            statuses: snapshot.statuses.iter().map(SavedPoint::from).collect(),
+            since: millis(snapshot.since),
+            updated: millis(snapshot.updated),
+            last_authorized: millis(snapshot.last_authorized),
+            failing_since: millis(snapshot.failing_since),
+            last_success: millis(snapshot.last_success),
+            last_webhook: millis(snapshot.last_event),
+            expects: snapshot.expects,
+            channel_id: snapshot.channel_id,
+            version: snapshot.version,
         }
     }
 }
 
 impl SavedChannel {
-    fn new(channel: &crate::fleet::Channel) -> Self {
-        let mut state = channel.state.clone();
-        let mut traffic = channel.traffic.as_deref().cloned().unwrap_or_default();
-        let counters = collect(|see| {
-            state.counters(see);
-            traffic.counters(see);
-        });
-        let memory = state.remember();
-        let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
-        Self {
-            provider: channel.target.options.provider.word().to_owned(),
-            name: channel.target.name.to_string(),
-            basis: memory.basis.word().to_owned(),
-            statuses: memory.statuses.iter().map(SavedStatus::from).collect(),
-            since: millis(memory.since),
-            learnt: millis(memory.learnt),
-            failing_since: millis(memory.failing_since),
-            last_success: millis(memory.last_success),
-            last_webhook: millis(memory.last_event),
-            expects: memory.expects,
-            channel_id: memory.channel_id,
-            version: memory.version,
-            counters,
-        }
-    }
-
-    fn into_memory(self) -> (ChannelMemory, Counts) {
+    fn into_snapshot(self) -> ChannelSnapshot {
         let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
-        let memory = ChannelMemory {
-            basis: Basis::of_word(&self.basis).unwrap_or(Basis::Nothing),
-            statuses: self.statuses.iter().filter_map(SavedStatus::read).collect(),
+        ChannelSnapshot {
+            evidence: self.evidence.parse().unwrap_or(StatusEvidence::Nothing),
+            statuses: self.statuses.iter().filter_map(SavedPoint::read).collect(),
             since: time(self.since),
-            learnt: time(self.learnt),
+            updated: time(self.updated),
+            last_authorized: time(self.last_authorized),
             failing_since: time(self.failing_since),
             last_success: time(self.last_success),
             last_event: time(self.last_webhook),
             expects: self.expects,
             channel_id: self.channel_id,
             version: self.version,
-        };
-        (memory, self.counters)
-    }
-}
-
-impl From<&Remembered> for SavedStatus {
-    fn from(kept: &Remembered) -> Self {
-        Self {
-            status: kept.status.word().to_owned(),
-            at: kept.at.millis(),
-            shown: kept.shown.millis(),
-            started: kept.started.map(Timestamp::millis),
-            webhook: kept.by_webhook,
         }
     }
 }
 
-impl SavedStatus {
-    fn read(&self) -> Option<Remembered> {
-        Some(Remembered {
+impl From<&SavedStatus> for SavedPoint {
+    fn from(saved: &SavedStatus) -> Self {
+        Self {
+            status: saved.status.as_str().to_owned(),
+            at: saved.at.millis(),
+            observed_at: saved.observed_at.millis(),
+            started: saved.started.map(Timestamp::millis),
+            webhook: saved.by_webhook,
+        }
+    }
+}
+
+impl SavedPoint {
+    fn read(&self) -> Option<SavedStatus> {
+        Some(SavedStatus {
             at: Timestamp::from_millis(self.at),
             by_webhook: self.webhook,
-            status: Status::of_word(&self.status)?,
+            status: self.status.parse().ok()?,
             started: self.started.map(Timestamp::from_millis),
-            shown: Timestamp::from_millis(self.shown),
+            observed_at: Timestamp::from_millis(self.observed_at),
         })
     }
 }

@@ -1,4 +1,6 @@
-//! A mistake in the exporter itself: a panic in one target's poll stays there. In-process, since no upstream can cause one.
+//! A mistake in the exporter itself: a panic in one target's poll stays there. In-process, since no
+//! upstream can cause one.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 mod common;
 
@@ -10,10 +12,10 @@ use std::sync::{Arc, Mutex};
 use common::http;
 use common::metrics::Metrics;
 use secrecy::ExposeSecret;
+use whatsapp_exporter::config::Settings;
+use whatsapp_exporter::exporter::Exporter;
 use whatsapp_exporter::poller::Ask;
-use whatsapp_exporter::providers::{Answer, Request};
-use whatsapp_exporter::run::Exporter;
-use whatsapp_exporter::settings::Settings;
+use whatsapp_exporter::upstream::{Answer, Credential, Request};
 
 /// A log to look into.
 #[derive(Clone, Default)]
@@ -26,6 +28,13 @@ impl Write for Log {
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+fn bearer(request: &Request) -> &str {
+    match &request.credential {
+        Credential::Bearer(token) => token.expose_secret(),
+        _ => panic!("the credential is not in a header"),
     }
 }
 
@@ -48,7 +57,7 @@ fn a_panic_in_one_targets_poll_is_counted_and_logged_and_the_target_goes_on() {
     let variables = variables.map(|(name, value)| (OsString::from(name), value));
     let settings = Settings::load(variables).expect("good settings");
     // Its panic hook must not print a panic's message, which may hold anything.
-    whatsapp_exporter::log::start(settings.log);
+    whatsapp_exporter::cli::logging::start(settings.log);
 
     let panics = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&panics);
@@ -57,7 +66,7 @@ fn a_panic_in_one_targets_poll_is_counted_and_logged_and_the_target_goes_on() {
         Box::pin(async move {
             let url = request.url.expose_secret();
             if url.starts_with("http://panics") && counted.fetch_add(1, Ordering::SeqCst) < 3 {
-                panic!("on purpose, with {}", request.bearer.expose_secret());
+                panic!("on purpose, with {}", bearer(&request));
             }
             let body = r#"{"status":{"code":4,"text":"AUTH"}}"#;
             Ok(Answer { status: 200, retry_after: None, body: body.into() })

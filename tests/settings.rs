@@ -1,8 +1,10 @@
-//! Settings, as data: every `NAME.env` or `NAME.yaml` in `settings/valid` and `settings/invalid` is read by the exporter's own
-//! reader and compared with `NAME.expect.txt`. A new case is two new files; `BLESS=1` writes what is expected anew.
+//! Settings, as data: every `NAME.env` or `NAME.yaml` in `settings/valid` and `settings/invalid` is
+//! read by the exporter's own reader and compared with `NAME.expect.txt`. A new case is two new
+//! files; `BLESS=1` writes what is expected anew.
 //!
-//! A `.env` file holds variables, one a line (`\xff` stands for that byte); a `.yaml` file is the `CONFIG_FILE`; both of one name
-//! belong together.
+//! A `.env` file holds variables, one a line (`\xff` stands for that byte); a `.yaml` file is the
+//! `CONFIG_FILE`; both of one name belong together.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -11,7 +13,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use humantime::format_duration;
-use whatsapp_exporter::settings::{SecretSource, Settings};
+use whatsapp_exporter::config::Settings;
+use whatsapp_exporter::domain::TargetKind;
+use whatsapp_exporter::secret::SecretSource;
+use whatsapp_exporter::target::Target;
 
 /// The variables in a `.env` file.
 fn variables(text: &str) -> Vec<(OsString, OsString)> {
@@ -36,7 +41,8 @@ fn read(directory: &str, name: &str) -> (bool, String) {
     let path = |ending: &str| format!("{directory}/{name}.{ending}");
     let text = std::fs::read_to_string(path("env")).unwrap_or_default();
     let mut variables = variables(&text);
-    // Relative, so that what is printed is the same everywhere: tests run in the package's directory.
+    // Relative, so that what is printed is the same everywhere: tests run in the package's
+    // directory.
     if Path::new(&path("yaml")).exists() {
         variables.push(("CONFIG_FILE".into(), path("yaml").into()));
     }
@@ -47,7 +53,7 @@ fn read(directory: &str, name: &str) -> (bool, String) {
 }
 
 fn describe(settings: &Settings) -> String {
-    let Settings { listen, log, polling, channels, tokens, .. } = settings;
+    let Settings { listen, log, polling, targets, .. } = settings;
     let mut text = format!("listen {listen}\nlog {} {:?}\n", log.level, log.format);
     let timeout = format_duration(polling.timeout);
     let _ = write!(text, "polling timeout {timeout}, {} at a time", polling.concurrency);
@@ -55,43 +61,42 @@ fn describe(settings: &Settings) -> String {
         let _ = write!(text, ", also trusting {}", path.display());
     }
     text.push('\n');
-    let source = |source: &SecretSource| match source {
-        SecretSource::Value(_) => "a value".to_owned(),
-        SecretSource::File(path) => path.display().to_string(),
-    };
-    for channel in channels {
-        let options = &channel.options;
-        let _ = writeln!(
-            text,
-            "channel {}: {} at {} with {}, every {}, stale after {}",
-            channel.name,
-            options.provider.word(),
-            options.api_url,
-            source(&channel.credential),
-            format_duration(options.limits.interval),
-            format_duration(options.limits.stale_after),
-        );
-    }
-    for token in tokens {
-        let options = &token.options;
-        let _ = writeln!(
-            text,
-            "token {}: {} at {} {} with {}, every {}, stale after {}, {}, scopes {}",
-            token.name,
-            options.provider.word(),
-            options.api_url,
-            options.api_version,
-            source(&token.credential),
-            format_duration(options.limits.interval),
-            format_duration(options.limits.stale_after),
-            token.app.as_ref().map_or_else(
-                || "by itself".to_owned(),
-                |app| format!("by app {} with {}", app.id, source(&app.secret))
-            ),
-            options.required_scopes.join(" "),
-        );
+    for target in targets {
+        describe_target(target, &mut text);
     }
     text
+}
+
+fn describe_target(target: &Target, text: &mut String) {
+    let source = |source: &SecretSource| match source {
+        SecretSource::Value(_) => "a value".to_owned(),
+        SecretSource::File(file) => file.path().display().to_string(),
+    };
+    let options = &target.options;
+    let (kind, name, provider) = (target.kind.as_str(), &target.name, target.provider().label());
+    let interval = format_duration(options.policy.interval);
+    let stale_after = format_duration(options.policy.stale_after);
+    let _ = write!(
+        text,
+        "{kind} {name}: {provider} at {} with {}, every {interval}, stale after {stale_after}",
+        options.api_url,
+        source(&target.credential),
+    );
+    if let Some(policy) = options.listing.as_ref().and_then(|listing| listing.channel_policy) {
+        let interval = format_duration(policy.interval);
+        let stale_after = format_duration(policy.stale_after);
+        let _ = write!(text, ", its channels every {interval}, stale after {stale_after}");
+    }
+    if target.kind == TargetKind::Token {
+        let endpoint = options.endpoint.as_ref().expect("tokens are polled");
+        let second = endpoint.second_secret().map(source);
+        let inspected =
+            second.map_or_else(|| "by itself".to_owned(), |app| format!("by app with {app}"));
+        let _ = write!(text, ", {inspected}, scopes {}", options.required_scopes.join(" "));
+        // The endpoint's own settings, such as the API's version and the app's id.
+        let _ = write!(text, ", {endpoint:?}");
+    }
+    text.push('\n');
 }
 
 fn compare(directory: &str, good: bool, at_least: usize) {

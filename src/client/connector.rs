@@ -1,6 +1,6 @@
 //! Connections for passing requests on: TCP, TLS, and the proxy that the usual variables name.
 //!
-//! Not here: which connection a request takes; that is hyper-util's pool, see `passage.rs`.
+//! Not here: which connection a request takes; that is hyper-util's pool, see `forward_client.rs`.
 
 use std::error::Error;
 use std::future::Future;
@@ -24,7 +24,8 @@ use tower_service::Service;
 
 /// Look-up, TCP, proxy and TLS together may take this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// There is no limit on how long an answer may take, so a peer that is gone without a word has to be found out.
+/// There is no limit on how long an answer may take, so a peer that is gone without a word has to
+/// be found out.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
@@ -90,7 +91,7 @@ impl Connector {
     }
 
     /// Opens a connection that requests to `uri` can be sent on.
-    async fn open(mut self, uri: Uri) -> Result<Link, BoxError> {
+    pub(super) async fn open(mut self, uri: Uri) -> Result<Link, BoxError> {
         let proxy = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
         let Some(proxy) = proxy else {
             return Ok(Link::new(self.direct.call(uri).await?, false));
@@ -130,10 +131,10 @@ impl Service<Uri> for Connector {
 
 /// Whether a connection has brought an answer before.
 #[derive(Clone, Default)]
-pub(super) struct Answered(Arc<AtomicBool>);
+pub(super) struct AnsweredFlag(Arc<AtomicBool>);
 
-impl Answered {
-    pub(super) fn note(&self) {
+impl AnsweredFlag {
+    pub(super) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
@@ -147,18 +148,24 @@ pub(super) struct Link {
     stream: Stream,
     /// Whether at the other end is a proxy that wants to be told the whole address.
     to_proxy: bool,
-    answered: Answered,
+    answered: AnsweredFlag,
     /// Whether the other end takes nothing any more.
-    deaf: bool,
+    write_closed: bool,
 }
 
 impl Link {
     fn new(stream: Stream, to_proxy: bool) -> Self {
-        Self { stream, to_proxy, answered: Answered::default(), deaf: false }
+        Self { stream, to_proxy, answered: AnsweredFlag::default(), write_closed: false }
     }
 
-    /// An upstream may answer early and close while much is still to be sent. hyper would give up at the failed write and never read
-    /// the answer; so what cannot be sent is dropped, and reading tells whether there is an answer or an end.
+    /// Whether a proxy at the other end wants to be told the whole address.
+    pub(super) const fn is_to_proxy(&self) -> bool {
+        self.to_proxy
+    }
+
+    /// An upstream may answer early and close while much is still to be sent. hyper would give up
+    /// at the failed write and never read the answer; so what cannot be sent is dropped, and
+    /// reading tells whether there is an answer or an end.
     fn written(
         &mut self,
         wrote: Poll<io::Result<usize>>,
@@ -166,7 +173,7 @@ impl Link {
     ) -> Poll<io::Result<usize>> {
         match wrote {
             Poll::Ready(Err(_)) => {
-                self.deaf = true;
+                self.write_closed = true;
                 Poll::Ready(Ok(length()))
             }
             wrote => wrote,
@@ -196,7 +203,7 @@ impl Write for Link {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.deaf {
+        if self.write_closed {
             return Poll::Ready(Ok(bytes.len()));
         }
         let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
@@ -204,7 +211,7 @@ impl Write for Link {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.deaf {
+        if self.write_closed {
             return Poll::Ready(Ok(()));
         }
         let flushed = Pin::new(&mut self.stream).poll_flush(context).map_ok(|()| 0);
@@ -225,7 +232,7 @@ impl Write for Link {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length = || slices.iter().map(|slice| slice.len()).sum();
-        if self.deaf {
+        if self.write_closed {
             return Poll::Ready(Ok(length()));
         }
         let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);

@@ -78,7 +78,8 @@ impl From<Cause> for Failure {
     }
 }
 
-/// What an I/O error is wrapped around, be it in several layers: `source` leads past it, so rustls' errors would never be met.
+/// What an I/O error is wrapped around, be it in several layers: `source` leads past it, so rustls'
+/// errors would never be met.
 fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(inner) if inner.is::<io::Error>() || inner.is::<rustls::Error>() => innermost(inner),

@@ -1,35 +1,45 @@
 //! The HTTP client: the only place that opens connections to upstreams.
 //!
-//! Not here: what to ask, or what an answer means. Nothing of a URL, a header or a body ever gets into an error.
+//! Not here: what to ask, or what an answer means. Nothing of a URL, a header or a body ever gets
+//! into an error.
 
 mod connector;
 mod failure;
-mod passage;
+mod forward_client;
+mod pool;
 mod tls;
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Incoming};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER,
+    USER_AGENT,
+};
+use hyper::{Response, Uri, http::request};
+use hyper_util::client::proxy::matcher::Matcher;
 use secrecy::ExposeSecret;
 
+use crate::clock;
+use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
-use crate::providers::{Answer, Request};
-use crate::settings::Polling;
+use crate::upstream::{Answer, Credential, MAX_ANSWER_BYTES, Request};
+use connector::Connector;
 use failure::Cause;
-pub use passage::Passage;
+pub use forward_client::ForwardClient;
+use pool::{OpenConnection, Pool, SendError};
 
-/// The largest answer that is read: the real ones are about 1 KB.
-pub const LARGEST_ANSWER: usize = 1024 * 1024;
-
-/// An idle TLS connection costs about 78 KB, so only so many are kept, for less than most upstreams keep theirs.
-const IDLE_CONNECTIONS: usize = 16;
+/// Shorter than most upstreams keep idle connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 
 /// Asks upstreams, over kept-alive connections, through the proxy that the usual variables name.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    pool: Arc<Pool>,
+    proxies: Option<Arc<Matcher>>,
     timeout: Duration,
 }
 
@@ -40,26 +50,14 @@ impl Client {
     ///
     /// When the extra CA cannot be read, in a sentence that names its setting.
     pub fn new(polling: &Polling) -> Result<Self, String> {
-        let builder = reqwest::Client::builder();
-        let builder = if polling.use_proxy { builder } else { builder.no_proxy() };
-        let http = builder
-            .tls_backend_preconfigured(tls::configuration(polling.extra_ca_file.as_deref())?)
-            .user_agent(concat!("whatsapp-exporter/", env!("CARGO_PKG_VERSION")))
-            // A redirect would carry a token to wherever it points.
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .http1_only()
-            .connect_timeout(polling.timeout)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .build()
-            .map_err(|error| {
-                format!("the HTTP client cannot be set up (are HTTP_PROXY, HTTPS_PROXY and NO_PROXY right?): {}", error.without_url())
-            })?;
-        Ok(Self { http, timeout: polling.timeout })
+        let tls = tls::configuration(polling.extra_ca_file.as_deref())?;
+        let proxies = polling.use_proxy.then(|| Arc::new(Matcher::from_system()));
+        let pool = Arc::new(Pool::new(Connector::new(tls, proxies.clone())));
+        Ok(Self { pool, proxies, timeout: polling.timeout })
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole answer. A redirect is not followed: it would carry a
+    /// credential to wherever it points.
     ///
     /// # Errors
     ///
@@ -75,42 +73,125 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
-        let unusable =
-            || Failure::new(FailureReason::Secret, "the credential cannot be put into a header");
-        let bearer = format!("Bearer {}", request.bearer.expose_secret());
-        let mut bearer = HeaderValue::try_from(bearer).map_err(|_| unusable())?;
-        bearer.set_sensitive(true);
-        let sent = self
-            .http
-            .get(request.url.expose_secret())
-            .header(AUTHORIZATION, bearer)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .send();
-        let mut response = sent.await.map_err(|error| failure(&error))?;
+        let url = request.url.expose_secret();
+        let uri = Uri::try_from(url)
+            .map_err(|_| Failure::new(FailureReason::Connect, "the address is not valid"))?;
+        let origin = origin(url);
+        let (mut connection, used) =
+            self.pool.connection(origin, &uri).await.map_err(|error| failure(&error))?;
+        let head = self.head(&uri, request.credential, connection.is_to_proxy())?;
+        let mut response = match connection.send(head).await {
+            // It was closed while it was idle.
+            Err((_, Some(unsent))) if used => {
+                connection = self.pool.open(&uri).await.map_err(|error| failure(&error))?;
+                connection.send(unsent).await
+            }
+            sent => sent,
+        }
+        .map_err(|(error, _)| failure(&error))?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
-        let body = read_body(&mut response).await?;
+        let body = read_body(&mut connection, &mut response).await?;
+        self.pool.keep(origin, connection);
         Ok(Answer { status: response.status().as_u16(), retry_after, body })
+    }
+
+    fn head(
+        &self,
+        uri: &Uri,
+        credential: Credential,
+        to_proxy: bool,
+    ) -> Result<hyper::Request<Empty<Bytes>>, Failure> {
+        let mut head = request::Builder::new()
+            .uri(if to_proxy { uri.clone() } else { path(uri) })
+            .header(HOST, host(uri))
+            .header(USER_AGENT, HeaderValue::from_static(NAME))
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        match credential {
+            Credential::Bearer(token) => {
+                let value = format!("Bearer {}", token.expose_secret());
+                head = head.header(AUTHORIZATION, sensitive(value)?);
+            }
+            Credential::Header(name, value) => {
+                let value = sensitive(value.expose_secret().to_owned())?;
+                head = head.header(HeaderName::from_static(name), value);
+            }
+            Credential::InUrl => {}
+        }
+        if to_proxy
+            && let Some(proxies) = &self.proxies
+            && let Some(proxy) = proxies.intercept(uri)
+            && let Some(password) = proxy.basic_auth()
+        {
+            head = head.header(PROXY_AUTHORIZATION, password.clone());
+        }
+        head.body(Empty::new())
+            .map_err(|_| Failure::new(FailureReason::Connect, "the request could not be sent"))
     }
 }
 
-async fn read_body(response: &mut reqwest::Response) -> Result<Bytes, Failure> {
+const NAME: &str = concat!("whatsapp-exporter/", env!("CARGO_PKG_VERSION"));
+
+/// The scheme and the authority of an address.
+fn origin(url: &str) -> &str {
+    let authority = url.find("://").map_or(0, |at| at + 3);
+    let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
+    &url[..end]
+}
+
+/// An address as its own server is told it.
+fn path(uri: &Uri) -> Uri {
+    uri.path_and_query().cloned().map(Uri::from).unwrap_or_default()
+}
+
+/// The host, and its port unless the scheme implies it.
+fn host(uri: &Uri) -> &str {
+    let default = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    match uri.authority() {
+        Some(authority) if authority.port_u16() == Some(default) => authority.host(),
+        Some(authority) => authority.as_str(),
+        None => "",
+    }
+}
+
+async fn read_body(
+    connection: &mut OpenConnection,
+    response: &mut Response<Incoming>,
+) -> Result<Bytes, Failure> {
     let too_large = || {
         Failure::new(
             FailureReason::Decode,
-            format!("the answer is larger than {LARGEST_ANSWER} bytes"),
+            format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
         )
     };
-    if response.content_length().is_some_and(|length| length > LARGEST_ANSWER as u64) {
+    let body = response.body_mut();
+    if body.size_hint().lower() > MAX_ANSWER_BYTES as u64 {
         return Err(too_large());
     }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = connection.drive(body.frame()).await {
+        let Ok(data) = frame.map_err(|error| failure(&error.into()))?.into_data() else { continue };
+        if whole.len() + data.len() > MAX_ANSWER_BYTES {
             return Err(too_large());
         }
-        body.extend_from_slice(&chunk);
+        // Most answers come in one piece.
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        whole.extend_from_slice(&data);
     }
-    Ok(body.freeze())
+    Ok(whole.freeze())
+}
+
+/// A header's value that is never printed.
+fn sensitive(value: String) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
+        Failure::new(FailureReason::Secret, "the credential cannot be put into a header")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Seconds, or a date.
@@ -120,18 +201,18 @@ fn retry_after(value: &HeaderValue) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    Some(date.duration_since(clock::system_time()).unwrap_or_default())
 }
 
-/// The class of an error of reqwest's. Its own text holds the URL, so only its kind is used.
-fn failure(error: &reqwest::Error) -> Failure {
-    match Cause::of(error) {
-        None | Some(Cause::Io(_)) if error.is_timeout() => {
-            Failure::new(FailureReason::Timeout, "no connection in time")
+/// The class of an error. Its own text may hold the address, so only its kind is used.
+fn failure(error: &SendError) -> Failure {
+    match (Cause::of(error), error) {
+        (Some(cause), _) => cause.into(),
+        (None, SendError::Connect(_)) => {
+            Failure::new(FailureReason::Connect, "no connection; perhaps the proxy refuses it")
         }
-        Some(cause) => cause.into(),
-        None if error.is_connect() => Cause::HostName.into(),
-        None if error.is_decode() || error.is_body() => Cause::CutOff.into(),
-        None => Failure::new(FailureReason::Connect, "the request could not be sent"),
+        (None, SendError::Http(_)) => {
+            Failure::new(FailureReason::Connect, "the request could not be sent")
+        }
     }
 }

@@ -8,6 +8,12 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::regular_file;
+use crate::secret::printable_path;
+
+/// All public roots together take a quarter of this.
+const LARGEST: u64 = 1024 * 1024;
+
 /// The public roots and, if there is one, an extra CA.
 ///
 /// # Errors
@@ -17,10 +23,13 @@ pub(super) fn configuration(extra_ca_file: Option<&Path>) -> Result<rustls::Clie
     let mut roots = rustls::RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = extra_ca_file {
-        let place = format!("EXTRA_CA_FILE {}", path.display());
-        let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect)
-            .map_err(|error| format!("{place}: cannot be read as PEM certificates: {error}"))?;
+        let place = format!("EXTRA_CA_FILE {}", printable_path(path));
+        let (pem, _) = regular_file::read(path, LARGEST)
+            .map_err(|error| format!("{place}: cannot be read: {error}"))?;
+        let certificates: Vec<_> =
+            CertificateDer::pem_slice_iter(&pem)
+                .collect::<Result<_, _>>()
+                .map_err(|error| format!("{place}: cannot be read as PEM certificates: {error}"))?;
         if certificates.is_empty() {
             return Err(format!("{place}: holds no certificate"));
         }

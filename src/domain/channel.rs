@@ -4,24 +4,24 @@
 
 use std::time::Duration;
 
-use super::closed_list::closed_list;
-use super::history::{Moves, Place, Point, RESTART_MOVES_BY_MILLIS, Teller};
+use super::label_enum::label_enum;
 use super::time::as_millis;
+use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, Moves, StatusPoint, StatusSource};
 use super::{
-    ChannelObservation, Failure, FailureReason, Happening, Limits, Moment, PollRecord, Reported,
-    Source, Status, Timestamp, UnauthorizedReason, WebhookOutcome, Witness,
+    ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, Now, PollPolicy,
+    PollStats, Reported, Status, Timestamp, UnauthorizedReason, WebhookOutcome, WebhookState,
 };
 
-closed_list! {
+label_enum! {
     /// What the current status rests on.
-    Basis {
+    StatusEvidence {
         /// No answer and no webhook has taught us anything yet.
         Nothing = "nothing",
-        /// Whapi said a word of the list.
+        /// The upstream reported a status of the list.
         Reported = "reported",
-        /// Whapi said a word we do not know.
+        /// The upstream reported a word that its provider's table does not have.
         UnknownWord = "unknown_word",
-        /// Whapi answered 401 "need channel authorization".
+        /// The upstream answered that the line's session is not authorized.
         SessionUnauthorized = "session_unauthorized",
     }
 }
@@ -38,240 +38,264 @@ pub struct Transition {
 /// All that is known of one channel.
 #[derive(Debug, Clone)]
 pub struct ChannelState {
-    pub(super) polls: PollRecord,
-    pub(super) basis: Basis,
+    pub(super) polls: PollStats,
+    pub(super) evidence: StatusEvidence,
     /// The newest status that was told; `None` before the first, which is no transition.
-    pub(super) last: Option<Point>,
+    pub(super) last: Option<StatusPoint>,
     pub(super) since: Timestamp,
     /// The status that people were last told of, so that each move is told once, going stale too.
     pub(super) announced: Status,
     pub(super) moves: Moves,
-    pub(super) unauthorized: [[u32; UnauthorizedReason::COUNT]; Source::COUNT],
+    pub(super) unauthorized: [[u32; UnauthorizedReason::COUNT]; ErrorSource::COUNT],
+    /// When the channel was last told to be able to send.
+    pub(super) last_authorized: Option<Timestamp>,
     pub(super) uptime_millis: Option<i64>,
     pub(super) channel_id: Option<Box<str>>,
     pub(super) version: Option<Box<str>>,
     /// What webhooks told; `None` while none are received.
-    pub(super) witness: Option<Box<Witness>>,
+    pub(super) webhooks: Option<Box<WebhookState>>,
 }
 
 /// The upstream's clock may be ahead of ours by so much and still be believed.
-const BELIEVED: Duration = Duration::from_secs(86_400);
+const MAX_CLOCK_LEAD: Duration = Duration::from_secs(86_400);
 /// An event can be younger than now by so much, since clocks differ.
-const FUTURE: Duration = Duration::from_secs(60);
+const MAX_EVENT_LEAD: Duration = Duration::from_secs(60);
 
-/// What was known when a poll was sent: its answer is newer than all of that, and older or newer than what came in meanwhile.
+/// The newest status that was known when a poll was sent. Its answer is newer than that, and may be
+/// older or newer than what came in meanwhile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Known(Option<Timestamp>);
+pub struct SentAt(Option<Timestamp>);
 
 impl ChannelState {
     /// A channel that was configured at `now` and never asked.
-    pub const fn new(now: Moment) -> Self {
+    pub const fn new(now: Now) -> Self {
         Self {
-            polls: PollRecord::new(),
-            basis: Basis::Nothing,
+            polls: PollStats::new(),
+            evidence: StatusEvidence::Nothing,
             last: None,
             since: now.unix,
             announced: Status::Unknown,
             moves: Moves::new(),
-            unauthorized: [[0; UnauthorizedReason::COUNT]; Source::COUNT],
+            unauthorized: [[0; UnauthorizedReason::COUNT]; ErrorSource::COUNT],
+            last_authorized: None,
             uptime_millis: None,
             channel_id: None,
             version: None,
-            witness: None,
+            webhooks: None,
         }
     }
 
     /// The same channel, of which webhooks may tell as well.
-    pub fn witnessed(mut self) -> Self {
-        self.witness();
+    pub fn with_webhooks(mut self) -> Self {
+        self.webhooks_mut();
         self
     }
 
-    fn witness(&mut self) -> &mut Witness {
-        self.witness.get_or_insert_with(|| {
-            let mut witness = Witness::new();
-            witness.history.recall(self.last.into_iter().collect());
-            Box::new(witness)
+    fn webhooks_mut(&mut self) -> &mut WebhookState {
+        self.webhooks.get_or_insert_with(|| {
+            let mut webhooks = WebhookState::new();
+            webhooks.timeline.restore(self.last.into_iter().collect());
+            Box::new(webhooks)
         })
     }
 
-    /// What is known now, for a poll that is about to be sent.
-    pub fn known(&self) -> Known {
-        Known(self.last.map(|last| last.at))
+    /// What a poll that is sent now has to be newer than.
+    pub fn sent_at(&self) -> SentAt {
+        SentAt(self.last.map(|last| last.at))
     }
 
-    /// Takes in what a poll brought that was sent when all of this was known. Returns the move of the status, if people should hear
-    /// of one.
+    /// Applies the outcome of a poll that was sent with the present knowledge. Returns the
+    /// transition, if people should hear of one.
     pub fn apply(
         &mut self,
-        now: Moment,
-        limits: Limits,
+        now: Now,
+        policy: PollPolicy,
         outcome: Result<ChannelObservation, Failure>,
     ) -> Option<Transition> {
-        self.apply_since(now, limits, self.known(), outcome)
+        self.apply_since(now, policy, self.sent_at(), outcome)
     }
 
-    /// The same for a poll that was sent when so much was known.
+    /// Applies the outcome of a poll that was sent at `sent_at`.
     pub fn apply_since(
         &mut self,
-        now: Moment,
-        limits: Limits,
-        known: Known,
+        now: Now,
+        policy: PollPolicy,
+        sent_at: SentAt,
         outcome: Result<ChannelObservation, Failure>,
     ) -> Option<Transition> {
-        let shown = self.status(now, limits);
+        let visible = self.status(now, policy);
         // What follows replaces the reason of a stale status, so its beginning is kept.
-        self.since = self.since(now, limits);
+        self.since = self.since(now, policy);
         match outcome {
             Ok(observation) => {
                 self.polls.succeeded(now);
-                self.polled(now, shown, known, observation);
+                self.polled(now, visible, sent_at, observation);
             }
             Err(failure) => {
                 self.polls.failed(now, failure.reason);
                 match failure.reason {
                     FailureReason::SessionUnauthorized => {
-                        self.unauthorized(Source::Poll, UnauthorizedReason::Session);
-                        self.polls.learnt(now);
-                        // Without a status before it, there is nothing that it could have moved from.
+                        self.unauthorized(ErrorSource::Poll, UnauthorizedReason::Session);
+                        self.polls.updated(now);
+                        // Without an earlier status there is nothing to move from.
                         let before = self.last.map(|last| last.status);
                         if before.is_some() {
-                            let at = self.after(known, self.upstream_time(now));
-                            self.record(Point {
+                            let at = self.after(sent_at, self.upstream_time(now));
+                            self.record(StatusPoint {
                                 at,
-                                teller: Teller::Poll,
+                                source: StatusSource::Poll,
                                 status: Status::Unknown,
                                 started: None,
-                                shown: now.unix,
+                                observed_at: now.unix,
                             });
                         }
                         self.move_to(
                             now,
-                            shown,
+                            visible,
                             before,
                             Status::Unknown,
-                            Basis::SessionUnauthorized,
+                            StatusEvidence::SessionUnauthorized,
                         );
                     }
                     FailureReason::CredentialUnauthorized => {
-                        self.unauthorized(Source::Poll, UnauthorizedReason::Credential);
+                        self.unauthorized(ErrorSource::Poll, UnauthorizedReason::Credential);
                     }
                     _ => {}
                 }
             }
         }
-        self.announce(now, limits)
+        self.announce(now, policy)
     }
 
-    /// Takes in what a webhook told. Returns what became of it, and the move of the status, if people should hear of one.
+    /// Applies a webhook's event. Returns what became of it, and the transition, if people should
+    /// hear of one.
     pub fn apply_event(
         &mut self,
-        now: Moment,
-        limits: Limits,
-        happening: Happening,
+        now: Now,
+        policy: PollPolicy,
+        event: ChannelEvent,
     ) -> (WebhookOutcome, Option<Transition>) {
-        let event = happening.event();
+        let kind = event.kind();
         let new = |new| if new { WebhookOutcome::Applied } else { WebhookOutcome::Duplicate };
-        let outcome = match happening {
-            Happening::Status(observation) => self.told(now, limits, observation),
-            Happening::NoStatus => WebhookOutcome::Malformed,
-            Happening::Login => new(self.witness().login()),
-            Happening::Logout => new(self.witness().logout()),
-            Happening::Qr | Happening::Other => WebhookOutcome::Ignored,
+        let outcome = match event {
+            ChannelEvent::Status(observation) => self.reported_by_webhook(now, policy, observation),
+            ChannelEvent::NoStatus => WebhookOutcome::Malformed,
+            ChannelEvent::Login => new(self.webhooks_mut().login()),
+            ChannelEvent::Logout => new(self.webhooks_mut().logout()),
+            ChannelEvent::Qr | ChannelEvent::Other => WebhookOutcome::Ignored,
         };
-        self.witness().delivered(now.unix, event, outcome);
-        (outcome, self.announce(now, limits))
+        self.webhooks_mut().delivered(now.unix, kind, outcome);
+        (outcome, self.announce(now, policy))
     }
 
-    fn announce(&mut self, now: Moment, limits: Limits) -> Option<Transition> {
-        let to = self.status(now, limits);
+    fn announce(&mut self, now: Now, policy: PollPolicy) -> Option<Transition> {
+        let to = self.status(now, policy);
         let from = std::mem::replace(&mut self.announced, to);
         (to != from).then_some(Transition { from, to })
     }
 
     fn polled(
         &mut self,
-        now: Moment,
-        shown: Status,
-        known: Known,
+        now: Now,
+        visible: Status,
+        sent_at: SentAt,
         observation: ChannelObservation,
     ) {
         let theirs = time_of(&observation)
-            .filter(|theirs| theirs.millis_since(now.unix) <= as_millis(BELIEVED));
-        if let (Some(theirs), Some(witness)) = (theirs, &mut self.witness) {
-            witness.ahead_millis = theirs.millis_since(now.unix);
+            .filter(|theirs| theirs.millis_since(now.unix) <= as_millis(MAX_CLOCK_LEAD));
+        let mut sent_at = sent_at;
+        if let (Some(theirs), Some(webhooks)) = (theirs, &mut self.webhooks) {
+            let ahead = theirs.millis_since(now.unix);
+            webhooks.clock_lead_millis = ahead;
+            // An earlier answer may have been wrong about its time.
+            let known = webhooks.timeline.correct(now.unix, ahead, sent_at.0, &mut self.moves);
+            sent_at = SentAt(known);
         }
-        let at = self.after(known, theirs.unwrap_or_else(|| self.upstream_time(now)));
-        let (status, basis) = read(&observation.status);
+        let at = self.after(sent_at, theirs.unwrap_or_else(|| self.upstream_time(now)));
+        let (status, evidence) = read(&observation.status);
         let started = observation.started;
         let before = self.last.map(|last| last.status);
-        let place =
-            self.record(Point { at, teller: Teller::Poll, status, started, shown: now.unix });
-        if place == Place::Newest {
+        let inserted = self.record(StatusPoint {
+            at,
+            source: StatusSource::Poll,
+            status,
+            started,
+            observed_at: now.unix,
+        });
+        if inserted == Insertion::Newest {
             self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
-            self.move_to(now, shown, before, status, basis);
+            self.move_to(now, visible, before, status, evidence);
+            self.authorized_at(status, now.unix);
         }
-        self.named(observation);
+        self.identify(observation);
     }
 
-    /// Takes in a status that a webhook told.
-    fn told(
+    /// Applies a status that a webhook told.
+    fn reported_by_webhook(
         &mut self,
-        now: Moment,
-        limits: Limits,
+        now: Now,
+        policy: PollPolicy,
         observation: ChannelObservation,
     ) -> WebhookOutcome {
-        let shown = self.status(now, limits);
-        self.since = self.since(now, limits);
-        let ahead = self.witness().ahead_millis;
+        let visible = self.status(now, policy);
+        self.since = self.since(now, policy);
+        let ahead = self.webhooks_mut().clock_lead_millis;
         let here = self.upstream_time(now);
-        let latest = here.max(now.unix).plus_millis(as_millis(FUTURE));
-        let (status, basis) = read(&observation.status);
+        let latest = here.max(now.unix).plus_millis(as_millis(MAX_EVENT_LEAD));
+        let (status, evidence) = read(&observation.status);
         let own = time_of(&observation).filter(|at| *at <= latest);
         if own.is_none() {
             // Of an instance before the last, so whatever it was is over.
             if earlier_instance(observation.started, self.last) {
                 return WebhookOutcome::Late;
             }
-            if shown == status && self.basis == basis {
+            if visible == status && self.evidence == evidence {
                 return WebhookOutcome::Duplicate;
             }
         }
         // Without a time of its own, or with one that cannot be, it is judged by when it came.
-        let at = own.unwrap_or_else(|| self.after(self.known(), here));
-        let point = Point {
+        let at = own.unwrap_or_else(|| self.after(self.sent_at(), here));
+        let point = StatusPoint {
             at,
-            teller: Teller::Webhook,
+            source: StatusSource::Webhook,
             status,
             started: observation.started,
-            shown: at.plus_millis(-ahead).min(now.unix),
+            observed_at: at.plus_millis(-ahead).min(now.unix),
         };
-        let place = self.record(point);
-        if place == Place::Newest {
-            self.basis = basis;
+        let inserted = self.record(point);
+        if inserted == Insertion::Newest {
+            self.evidence = evidence;
             self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
-            self.polls.learnt_before(now, now.unix.millis_since(point.shown));
-            self.named(observation);
+            self.polls.updated_before(now, now.unix.millis_since(point.observed_at));
+            self.authorized_at(status, point.observed_at);
+            self.identify(observation);
         }
-        if matches!(place, Place::Newest | Place::Before) {
-            let witness = self.witness();
-            let beginning = witness.history.beginning().copied().unwrap_or(point);
-            if place == Place::Newest && shown != status {
-                witness.since_at_least = (beginning != point).then_some(point.shown);
+        if matches!(inserted, Insertion::Newest | Insertion::InPast) {
+            let webhooks = self.webhooks_mut();
+            let beginning = webhooks.timeline.beginning().copied().unwrap_or(point);
+            if inserted == Insertion::Newest && visible != status {
+                webhooks.since_at_least = (beginning != point).then_some(point.observed_at);
             }
-            let since = witness.since_at_least.unwrap_or(beginning.shown).max(beginning.shown);
-            if self.basis != Basis::SessionUnauthorized {
+            let since =
+                webhooks.since_at_least.unwrap_or(beginning.observed_at).max(beginning.observed_at);
+            if self.evidence != StatusEvidence::SessionUnauthorized {
                 self.since = since;
             }
         }
-        match place {
-            Place::Newest => WebhookOutcome::Applied,
-            Place::There => WebhookOutcome::Duplicate,
-            Place::Before | Place::Forgotten => WebhookOutcome::Late,
+        match inserted {
+            Insertion::Newest => WebhookOutcome::Applied,
+            Insertion::Duplicate => WebhookOutcome::Duplicate,
+            Insertion::InPast | Insertion::TooOld => WebhookOutcome::Late,
         }
     }
 
-    fn named(&mut self, observation: ChannelObservation) {
+    fn authorized_at(&mut self, status: Status, at: Timestamp) {
+        if status == Status::Auth {
+            self.last_authorized = self.last_authorized.max(Some(at));
+        }
+    }
+
+    fn identify(&mut self, observation: ChannelObservation) {
         if observation.channel_id.is_some() {
             self.channel_id = observation.channel_id;
         }
@@ -281,73 +305,76 @@ impl ChannelState {
     }
 
     /// The time at the upstream, as far as its clock is known.
-    fn upstream_time(&self, now: Moment) -> Timestamp {
-        now.unix.plus_millis(self.witness.as_ref().map_or(0, |witness| witness.ahead_millis))
+    fn upstream_time(&self, now: Now) -> Timestamp {
+        now.unix
+            .plus_millis(self.webhooks.as_ref().map_or(0, |webhooks| webhooks.clock_lead_millis))
     }
 
-    /// `theirs`, or later: an answer is newer than all that was known when it was asked for, whatever the clocks say.
-    fn after(&self, known: Known, theirs: Timestamp) -> Timestamp {
-        known.0.map_or(theirs, |known| theirs.max(known.plus_millis(1)))
+    /// `theirs`, or later: an answer is newer than all that was known when it was asked for,
+    /// whatever the clocks say.
+    fn after(&self, sent_at: SentAt, theirs: Timestamp) -> Timestamp {
+        sent_at.0.map_or(theirs, |known| theirs.max(known.plus_millis(1)))
     }
 
-    /// Puts a status into its place and counts the moves that it reveals.
-    fn record(&mut self, mut point: Point) -> Place {
-        let Some(witness) = &mut self.witness else {
+    /// Inserts a status into the timeline and counts the moves that it reveals.
+    fn record(&mut self, mut point: StatusPoint) -> Insertion {
+        let Some(webhooks) = &mut self.webhooks else {
             if let Some(last) = &self.last {
                 point.started = point.started.or(last.started);
                 self.moves.count(last, &point);
             }
             self.last = Some(point);
-            return Place::Newest;
+            return Insertion::Newest;
         };
-        let place = witness.history.insert(point, &mut self.moves);
+        let inserted = webhooks.timeline.insert(point, &mut self.moves);
         let before = self.last.map(|last| last.status);
-        if place == Place::Newest && before != Some(point.status) {
-            witness.moved(point.status);
+        if inserted == Insertion::Newest && before != Some(point.status) {
+            webhooks.moved(point.status);
         }
-        self.last = witness.history.newest().copied();
-        place
+        self.last = webhooks.timeline.newest().copied();
+        inserted
     }
 
     /// `since` is when the status that people see began, so it starts anew after a stale one too.
     fn move_to(
         &mut self,
-        now: Moment,
-        shown: Status,
+        now: Now,
+        visible: Status,
         before: Option<Status>,
         status: Status,
-        basis: Basis,
+        evidence: StatusEvidence,
     ) {
-        let first_answer = self.basis == Basis::Nothing;
-        if first_answer || shown != status {
+        let first_answer = self.evidence == StatusEvidence::Nothing;
+        if first_answer || visible != status {
             self.since = now.unix;
             // Back from being stale: what people see did not begin when it first was so.
-            let back = before == Some(status) && self.basis == basis;
-            if let Some(witness) = &mut self.witness {
-                witness.since_at_least = back.then_some(now.unix);
+            let back = before == Some(status) && self.evidence == evidence;
+            if let Some(webhooks) = &mut self.webhooks {
+                webhooks.since_at_least = back.then_some(now.unix);
             }
         }
-        self.basis = basis;
+        self.evidence = evidence;
     }
 
-    /// Takes note of an HTTP 401. It moves nothing: what it means for the status is for a poll to say.
-    pub const fn unauthorized(&mut self, source: Source, reason: UnauthorizedReason) {
+    /// Counts an HTTP 401. It moves nothing: what it means for the status is for a poll to say.
+    pub const fn unauthorized(&mut self, source: ErrorSource, reason: UnauthorizedReason) {
         let count = &mut self.unauthorized[source.index()][reason.index()];
         *count = count.saturating_add(1);
     }
 
     /// The status that people see: the last known one, or [`Status::Unknown`] once it is stale.
-    pub fn status(&self, now: Moment, limits: Limits) -> Status {
-        match self.polls.stale_since(now, limits) {
+    pub fn status(&self, now: Now, policy: PollPolicy) -> Status {
+        match self.polls.stale_since(now, policy) {
             Some(_) => Status::Unknown,
-            None => self.told_last(),
+            None => self.last_known_status(),
         }
     }
 
-    /// The last known status, however old.
-    fn told_last(&self) -> Status {
-        match (self.basis, &self.last) {
-            (Basis::Reported, Some(last)) => last.status,
+    /// The last known status, however old; [`Status::Unknown`] when the last that was learnt is no
+    /// status of the list.
+    pub fn last_known_status(&self) -> Status {
+        match (self.evidence, &self.last) {
+            (StatusEvidence::Reported, Some(last)) => last.status,
             _ => Status::Unknown,
         }
     }
@@ -355,33 +382,43 @@ impl ChannelState {
     /// Since when [`Self::status`] is what it is.
     ///
     /// After a start it is the moment of the first answer: what was before is not known.
-    pub fn since(&self, now: Moment, limits: Limits) -> Timestamp {
-        match self.polls.stale_since(now, limits) {
-            Some(stale) if self.told_last() != Status::Unknown => stale.unix,
+    pub fn since(&self, now: Now, policy: PollPolicy) -> Timestamp {
+        match self.polls.stale_since(now, policy) {
+            Some(stale) if self.last_known_status() != Status::Unknown => stale.unix,
             _ => self.since,
         }
     }
 
     /// Whether messages can be sent; `None` when that is not known.
-    pub fn authorized(&self, now: Moment, limits: Limits) -> Option<bool> {
-        if self.polls.stale_since(now, limits).is_some() {
+    pub fn authorized(&self, now: Now, policy: PollPolicy) -> Option<bool> {
+        if self.polls.stale_since(now, policy).is_some() {
             return None;
         }
-        match self.basis {
-            Basis::Nothing | Basis::UnknownWord => None,
-            Basis::SessionUnauthorized => Some(false),
-            Basis::Reported => Some(self.told_last() == Status::Auth),
+        match self.evidence {
+            StatusEvidence::Nothing | StatusEvidence::UnknownWord => None,
+            StatusEvidence::SessionUnauthorized => Some(false),
+            StatusEvidence::Reported => Some(self.last_known_status() == Status::Auth),
         }
     }
 
-    /// Whether the last thing learnt was a word we do not know.
-    pub fn says_unknown_word(&self) -> bool {
-        self.basis == Basis::UnknownWord
+    /// When a poll or a webhook last said that the channel can send.
+    pub const fn last_authorized(&self) -> Option<Timestamp> {
+        self.last_authorized
+    }
+
+    /// Whether the last thing learnt was a word that is not in the provider's table.
+    pub fn reports_unknown_word(&self) -> bool {
+        self.evidence == StatusEvidence::UnknownWord
     }
 
     /// How often the channel was seen to move to this status.
     pub fn transitions(&self, to: Status) -> u32 {
         self.moves.transitions.get(to.index()).copied().unwrap_or(0)
+    }
+
+    /// How often it was seen to move to each status that can be reported, in the order of the list.
+    pub const fn transition_counts(&self) -> &[u32] {
+        &self.moves.transitions
     }
 
     /// How often `start_at` moved.
@@ -390,8 +427,17 @@ impl ChannelState {
     }
 
     /// How many HTTP 401s this source met.
-    pub const fn unauthorized_errors(&self, source: Source, reason: UnauthorizedReason) -> u32 {
+    pub const fn unauthorized_errors(
+        &self,
+        source: ErrorSource,
+        reason: UnauthorizedReason,
+    ) -> u32 {
         self.unauthorized[source.index()][reason.index()]
+    }
+
+    /// How many HTTP 401s each source met, by reason, the reason running fastest.
+    pub const fn unauthorized_counts(&self) -> &[u32] {
+        self.unauthorized.as_flattened()
     }
 
     /// When the instance started, as last reported.
@@ -404,31 +450,34 @@ impl ChannelState {
         self.uptime_millis
     }
 
-    /// Whapi's id of the channel, as last reported.
+    /// The upstream's id of the channel, as last reported.
     pub fn channel_id(&self) -> Option<&str> {
         self.channel_id.as_deref()
     }
 
-    /// The gate's version, as last reported.
+    /// The version of the upstream's software, as last reported.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
     /// What webhooks told; `None` while none are received.
-    pub fn webhooks(&self) -> Option<&Witness> {
-        self.witness.as_deref()
+    pub fn webhooks(&self) -> Option<&WebhookState> {
+        self.webhooks.as_deref()
     }
 
     /// The bookkeeping of the polls.
-    pub const fn polls(&self) -> &PollRecord {
+    pub const fn polls(&self) -> &PollStats {
         &self.polls
     }
 }
 
-/// When an instance said this, by its own clock: `start_at + uptime` (Whapi's OpenAPI: seconds both).
+/// When an instance said this, by the upstream's clock: as told, or its start plus its uptime.
 ///
 /// An instance that does not run has no clock: its uptime of 0 would put its end at its beginning.
 fn time_of(observation: &ChannelObservation) -> Option<Timestamp> {
+    if observation.at.is_some() {
+        return observation.at;
+    }
     let uptime = observation.uptime_millis?;
     let stands_still =
         matches!(observation.status, Reported::Known(Status::Stop | Status::NotInit));
@@ -439,16 +488,16 @@ fn time_of(observation: &ChannelObservation) -> Option<Timestamp> {
 }
 
 /// Whether something is told of an instance that was started before the one last known.
-fn earlier_instance(started: Option<Timestamp>, last: Option<Point>) -> bool {
+fn earlier_instance(started: Option<Timestamp>, last: Option<StatusPoint>) -> bool {
     let (Some(started), Some(last)) = (started, last.and_then(|last| last.started)) else {
         return false;
     };
-    last.millis_since(started) >= RESTART_MOVES_BY_MILLIS
+    last.millis_since(started) >= MIN_RESTART_SHIFT_MILLIS
 }
 
-const fn read(reported: &Reported) -> (Status, Basis) {
+const fn read(reported: &Reported) -> (Status, StatusEvidence) {
     match reported {
-        Reported::Known(status) => (*status, Basis::Reported),
-        Reported::Word(_) => (Status::Unknown, Basis::UnknownWord),
+        Reported::Known(status) => (*status, StatusEvidence::Reported),
+        Reported::Word(_) => (Status::Unknown, StatusEvidence::UnknownWord),
     }
 }

@@ -3,12 +3,10 @@
 //! Not here: how webhooks are received and read.
 
 use super::ChannelObservation;
-use super::closed_list::closed_list;
+use super::label_enum::label_enum;
 
-closed_list! {
-    /// An event of Whapi's webhooks, as it is counted.
-    ///
-    /// Source: Whapi's help page on webhooks and its OpenAPI (`event.type`, `event.event`).
+label_enum! {
+    /// A webhook about a channel, as it is counted.
     WebhookEvent {
         /// The channel's status.
         ChannelPost = "channel.post",
@@ -23,14 +21,15 @@ closed_list! {
     }
 }
 
-closed_list! {
+label_enum! {
     /// What became of a webhook.
     WebhookOutcome {
         /// It told something new.
         Applied = "applied",
         /// It was delivered before.
         Duplicate = "duplicate",
-        /// It is older than what is known: it took its place in the past and moved nothing that is newer.
+        /// It is older than what is known: it took its place in the past and moved nothing that is
+        /// newer.
         Late = "late",
         /// There is nothing in it for a status.
         Ignored = "ignored",
@@ -39,7 +38,7 @@ closed_list! {
     }
 }
 
-closed_list! {
+label_enum! {
     /// Why a webhook was not taken as any channel's.
     WebhookRefusal {
         /// The secret is missing or wrong: 401.
@@ -55,7 +54,7 @@ closed_list! {
 
 /// What happened to a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happening {
+pub enum ChannelEvent {
     /// It has this status.
     Status(ChannelObservation),
     /// It should tell a status, and does not.
@@ -70,9 +69,9 @@ pub enum Happening {
     Other,
 }
 
-impl Happening {
+impl ChannelEvent {
     /// The event it is counted as.
-    pub const fn event(&self) -> WebhookEvent {
+    pub const fn kind(&self) -> WebhookEvent {
         match self {
             Self::Status(_) | Self::NoStatus => WebhookEvent::ChannelPost,
             Self::Qr => WebhookEvent::ChannelPatch,

@@ -1,32 +1,45 @@
-//! What is known of channels and tokens, as pure functions of (state, time, observation).
+//! What is known of targets, as pure functions of (state, time, observation).
 //!
-//! Not here: I/O, clocks, serde, metrics. This module knows the standard library alone.
+//! Not here: I/O, clocks, serde, metrics, any provider's words. This module knows the standard
+//! library alone.
 
+mod availability;
+pub mod backoff;
 mod channel;
-mod closed_list;
 mod event;
-mod history;
-mod memory;
+mod failure;
+mod label_enum;
 mod observation;
-mod polls;
-mod reason;
-pub mod schedule;
+mod poll_stats;
+mod request_counts;
+mod snapshot;
+mod source;
 mod status;
+mod target_kind;
 mod time;
+mod timeline;
 mod token;
-mod traffic;
-mod witness;
+mod token_error;
+mod unauthorized;
+mod webhook_state;
 
-pub use channel::{Basis, ChannelState, Known, Transition};
-pub use event::{Happening, WebhookEvent, WebhookOutcome, WebhookRefusal};
-pub use memory::{ChannelMemory, Counter, Remembered, SeeCounter};
+pub use availability::{Availability, Refusal};
+pub use channel::{ChannelState, SentAt, StatusEvidence, Transition};
+pub use event::{ChannelEvent, WebhookEvent, WebhookOutcome, WebhookRefusal};
+pub use failure::{Failure, FailureReason};
+pub use label_enum::UnknownLabel;
+pub(crate) use label_enum::label_enum;
 pub use observation::{
-    ChannelObservation, Expiry, Failure, Reported, TokenInfo, TokenObservation, TokenReading,
+    ChannelObservation, Expiry, Reported, TokenInfo, TokenObservation, TokenReading,
 };
-pub use polls::{Limits, PollRecord};
-pub use reason::{FailureReason, Provider, Source, TokenErrorReason, UnauthorizedReason};
+pub use poll_stats::{PollPolicy, PollStats};
+pub use request_counts::{AnswerClass, HeldOutcome, RequestCounts};
+pub use snapshot::{ChannelSnapshot, Counter, SavedStatus, VisitCounter};
+pub use source::{Listed, SourceState};
 pub use status::Status;
-pub use time::{Moment, Timestamp};
+pub use target_kind::TargetKind;
+pub use time::{Now, Timestamp};
 pub use token::TokenState;
-pub use traffic::{AnswerClass, HeldOutcome, Traffic};
-pub use witness::Witness;
+pub use token_error::TokenErrorReason;
+pub use unauthorized::{ErrorSource, UnauthorizedReason};
+pub use webhook_state::WebhookState;

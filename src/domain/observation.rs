@@ -1,10 +1,9 @@
 //! What one answer says, in our words.
 //!
-//! Not here: how answers are read (`providers/`) or what becomes of them (`channel.rs`, `token.rs`).
+//! Not here: how answers are read (`providers/`) or what becomes of them (`channel.rs`,
+//! `token.rs`).
 
-use std::time::Duration;
-
-use super::{FailureReason, Status, Timestamp, TokenErrorReason};
+use super::{Failure, Status, Timestamp, TokenErrorReason};
 
 /// A channel's status as an answer gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,20 +19,36 @@ pub enum Reported {
 pub struct ChannelObservation {
     /// The status.
     pub status: Reported,
+    /// When it was so, by the upstream's clock, if the upstream says that.
+    pub at: Option<Timestamp>,
     /// When the channel's instance started.
     pub started: Option<Timestamp>,
     /// How long the instance has been up, in milliseconds.
     pub uptime_millis: Option<i64>,
-    /// Whapi's id of the channel, such as `MANTIS-M72HC`.
+    /// The upstream's id of the channel.
     pub channel_id: Option<Box<str>>,
-    /// The version of Whapi's gate.
+    /// The version of the upstream's software.
     pub version: Option<Box<str>>,
+}
+
+impl ChannelObservation {
+    /// An answer that says nothing but the status.
+    pub const fn new(status: Reported) -> Self {
+        Self {
+            status,
+            at: None,
+            started: None,
+            uptime_millis: None,
+            channel_id: None,
+            version: None,
+        }
+    }
 }
 
 /// When something ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// Meta says 0.
+    /// Never.
     Never,
     /// At this time.
     At(Timestamp),
@@ -54,12 +69,12 @@ impl Expiry {
     }
 }
 
-/// Whose token it is, in Meta's words.
+/// Whose token it is, in the upstream's words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TokenInfo {
     /// The app's id.
     pub app_id: Box<str>,
-    /// `USER`, `PAGE`, `SYSTEM_USER`; not a closed list at Meta.
+    /// `USER`, `PAGE`, `SYSTEM_USER`; not a closed list upstream.
     pub kind: Box<str>,
     /// The app's name.
     pub application: Box<str>,
@@ -96,37 +111,20 @@ impl TokenObservation {
     }
 }
 
-/// Why a poll brought no observation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The class, as counted.
-    pub reason: FailureReason,
-    /// What happened, for a person. Made of our own words only: an upstream's message may repeat a token.
-    pub detail: String,
-    /// How long the upstream asked us to wait.
-    pub retry_after: Option<Duration>,
-}
-
-impl Failure {
-    /// A failure without a `Retry-After`.
-    pub fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), retry_after: None }
-    }
-}
-
-/// What one poll of a token brought: facts about errors are counted whether or not the poll succeeded.
+/// What one poll of a token brought: facts about errors are counted whether or not the poll
+/// succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenReading {
     /// The observation, or why there is none.
     pub outcome: Result<TokenObservation, Failure>,
-    /// The class of Meta's error answer, if it gave one.
+    /// The class of the upstream's error answer, if it gave one.
     pub error: Option<TokenErrorReason>,
     /// Whether the HTTP status was 401.
     pub unauthorized: bool,
 }
 
 impl TokenReading {
-    /// A poll that brought no answer from Meta at all.
+    /// A poll that brought no answer at all.
     pub const fn failed(failure: Failure) -> Self {
         Self { outcome: Err(failure), error: None, unauthorized: false }
     }

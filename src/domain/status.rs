@@ -2,16 +2,14 @@
 //!
 //! Not here: how a status moves; that is `channel.rs`.
 
-use super::closed_list::closed_list;
+use super::label_enum::label_enum;
 
-closed_list! {
-    /// The state of a channel, in Whapi's words and two of our own.
-    ///
-    /// Source: Whapi's OpenAPI enum (`NOT_INIT` … `SYNC_ERROR`) and its help page on account and device status (`STOP`).
+label_enum! {
+    /// The state of a channel. Every provider's words are mapped to these.
     Status {
         /// Never launched, or asleep.
         NotInit = "NOT_INIT",
-        /// Booting; longer than 40–50 s means trouble (Whapi's help page).
+        /// Booting; longer than 40–50 s means trouble.
         Init = "INIT",
         /// Connecting to WhatsApp; a few seconds are normal.
         Launch = "LAUNCH",
@@ -19,12 +17,14 @@ closed_list! {
         Qr = "QR",
         /// Authorized: the only healthy status.
         Auth = "AUTH",
-        /// Whapi reports an error.
+        /// The upstream reports an error.
         Error = "ERROR",
         /// Sending works, reading chats and messages does not.
         SyncError = "SYNC_ERROR",
         /// Deactivated: trial or subscription over, billing, or by hand.
         Stop = "STOP",
+        /// Banned or blocked by WhatsApp.
+        Blocked = "BLOCKED",
         /// Never seen, gone stale, or a word we do not know.
         Unknown = "UNKNOWN",
     }
@@ -34,14 +34,10 @@ impl Status {
     /// The statuses a channel can be seen to move to: all but [`Status::Unknown`].
     pub const REPORTED: usize = Self::COUNT - 1;
     /// The words of the statuses that an upstream can report.
-    pub const REPORTED_WORDS: &'static [&'static str] = Self::WORDS.split_at(Self::REPORTED).0;
+    pub const REPORTED_LABELS: &'static [&'static str] = Self::LABELS.split_at(Self::REPORTED).0;
 
-    /// Reads Whapi's `status.text`; `None` for a word that is not in the list.
-    pub fn from_text(text: &str) -> Option<Self> {
-        Self::REPORTED_WORDS.iter().position(|word| *word == text).map(|at| Self::ALL[at])
-    }
-
-    /// The number shown as `whatsapp_channel_status_code`: Whapi's own for 0–6, 7 for `STOP` and -1 for `UNKNOWN` (ours).
+    /// The number shown as `whatsapp_channel_status_code`: the position in the list, and -1 for
+    /// `UNKNOWN`.
     pub const fn code(self) -> i64 {
         match self {
             Self::Unknown => -1,
@@ -55,8 +51,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_are_whapis() {
-        let pairs: Vec<_> = Status::ALL.iter().map(|s| (s.word(), s.code())).collect();
+    fn the_numbers_are_fixed() {
+        let pairs: Vec<_> = Status::ALL.iter().map(|s| (s.as_str(), s.code())).collect();
         assert_eq!(
             pairs,
             [
@@ -68,17 +64,9 @@ mod tests {
                 ("ERROR", 5),
                 ("SYNC_ERROR", 6),
                 ("STOP", 7),
+                ("BLOCKED", 8),
                 ("UNKNOWN", -1)
             ]
         );
-    }
-
-    #[test]
-    fn a_word_is_taken_only_as_it_is_spelled() {
-        assert_eq!(Status::from_text("AUTH"), Some(Status::Auth));
-        assert_eq!(Status::from_text("STOP"), Some(Status::Stop));
-        for word in ["auth", " AUTH", "UNKNOWN", "", "AUTHENTICATED", "4"] {
-            assert_eq!(Status::from_text(word), None, "{word:?}");
-        }
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// A point in time as others see it: milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -37,16 +37,17 @@ impl Timestamp {
 
 /// Now, by two clocks: one to show, one to measure with.
 ///
-/// The wall clock may jump (NTP, a resumed machine); ages that decide anything are measured with the steady one.
+/// The wall clock may jump (NTP, a resumed machine); ages that decide anything are measured with
+/// the steady one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct Now {
     /// The wall clock.
     pub unix: Timestamp,
     /// Milliseconds of a clock that never goes back; its origin means nothing.
     pub steady: i64,
 }
 
-impl Moment {
+impl Now {
     /// The moment `later` after this one, on both clocks.
     pub fn plus(self, later: Duration) -> Self {
         let millis = as_millis(later);

@@ -1,16 +1,16 @@
-//! A token's state: what is known of one Meta access token, and what each inspection makes of it.
+//! A token's state: what is known of one access token, and what each inspection makes of it.
 //!
 //! Not here: the token itself.
 
 use super::{
-    Expiry, Limits, Moment, PollRecord, Source, Timestamp, TokenErrorReason, TokenInfo,
+    ErrorSource, Expiry, Now, PollPolicy, PollStats, Timestamp, TokenErrorReason, TokenInfo,
     TokenObservation, TokenReading,
 };
 
 /// All that is known of one token.
 #[derive(Debug, Clone)]
 pub struct TokenState {
-    pub(super) polls: PollRecord,
+    pub(super) polls: PollStats,
     valid: Option<bool>,
     expiry: Option<Expiry>,
     data_access_expiry: Option<Expiry>,
@@ -18,43 +18,45 @@ pub struct TokenState {
     /// The granted ones of the required scopes, in the order they are required.
     granted: Box<[bool]>,
     info: Option<TokenInfo>,
-    pub(super) errors: [[u32; TokenErrorReason::COUNT]; Source::COUNT],
-    pub(super) unauthorized: [u32; Source::COUNT],
+    pub(super) errors: [[u32; TokenErrorReason::COUNT]; ErrorSource::COUNT],
+    pub(super) unauthorized: [u32; ErrorSource::COUNT],
 }
 
 impl TokenState {
     /// A token that was never inspected, of which so many scopes are required.
     pub fn new(required_scopes: usize) -> Self {
         Self {
-            polls: PollRecord::new(),
+            polls: PollStats::new(),
             valid: None,
             expiry: None,
             data_access_expiry: None,
             issued: None,
             granted: vec![false; required_scopes].into(),
             info: None,
-            errors: [[0; TokenErrorReason::COUNT]; Source::COUNT],
-            unauthorized: [0; Source::COUNT],
+            errors: [[0; TokenErrorReason::COUNT]; ErrorSource::COUNT],
+            unauthorized: [0; ErrorSource::COUNT],
         }
     }
 
-    /// The same state, of which other scopes are required. One that was not required before is not known to be granted.
-    pub fn requiring(mut self, before: &[Box<str>], now: &[Box<str>]) -> Self {
+    /// Requires other scopes. One that was not required before is not known to be granted.
+    pub fn require(&mut self, before: &[Box<str>], now: &[Box<str>]) {
+        if before == now {
+            return;
+        }
         let granted = now.iter().map(|scope| {
             before.iter().position(|old| old == scope).is_some_and(|at| self.granted(at))
         });
         self.granted = granted.collect();
-        self
     }
 
-    /// Takes in what a poll brought. Returns the new validity, if it changed or was learnt.
+    /// Applies what a poll brought. Returns the new validity, if it changed or was updated.
     pub fn apply(
         &mut self,
-        now: Moment,
+        now: Now,
         required_scopes: &[Box<str>],
         reading: TokenReading,
     ) -> Option<bool> {
-        self.refused(Source::Poll, reading.error, reading.unauthorized);
+        self.refused(ErrorSource::Poll, reading.error, reading.unauthorized);
         match reading.outcome {
             Ok(observation) => {
                 self.polls.succeeded(now);
@@ -69,10 +71,10 @@ impl TokenState {
         }
     }
 
-    /// Takes note of an error answer of Meta's and of whether its HTTP status was 401.
+    /// Counts an error answer, and whether its HTTP status was 401.
     pub const fn refused(
         &mut self,
-        source: Source,
+        source: ErrorSource,
         error: Option<TokenErrorReason>,
         unauthorized: bool,
     ) {
@@ -120,8 +122,8 @@ impl TokenState {
     /// Whether the token works; `None` when that is not known.
     ///
     /// A token past its expiry does not, even before the next poll says so.
-    pub fn valid(&self, now: Moment, limits: Limits) -> Option<bool> {
-        if self.polls.stale_since(now, limits).is_some() {
+    pub fn valid(&self, now: Now, policy: PollPolicy) -> Option<bool> {
+        if self.polls.stale_since(now, policy).is_some() {
             return None;
         }
         self.valid.map(|valid| valid && !self.expiry.is_some_and(|expiry| expiry.is_past(now.unix)))
@@ -152,18 +154,28 @@ impl TokenState {
         self.info.as_ref()
     }
 
-    /// How many of Meta's error answers that this source met were of this class.
-    pub const fn errors(&self, source: Source, reason: TokenErrorReason) -> u32 {
+    /// How many error answers of this class this source met.
+    pub const fn errors(&self, source: ErrorSource, reason: TokenErrorReason) -> u32 {
         self.errors[source.index()][reason.index()]
     }
 
+    /// How many error answers each source met, by class, the class running fastest.
+    pub const fn error_counts(&self) -> &[u32] {
+        self.errors.as_flattened()
+    }
+
+    /// How many HTTP 401s each source met.
+    pub const fn unauthorized_counts(&self) -> &[u32] {
+        &self.unauthorized
+    }
+
     /// How many HTTP 401s this source met.
-    pub const fn unauthorized_errors(&self, source: Source) -> u32 {
+    pub const fn unauthorized_errors(&self, source: ErrorSource) -> u32 {
         self.unauthorized[source.index()]
     }
 
     /// The bookkeeping of the polls.
-    pub const fn polls(&self) -> &PollRecord {
+    pub const fn polls(&self) -> &PollStats {
         &self.polls
     }
 }

@@ -1,91 +1,99 @@
-//! The road of one request: to the upstream, and its answer back.
+//! The life of one request: to the upstream, and its answer back.
 //!
 //! Not here: connections of either side, and how long a request is held (`hold.rs`).
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::body::{Answered, Sent};
+use super::answer_body::AnswerBody;
+use super::context::Gateway;
+use super::error_inspector::{ErrorInspector, MOST};
 use super::hold::Held;
-use super::tally::Tally;
-use super::witness::{MOST, Witness};
-use super::{Gateway, headers, route};
-use crate::domain::{Failure, FailureReason, Provider, UnauthorizedReason};
-use crate::fleet::Handle;
+use super::request_body::RequestBody;
+use super::request_metrics::RequestMetricsGuard;
+use super::{headers, route};
+use crate::clock;
+use crate::domain::{Failure, FailureReason, UnauthorizedReason};
+use crate::fleet::TargetRef;
+use crate::provider::GatewayApi;
+use crate::providers;
+use crate::upstream::ProviderId;
 
-/// Bodies up to this length are kept while requests are held, so that they can be sent again. A text message has less than 1 KiB.
+/// Bodies up to this length are kept while requests are held, so that they can be sent again. A
+/// text message has less than 1 KiB.
 const KEPT: u64 = 64 * 1024;
 /// A 401 whose text takes longer than this is passed on without waiting for what it says.
 const UNDERSTOOD: Duration = Duration::from_secs(2);
-
-const NOWHERE: &str = "nothing is at this path: paths begin with /whapi/ for Whapi or /meta/ for Meta (metrics are at LISTEN_ADDRESS)";
 
 /// Answers a request of the application.
 pub(super) async fn answer(
     request: Request<Incoming>,
     gateway: Arc<Gateway>,
-) -> Response<Answered> {
-    if let Some(wrong) = headers::misshapen(&request) {
-        return said(StatusCode::BAD_REQUEST, wrong);
+) -> Response<AnswerBody> {
+    if let Some(wrong) = headers::malformed(&request) {
+        // Where such a request ends may be read in two ways, so nothing more is read after it.
+        let mut answer = error_response(StatusCode::BAD_REQUEST, wrong);
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return answer;
     }
     let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
-    let Some((provider, rest)) = route::split(&target) else {
-        return said(StatusCode::NOT_FOUND, NOWHERE);
+    let Some((provider, api, rest)) = route::split(&target) else {
+        return error_response(StatusCode::NOT_FOUND, &route::nowhere());
     };
-    let mut tally = Tally::begin(&gateway, provider);
-    let owner = gateway.keyring.owner(provider, &request).await;
-    let base = owner.as_ref().map_or_else(|| gateway.base(provider), |owner| &owner.base);
+    let mut metrics = RequestMetricsGuard::begin(&gateway, provider);
+    let owner = gateway.credentials.owner(provider, api, &request).await;
+    let base = owner.as_ref().map(|owner| &owner.base).or_else(|| gateway.base(provider));
+    let Some(base) = base else {
+        return error_response(StatusCode::NOT_FOUND, &route::nowhere());
+    };
     let Ok(address) = base.address(rest) else {
-        return said(StatusCode::BAD_REQUEST, "the rest of the path is not a path");
+        return error_response(StatusCode::BAD_REQUEST, "the rest of the path is not a path");
     };
     let (mut head, body) = request.into_parts();
     let chunked = !body.is_end_stream() && body.size_hint().exact().is_none();
     head.headers = headers::to_upstream(head.headers, &base.host, chunked);
     head.uri = address;
     head.version = Version::HTTP_11;
-    let owner = owner.map(|owner| owner.handle);
-    tally.of(owner.as_ref());
+    let owner = owner.map(|owner| owner.target);
+    metrics.set_owner(owner);
 
     let method = head.method.clone();
-    let exchange = Exchange { gateway: &gateway, provider, owner: owner.as_ref() };
+    let exchange = Forwarding { gateway: &gateway, api, owner };
     let answered = match exchange.may_be_held() {
         Some(held) => exchange.holding(held, head, body).await,
         None => exchange.send(head, body.into()).await.map(|answer| exchange.watched(answer)),
     };
     match answered {
         Ok(answer) => {
-            tally.answered(answer.status().as_u16());
+            metrics.answered(answer.status().as_u16());
             passed_on(&method, answer)
         }
-        Err(failure) => unanswered(provider, &failure),
+        Err(failure) => bad_gateway(provider, &failure),
     }
 }
 
 /// What every step of a request needs to know.
-struct Exchange<'a> {
+struct Forwarding<'a> {
     gateway: &'a Arc<Gateway>,
-    provider: Provider,
-    owner: Option<&'a Handle>,
+    api: &'static dyn GatewayApi,
+    owner: Option<TargetRef>,
 }
 
-impl Exchange<'_> {
+impl Forwarding<'_> {
     fn may_be_held(&self) -> Option<Held> {
-        match self.provider {
-            Provider::Whapi => Held::of(self.gateway, self.owner?),
-            Provider::Meta => None,
-        }
+        if self.api.may_hold() { Held::of(self.gateway, self.owner?) } else { None }
     }
 
     /// Sends a request, and returns when an answer has begun.
-    async fn send(&self, head: Parts, body: Sent) -> Result<Response<Incoming>, Failure> {
-        let answer = self.gateway.passage.send(Request::from_parts(head, body)).await?;
+    async fn send(&self, head: Parts, body: RequestBody) -> Result<Response<Incoming>, Failure> {
+        let answer = self.gateway.client.send(Request::from_parts(head, body)).await?;
         if answer.status().is_informational() {
             let what = "it switched to another protocol, which nobody asked it for";
             return Err(Failure::new(FailureReason::Decode, what));
@@ -94,19 +102,19 @@ impl Exchange<'_> {
     }
 
     /// The answer, looked at as it passes.
-    fn watched(&self, answer: Response<Incoming>) -> Response<Answered> {
-        let witness = Witness::of(self.gateway, self.provider, self.owner, &answer);
-        answer.map(|body| Answered::passed(body, witness))
+    fn watched(&self, answer: Response<Incoming>) -> Response<AnswerBody> {
+        let error_inspector = ErrorInspector::of(self.gateway, self.api, self.owner, &answer);
+        answer.map(|body| AnswerBody::passed(body, error_inspector))
     }
 
-    /// Sends a request when its channel is back, if that is soon, and once more if the channel refuses it: a 401 "need channel
-    /// authorization" says that nothing was done (Whapi's help page on error 401).
+    /// Sends a request when its channel is back, if that is soon, and once more if the channel
+    /// refuses it.
     async fn holding(
         &self,
         mut held: Held,
         head: Parts,
         body: Incoming,
-    ) -> Result<Response<Answered>, Failure> {
+    ) -> Result<Response<AnswerBody>, Failure> {
         let body = kept(body).await?;
         let again = body.copy().map(|body| (head.clone(), body));
         held.before_sending().await;
@@ -131,18 +139,18 @@ impl Exchange<'_> {
     }
 
     /// Reads what a 401 says before it is passed on. Whether it says that the session is gone.
-    async fn understood(&self, answer: Response<Incoming>) -> (Response<Answered>, bool) {
-        let witness = Witness::of(self.gateway, self.provider, self.owner, &answer);
+    async fn understood(&self, answer: Response<Incoming>) -> (Response<AnswerBody>, bool) {
+        let error_inspector = ErrorInspector::of(self.gateway, self.api, self.owner, &answer);
         let (head, mut body) = answer.into_parts();
-        let Some(mut witness) = witness else {
-            return (Response::from_parts(head, Answered::passed(body, None)), false);
+        let Some(mut error_inspector) = error_inspector else {
+            return (Response::from_parts(head, AnswerBody::passed(body, None)), false);
         };
         let mut begun = BytesMut::new();
         let reading = async {
             while begun.len() < MOST {
                 match body.frame().await {
                     Some(Ok(frame)) => frame.data_ref().into_iter().for_each(|data| {
-                        witness.see(data);
+                        error_inspector.see(data);
                         begun.extend_from_slice(data);
                     }),
                     Some(Err(error)) => return Some(error),
@@ -152,31 +160,31 @@ impl Exchange<'_> {
             None
         };
         let Ok(broken) = tokio::time::timeout(UNDERSTOOD, reading).await else {
-            let answered = Answered::begun(begun.freeze(), None, body, Some(witness));
+            let answered = AnswerBody::begun(begun.freeze(), None, body, Some(error_inspector));
             return (Response::from_parts(head, answered), false);
         };
-        let session = witness.tell() == Some(UnauthorizedReason::Session);
-        let answered = Answered::begun(begun.freeze(), broken, body, None);
+        let session = error_inspector.report() == Some(UnauthorizedReason::Session);
+        let answered = AnswerBody::begun(begun.freeze(), broken, body, None);
         (Response::from_parts(head, answered), session)
     }
 }
 
 /// The body of a request, whole if it is small enough to be kept.
-async fn kept(body: Incoming) -> Result<Sent, Failure> {
+async fn kept(body: Incoming) -> Result<RequestBody, Failure> {
     if body.is_end_stream() {
-        return Ok(Sent::default());
+        return Ok(RequestBody::default());
     }
     if body.size_hint().exact().is_none_or(|length| length > KEPT) {
         return Ok(body.into());
     }
     match body.collect().await {
-        Ok(body) => Ok(Sent::Kept(Some(body.to_bytes()))),
+        Ok(body) => Ok(RequestBody::Kept(Some(body.to_bytes()))),
         Err(_) => Err(Failure::new(FailureReason::Connect, "the request broke off")),
     }
 }
 
 /// An answer as it goes back to the application.
-fn passed_on(method: &Method, answer: Response<Answered>) -> Response<Answered> {
+fn passed_on(method: &Method, answer: Response<AnswerBody>) -> Response<AnswerBody> {
     let (mut head, body) = answer.into_parts();
     let bodiless = *method == Method::HEAD
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -186,23 +194,23 @@ fn passed_on(method: &Method, answer: Response<Answered>) -> Response<Answered> 
 }
 
 /// An answer of the gateway's own when the upstream gave none.
-fn unanswered(provider: Provider, failure: &Failure) -> Response<Answered> {
-    let upstream = match provider {
-        Provider::Whapi => "Whapi",
-        Provider::Meta => "Meta",
-    };
-    said(StatusCode::BAD_GATEWAY, &format!("{upstream} gave no answer: {}", failure.detail))
+fn bad_gateway(provider: ProviderId, failure: &Failure) -> Response<AnswerBody> {
+    let upstream = providers::get(provider).display_name();
+    error_response(
+        StatusCode::BAD_GATEWAY,
+        &format!("{upstream} gave no answer: {}", failure.detail),
+    )
 }
 
 /// A sentence of the gateway's own.
-fn said(status: StatusCode, sentence: &str) -> Response<Answered> {
+fn error_response(status: StatusCode, sentence: &str) -> Response<AnswerBody> {
     let text: Bytes = format!("whatsapp-exporter's gateway: {sentence}\n").into();
-    let mut answer = Response::new(Answered::text(text));
+    let mut answer = Response::new(AnswerBody::text(text));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     // hyper, left to add it, would add it to the upstream's answers too.
-    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(SystemTime::now())) {
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(clock::system_time())) {
         headers.insert(DATE, date);
     }
     answer

@@ -1,6 +1,7 @@
 //! Headers that end at the gateway, and those that go through it.
 //!
-//! Not here: anything about what a header means to an application. What is not in the way of forwarding stays as it came.
+//! Not here: anything about what a header means to an application. What is not in the way of
+//! forwarding stays as it came.
 
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, Entry, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -11,7 +12,8 @@ use hyper::{Method, Request, Version};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// Headers of one connection only (RFC 9110 §7.6.1), whether `Connection` names them or not. `Trailer` goes through, as trailers do.
+/// Headers of one connection only (RFC 9110 §7.6.1), whether `Connection` names them or not.
+/// `Trailer` goes through, as trailers do.
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
     KEEP_ALIVE,
@@ -23,12 +25,14 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
-/// What is wrong with the shape of a request, if it could be read in two ways or is not meant for a server.
+/// What is wrong with the shape of a request, if it could be read in two ways or is not meant for a
+/// server.
 ///
-/// hyper has refused by now: a `Content-Length` that is no number or not always the same one, a `Transfer-Encoding` that does not end in
-/// `chunked`, folded lines, blanks before a colon, control characters. It reads a `Content-Length` beside `chunked` as not there
-/// (RFC 9112 §6.3), closes the connection after that request, and nothing of the length is passed on.
-pub(super) fn misshapen<B>(request: &Request<B>) -> Option<&'static str> {
+/// hyper has refused by now: a `Content-Length` that is no number or not always the same one, a
+/// `Transfer-Encoding` that does not end in `chunked`, folded lines, blanks before a colon, control
+/// characters. It reads a `Content-Length` beside `chunked` as not there (RFC 9112 §6.3), closes
+/// the connection after that request, and nothing of the length is passed on.
+pub(super) fn malformed<B>(request: &Request<B>) -> Option<&'static str> {
     let headers = request.headers();
     if request.method() == Method::CONNECT || request.uri().authority().is_some() {
         return Some("it is not a forward proxy: use its address as the base URL of the API");

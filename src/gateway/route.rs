@@ -1,4 +1,5 @@
-//! Which upstream a request is for: `/whapi/…` or `/meta/…`, and what is left of the address there.
+//! Which upstream a request is for, by the first part of its path, and what is left of the address
+//! there.
 //!
 //! Not here: judging the rest of a path. It is the upstream's, `..`, `%2e` and double slashes too.
 
@@ -9,7 +10,9 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper::http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
-use crate::domain::Provider;
+use crate::provider::GatewayApi;
+use crate::providers;
+use crate::upstream::ProviderId;
 
 /// Where requests to an upstream go.
 #[derive(Debug, Clone)]
@@ -49,12 +52,30 @@ impl Base {
     }
 }
 
-/// The upstream that a path and query name first, and what follows.
-pub(super) fn split(target: &str) -> Option<(Provider, &str)> {
-    Provider::ALL.iter().find_map(|provider| {
-        let rest = target.strip_prefix('/')?.strip_prefix(provider.word())?;
-        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((*provider, rest))
+/// The upstream that a path and query name first, its side of the gateway, and what follows.
+pub(super) fn split(target: &str) -> Option<(ProviderId, &'static dyn GatewayApi, &str)> {
+    routes().find_map(|(provider, api)| {
+        let rest = target.strip_prefix('/')?.strip_prefix(provider.label())?;
+        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((provider, api, rest))
     })
+}
+
+/// What to say where nothing is.
+pub(super) fn nowhere() -> String {
+    let routes: Vec<_> = routes()
+        .map(|(provider, _)| {
+            let name = providers::get(provider).display_name();
+            format!("/{}/ for {name}", provider.label())
+        })
+        .collect();
+    format!(
+        "nothing is at this path: paths begin with {} (metrics are at LISTEN_ADDRESS)",
+        routes.join(" or ")
+    )
+}
+
+fn routes() -> impl Iterator<Item = (ProviderId, &'static dyn GatewayApi)> {
+    providers::all().filter_map(|provider| Some((provider, providers::get(provider).gateway()?)))
 }
 
 #[cfg(test)]
@@ -63,15 +84,28 @@ mod tests {
 
     #[test]
     fn the_first_segment_names_the_upstream_and_the_rest_stays_as_it_is() {
-        let whapi = |rest| Some((Provider::Whapi, rest));
-        assert_eq!(split("/whapi/messages/text?a=b"), whapi("/messages/text?a=b"));
-        assert_eq!(split("/whapi//%2e%2e/../x"), whapi("//%2e%2e/../x"));
-        assert_eq!(split("/whapi/../meta"), whapi("/../meta"));
-        assert_eq!(split("/whapi?x"), whapi("?x"));
-        assert_eq!(split("/whapi"), whapi(""));
-        assert_eq!(split("/meta/v25.0/me"), Some((Provider::Meta, "/v25.0/me")));
-        for other in ["/", "", "*", "/whapix", "/whapi%2f", "//whapi/x", "/Whapi/x", "/../whapi/x"]
-        {
+        fn split(target: &str) -> Option<(&str, &str)> {
+            super::split(target).map(|(provider, _, rest)| (provider.label(), rest))
+        }
+        let labels: Vec<_> = routes().map(|(provider, _)| provider.label()).collect();
+        assert!(labels.len() > 1);
+        for label in &labels {
+            let rests = ["/messages/text?a=b", "//%2e%2e/../x", "/../other", "/v1.0/me", "?x", ""];
+            for rest in rests {
+                assert_eq!(split(&format!("/{label}{rest}")), Some((*label, rest)));
+            }
+            let upper = label.to_uppercase();
+            for other in [
+                format!("/{label}x"),
+                format!("/{label}%2f"),
+                format!("//{label}/x"),
+                format!("/{upper}/x"),
+                format!("/../{label}/x"),
+            ] {
+                assert_eq!(split(&other), None, "{other}");
+            }
+        }
+        for other in ["/", "", "*"] {
             assert_eq!(split(other), None, "{other}");
         }
     }
@@ -81,7 +115,7 @@ mod tests {
         let address = |base: &str, rest: &str| {
             Base::new(base).expect("a base").address(rest).expect("an address").to_string()
         };
-        assert_eq!(address("https://gate.whapi.cloud", "/a?b"), "https://gate.whapi.cloud/a?b");
+        assert_eq!(address("https://api.example", "/a?b"), "https://api.example/a?b");
         assert_eq!(address("http://h:81/base", "//x/../%2e"), "http://h:81/base//x/../%2e");
         assert_eq!(address("http://h:81/base/", "?q=1"), "http://h:81/base/?q=1");
         assert_eq!(address("http://[::1]:81", ""), "http://[::1]:81/");

@@ -3,12 +3,13 @@
 //! Not here: how rows are written. Documentation, dashboards and rules are held against this list.
 
 use crate::domain::{
-    AnswerClass, Expiry, FailureReason, HeldOutcome, Moment, Provider, Source, Status, Timestamp,
-    TokenErrorReason, Traffic, UnauthorizedReason, WebhookEvent, WebhookOutcome, WebhookRefusal,
-    Witness,
+    AnswerClass, ChannelState, ErrorSource, Expiry, FailureReason, HeldOutcome, Now, RequestCounts,
+    Status, TargetKind, Timestamp, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent,
+    WebhookOutcome, WebhookRefusal, WebhookState,
 };
-use crate::fleet::{Channel, Stranger, Token};
-use crate::settings::UNKNOWN_CREDENTIAL;
+use crate::fleet::Watched;
+use crate::http::{ConnectionRefusal, ListenerKind};
+use crate::providers;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum Kind {
 
 impl Kind {
     /// The word of a `# TYPE` line.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
@@ -110,63 +111,29 @@ impl From<Expiry> for Value {
 }
 
 /// How a target's rows of a metric come about.
-pub enum Rows<S> {
+pub enum Rows {
     /// One row, or none while it is not known.
-    One(fn(&S, Moment) -> Option<Value>),
-    /// A row for each combination of the closed labels, always.
-    Each(fn(&S, Moment, usize) -> Value),
+    One(fn(&Watched, Now) -> Option<Value>),
+    /// A row for each value of the one label: 1 for the value at the position that is given, 0 for
+    /// every other.
+    OneOf(fn(&Watched, Now) -> Option<usize>),
+    /// A row for each combination of the closed labels, always; all are 0 when there is nothing.
+    Counts(fn(&Watched) -> Option<&[u32]>),
+    /// The same for counts that may grow large.
+    LargeCounts(fn(&Watched) -> Option<&[u64]>),
     /// A row for each required scope, always.
-    Scopes(fn(&S, usize) -> Option<(&str, Value)>),
-    /// One row of value 1 whose labels are what the upstream reports, or none while it is not known.
-    Info(fn(&S) -> Option<[&str; 3]>),
+    Scopes(fn(&Watched, usize) -> Option<(&str, Value)>),
+    /// One row of value 1 whose labels are what the upstream reports, or none while it is not
+    /// known.
+    Info(fn(&Watched) -> Option<[&str; 3]>),
 }
 
 /// A metric of each target of a kind.
-pub struct Family<S: 'static> {
+pub struct Family {
     /// The declaration.
     pub metric: Metric,
     /// The rows.
-    pub rows: Rows<S>,
-}
-
-/// A kind of target, as labels tell it.
-pub trait Labelled {
-    /// The label that holds the target's name.
-    const LABEL: &'static str;
-    /// The label `provider`.
-    fn provider(&self) -> Provider;
-    /// The target's name, which needs no escaping.
-    fn name(&self) -> &str;
-}
-
-impl Labelled for Channel {
-    const LABEL: &'static str = "channel";
-    fn provider(&self) -> Provider {
-        self.target.options.provider
-    }
-    fn name(&self) -> &str {
-        self.target.name.as_str()
-    }
-}
-
-impl Labelled for Token {
-    const LABEL: &'static str = "token";
-    fn provider(&self) -> Provider {
-        self.target.options.provider
-    }
-    fn name(&self) -> &str {
-        self.target.name.as_str()
-    }
-}
-
-impl Labelled for Stranger {
-    const LABEL: &'static str = Channel::LABEL;
-    fn provider(&self) -> Provider {
-        self.provider
-    }
-    fn name(&self) -> &str {
-        UNKNOWN_CREDENTIAL
-    }
+    pub rows: Rows,
 }
 
 const fn closed(name: &'static str, words: &'static [&'static str]) -> Label {
@@ -181,396 +148,407 @@ const fn build(name: &'static str) -> Label {
     Label { name, values: Values::Build }
 }
 
-const PROVIDER: Label = closed("provider", Provider::WORDS);
-const STATUS: Label = closed("status", Status::WORDS);
-const TO: Label = closed("to", Status::REPORTED_WORDS);
-const SOURCE: Label = closed("source", Source::WORDS);
-const FAILURE: Label = closed("reason", FailureReason::WORDS);
+const PROVIDER: Label = closed("provider", providers::LABELS);
+const STATUS: Label = closed("status", Status::LABELS);
+const TO: Label = closed("to", Status::REPORTED_LABELS);
+const ERROR_SOURCE: Label = closed("source", ErrorSource::LABELS);
+const FAILURE: Label = closed("reason", FailureReason::LABELS);
 
-/// The labels of a channel's and a token's series beside the metric's own.
-pub const CHANNEL_LABELS: &[Label] =
-    &[PROVIDER, Label { name: Channel::LABEL, values: Values::Operator }];
-/// The labels of a token's series beside the metric's own.
-pub const TOKEN_LABELS: &[Label] =
-    &[PROVIDER, Label { name: Token::LABEL, values: Values::Operator }];
+/// The labels of the series of a kind of target, beside the metric's own.
+pub const fn target_labels(kind: TargetKind) -> &'static [Label] {
+    macro_rules! labels {
+        ($name:literal) => {
+            &[PROVIDER, Label { name: $name, values: Values::Operator }]
+        };
+    }
+    match kind {
+        TargetKind::Channel => labels!("channel"),
+        TargetKind::Token => labels!("token"),
+        TargetKind::Source => labels!("source"),
+    }
+}
 
 macro_rules! metric {
-    ($kind:ident $name:literal [$($label:expr),*] $help:literal, $notes:literal, $query:literal) => {
-        Metric { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help, notes: $notes, query: $query }
+    ($kind:ident $name:expr, [$($label:expr),*] $help:expr, $notes:expr, $query:expr) => {
+        Metric {
+            name: $name,
+            kind: Kind::$kind,
+            labels: &[$($label),*],
+            help: $help,
+            notes: $notes,
+            query: $query,
+        }
     };
 }
 
 /// The metrics of each channel.
-pub const CHANNEL: &[Family<Channel>] = &[
+pub const CHANNEL: &[Family] = &[
     Family {
-        metric: metric!(Gauge "whatsapp_channel_status" [STATUS]
+        metric: metric!(Gauge "whatsapp_channel_status", [STATUS]
             "Status of the channel: 1 for the current status, 0 for every other. AUTH is the only healthy one; UNKNOWN is never seen, stale, or a new word of the provider's.",
             "Exactly one row of a channel is 1. The last known status stays while polls fail, until `STALE_AFTER`; then it is `UNKNOWN`. After a session 401 it is `UNKNOWN` at once, and `whatsapp_channel_authorized` is 0.",
             "whatsapp_channel_status{status!=\"AUTH\"} == 1"),
-        rows: Rows::Each(|c, now, row| (c.state.status(now, c.limits()).index() == row).into()),
+        rows: Rows::OneOf(|w, now| Some(w.channel()?.status(now, w.policy()).index())),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_channel_status_code" []
-            "Status of the channel as a number: 0 NOT_INIT, 1 INIT, 2 LAUNCH, 3 QR, 4 AUTH, 5 ERROR, 6 SYNC_ERROR, 7 STOP, -1 UNKNOWN.",
-            "0 to 6 are Whapi's own numbers; 7 and -1 are ours. For a state timeline with value mappings; alerts read better with `whatsapp_channel_status`.",
+        metric: metric!(Gauge "whatsapp_channel_status_code", []
+            "Status of the channel as a number: 0 NOT_INIT, 1 INIT, 2 LAUNCH, 3 QR, 4 AUTH, 5 ERROR, 6 SYNC_ERROR, 7 STOP, 8 BLOCKED, -1 UNKNOWN.",
+            "For a state timeline with value mappings; alerts read better with `whatsapp_channel_status`.",
             "whatsapp_channel_status_code != 4"),
-        rows: Rows::One(|c, now| Some(Value::Int(c.state.status(now, c.limits()).code()))),
+        rows: Rows::One(|w, now| Some(Value::Int(w.channel()?.status(now, w.policy()).code()))),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_channel_authorized" []
+        metric: metric!(Gauge "whatsapp_channel_authorized", []
             "Whether messages can be sent: 1 while the channel is AUTH, 0 in any other state we know of; absent while we do not know.",
             "0 also after a poll was answered 401 \"need channel authorization\". Absent before the first answer, once the last answer is stale, and when the provider says a word we do not know.",
             "max_over_time(whatsapp_channel_authorized[3m]) == 0"),
-        rows: Rows::One(|c, now| c.state.authorized(now, c.limits()).map(Value::from)),
+        rows: Rows::One(|w, now| w.channel()?.authorized(now, w.policy()).map(Value::from)),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_channel_status_since_timestamp_seconds" []
+        metric: metric!(Gauge "whatsapp_channel_status_since_timestamp_seconds", []
             "When the current status began, in seconds since the epoch. After a start of the exporter: when it was first seen.",
             "What was before the exporter's first answer is not known, so the first status begins with that answer. Before it: when the channel was configured.",
             "time() - whatsapp_channel_status_since_timestamp_seconds"),
-        rows: Rows::One(|c, now| Some(c.state.since(now, c.limits()).into())),
+        rows: Rows::One(|w, now| Some(w.channel()?.since(now, w.policy()).into())),
     },
     Family {
-        metric: metric!(Counter "whatsapp_channel_status_transitions_total" [TO]
+        metric: metric!(Gauge "whatsapp_channel_last_authorized_timestamp_seconds", []
+            "When the channel was last reported to be able to send, in seconds since the epoch; absent until it was.",
+            "Kept over restarts with `STATE_FILE`. It does not go stale: its age is what an alert on a line that never comes back stands on.",
+            "time() - whatsapp_channel_last_authorized_timestamp_seconds > 600"),
+        rows: Rows::One(|w, _| w.channel()?.last_authorized().map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_last_known_status", [STATUS]
+            "The status that was last learnt, however old: 1 for it, 0 for every other. UNKNOWN before the first, and when the last that was learnt is no status.",
+            "Does not go stale as `whatsapp_channel_status` does. Kept over restarts with `STATE_FILE`.",
+            "whatsapp_channel_last_known_status{status=\"QR\"} == 1 and on (provider, channel) whatsapp_channel_status{status=\"UNKNOWN\"} == 1"),
+        rows: Rows::OneOf(|w, _| Some(w.channel()?.last_known_status().index())),
+    },
+    Family {
+        metric: metric!(Counter "whatsapp_channel_status_transitions_total", [TO]
             "Times the channel was seen to move to this status from another. The first status after a start is no transition, and a failed poll never is.",
             "Counts edges between two answers. A reconnect shorter than the poll interval is not seen here; see `whatsapp_channel_restarts_total`. Coming back to the same status after a gap in the answers is no edge.",
             "increase(whatsapp_channel_status_transitions_total{to=\"QR\"}[1d])"),
-        rows: Rows::Each(|c, _, row| c.state.transitions(Status::ALL[row]).into()),
+        rows: Rows::Counts(|w| w.channel().map(ChannelState::transition_counts)),
     },
     Family {
-        metric: metric!(Counter "whatsapp_channel_restarts_total" []
+        metric: metric!(Counter "whatsapp_channel_restarts_total", []
             "Times the channel's start_at moved between two answers, which shows a reconnect too short to be seen as a status.",
-            "One or a few a day are normal (Whapi's help page on channel status); one every few minutes is an unstable session or proxy.",
+            "One or a few a day are normal; one every few minutes is an unstable session or proxy.",
             "increase(whatsapp_channel_restarts_total[1h]) > 3"),
-        rows: Rows::One(|c, _| Some(c.state.restarts().into())),
+        rows: Rows::One(|w, _| Some(w.channel()?.restarts().into())),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_channel_uptime_seconds" []
+        metric: metric!(Gauge "whatsapp_channel_uptime_seconds", []
             "How long the channel's instance has been up, as last reported by the provider; absent until reported.",
             "Not counted on between polls: its age is that of the last answer.",
             "whatsapp_channel_uptime_seconds < 300"),
-        rows: Rows::One(|c, _| c.state.uptime_millis().map(Value::Millis)),
+        rows: Rows::One(|w, _| w.channel()?.uptime_millis().map(Value::Millis)),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_channel_start_timestamp_seconds" []
+        metric: metric!(Gauge "whatsapp_channel_start_timestamp_seconds", []
             "When the channel's instance started (start_at), in seconds since the epoch, as last reported; absent until reported.",
             "",
             "time() - whatsapp_channel_start_timestamp_seconds"),
-        rows: Rows::One(|c, _| c.state.started().map(Value::from)),
+        rows: Rows::One(|w, _| w.channel()?.started().map(Value::from)),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_channel_info" [upstream("channel_id"), upstream("version")]
+        metric: metric!(Gauge "whatsapp_channel_info", [upstream("channel_id"), upstream("version")]
             "Always 1; the provider's id of the channel and the version of its gate. Absent until reported.",
             "",
             "whatsapp_channel_authorized == 0 and on (provider, channel) whatsapp_channel_info{channel_id=\"MANTIS-M72HC\"}"),
-        rows: Rows::Info(|c| {
-            let (id, version) = (c.state.channel_id(), c.state.version());
+        rows: Rows::Info(|w| {
+            let (id, version) = (w.channel()?.channel_id(), w.channel()?.version());
             (id.is_some() || version.is_some())
                 .then(|| [id.unwrap_or(""), version.unwrap_or(""), ""])
         }),
     },
     Family {
-        metric: metric!(Counter "whatsapp_channel_unauthorized_errors_total" [SOURCE, closed("reason", UnauthorizedReason::WORDS)]
+        metric: metric!(Counter "whatsapp_channel_unauthorized_errors_total", [ERROR_SOURCE, closed("reason", UnauthorizedReason::LABELS)]
             "HTTP 401 answers for the channel: session means the WhatsApp session is gone (need channel authorization), credential means the token was refused.",
             "`source` tells who met the answer: `poll` is the exporter itself, `gateway` the application through the gateway.",
             "increase(whatsapp_channel_unauthorized_errors_total{reason=\"session\"}[10m]) > 0"),
-        rows: Rows::Each(|c, _, row| {
-            let (source, reason) =
-                (row / UnauthorizedReason::COUNT, row % UnauthorizedReason::COUNT);
-            c.state.unauthorized_errors(Source::ALL[source], UnauthorizedReason::ALL[reason]).into()
-        }),
-    },
-    Family {
-        metric: metric!(Counter "whatsapp_channel_polls_total" []
-            "Polls of the channel that ended, well or not.",
-            "",
-            "rate(whatsapp_channel_polls_total[5m])"),
-        rows: Rows::One(|c, _| Some(count(c.state.polls().polls()))),
-    },
-    Family {
-        metric: metric!(Counter "whatsapp_channel_poll_failures_total" [FAILURE]
-            "Polls of the channel that brought no status, by reason.",
-            "A failed poll says that we could not ask, not that the channel is bad; only `session_unauthorized` says both.",
-            "sum by (channel, reason) (increase(whatsapp_channel_poll_failures_total[15m])) > 0"),
-        rows: Rows::Each(|c, _, row| c.state.polls().failures(FailureReason::ALL[row]).into()),
-    },
-    Family {
-        metric: metric!(Gauge "whatsapp_channel_poll_success" []
-            "Whether the last poll of the channel brought a status: 1 or 0; 0 before the first.",
-            "",
-            "max_over_time(whatsapp_channel_poll_success[5m]) == 0"),
-        rows: Rows::One(|c, _| Some(c.state.polls().last_succeeded().unwrap_or(false).into())),
-    },
-    Family {
-        metric: metric!(Gauge "whatsapp_channel_poll_last_success_timestamp_seconds" []
-            "When a poll of the channel last brought a status, in seconds since the epoch; absent until one did.",
-            "The age of everything that is shown of the channel.",
-            "time() - whatsapp_channel_poll_last_success_timestamp_seconds"),
-        rows: Rows::One(|c, _| c.state.polls().last_success().map(Value::from)),
-    },
-    Family {
-        metric: metric!(Gauge "whatsapp_channel_poll_interval_seconds" []
-            "Time between two polls of the channel, as configured.",
-            "",
-            "(time() - whatsapp_channel_poll_last_success_timestamp_seconds) / whatsapp_channel_poll_interval_seconds > 5"),
-        rows: Rows::One(|c, _| Some(Value::Millis(c.limits().interval_millis()))),
+        rows: Rows::Counts(|w| w.channel().map(ChannelState::unauthorized_counts)),
     },
 ];
 
 /// The metrics of each channel that there are only with `WEBHOOK_SECRET`.
-pub const WEBHOOK: &[Family<Channel>] = &[
+pub const WEBHOOK: &[Family] = &[
     Family {
-        metric: metric!(Counter "whatsapp_channel_logins_total" []
+        metric: metric!(Counter "whatsapp_channel_logins_total", []
             "Logins that webhooks told of (users.post).",
             "The event carries no time, so the same one delivered again is told from a new one by what came between: a logout or a QR status.",
             "increase(whatsapp_channel_logins_total[1d])"),
-        rows: Rows::One(|c, _| Some(witnessed(c, Witness::logins).into())),
+        rows: Rows::One(|w, _| Some(webhook_count(w, WebhookState::logins).into())),
     },
     Family {
-        metric: metric!(Counter "whatsapp_channel_logouts_total" []
+        metric: metric!(Counter "whatsapp_channel_logouts_total", []
             "Logouts that webhooks told of (users.delete), by a person or by WhatsApp.",
             "",
             "increase(whatsapp_channel_logouts_total[1d]) > 0"),
-        rows: Rows::One(|c, _| Some(witnessed(c, Witness::logouts).into())),
+        rows: Rows::One(|w, _| Some(webhook_count(w, WebhookState::logouts).into())),
     },
     Family {
-        metric: metric!(Counter "whatsapp_channel_webhook_events_total" [closed("event", WebhookEvent::WORDS), closed("outcome", WebhookOutcome::WORDS)]
+        metric: metric!(Counter "whatsapp_channel_webhook_events_total", [closed("event", WebhookEvent::LABELS), closed("outcome", WebhookOutcome::LABELS)]
             "Webhooks of the channel that were taken, by event and by what became of them.",
             "`applied` told something new. `duplicate` was delivered before. `late` is older than what is known: the moves it reveals are counted, the status stays. `ignored` says nothing of a status. `malformed` does not hold what its event should.",
             "sum by (channel, outcome) (increase(whatsapp_channel_webhook_events_total{event=\"channel.post\"}[1h]))"),
-        rows: Rows::Each(|c, _, row| {
-            let (event, outcome) = (row / WebhookOutcome::COUNT, row % WebhookOutcome::COUNT);
-            let (event, outcome) = (WebhookEvent::ALL[event], WebhookOutcome::ALL[outcome]);
-            witnessed(c, |webhooks| webhooks.events(event, outcome)).into()
-        }),
+        rows: Rows::Counts(|w| w.channel()?.webhooks().map(WebhookState::event_counts)),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_channel_last_webhook_timestamp_seconds" []
+        metric: metric!(Gauge "whatsapp_channel_last_webhook_timestamp_seconds", []
             "When a webhook of the channel last came, in seconds since the epoch; absent until one did.",
             "",
             "time() - whatsapp_channel_last_webhook_timestamp_seconds"),
-        rows: Rows::One(|c, _| c.state.webhooks()?.last_event().map(Value::from)),
+        rows: Rows::One(|w, _| w.channel()?.webhooks()?.last_event().map(Value::from)),
     },
 ];
 
-fn witnessed(channel: &Channel, count: impl Fn(&Witness) -> u32) -> u32 {
-    channel.state.webhooks().map_or(0, count)
+fn webhook_count(watched: &Watched, count: impl Fn(&WebhookState) -> u32) -> u32 {
+    watched.channel().and_then(ChannelState::webhooks).map_or(0, count)
 }
 
-/// The metrics of each token.
-pub const TOKEN: &[Family<Token>] = &[
+/// The metrics of the polls of each target, which are the same for every kind.
+macro_rules! poll_families {
+    ($kind:literal) => {
+        &[
+            Family {
+                metric: metric!(Counter concat!("whatsapp_", $kind, "_polls_total"), []
+                    concat!("Polls of the ", $kind, " that ended, well or not."),
+                    "",
+                    concat!("rate(whatsapp_", $kind, "_polls_total[5m])")),
+                rows: Rows::One(|w, _| Some(count(w.polls().polls()))),
+            },
+            Family {
+                metric: metric!(Counter concat!("whatsapp_", $kind, "_poll_failures_total"), [FAILURE]
+                    concat!("Polls of the ", $kind, " that taught nothing about it, by reason."),
+                    "A failed poll says that we could not ask, not that the target is bad; only `session_unauthorized` says both. That a token is dead is an answer, not a failure.",
+                    concat!("sum by (", $kind, ", reason) (increase(whatsapp_", $kind, "_poll_failures_total[15m])) > 0")),
+                rows: Rows::Counts(|w| Some(w.polls().failure_counts())),
+            },
+            Family {
+                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_success"), []
+                    concat!("Whether the last poll of the ", $kind, " brought an answer about it: 1 or 0; 0 before the first."),
+                    "",
+                    concat!("max_over_time(whatsapp_", $kind, "_poll_success[5m]) == 0")),
+                rows: Rows::One(|w, _| Some(w.polls().last_succeeded().unwrap_or(false).into())),
+            },
+            Family {
+                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_last_success_timestamp_seconds"), []
+                    concat!("When a poll of the ", $kind, " last brought an answer about it, in seconds since the epoch; absent until one did."),
+                    "The age of everything that is shown of the target.",
+                    concat!("time() - whatsapp_", $kind, "_poll_last_success_timestamp_seconds")),
+                rows: Rows::One(|w, _| w.polls().last_success().map(Value::from)),
+            },
+            Family {
+                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_interval_seconds"), []
+                    concat!("Time between two polls of the ", $kind, ", as configured."),
+                    "",
+                    concat!("(time() - whatsapp_", $kind, "_poll_last_success_timestamp_seconds) / whatsapp_", $kind, "_poll_interval_seconds > 5")),
+                rows: Rows::One(|w, _| Some(Value::Millis(w.policy().interval_millis()))),
+            },
+        ]
+    };
+}
+
+/// The metrics of the polls of a kind of target.
+pub const fn poll_families(kind: TargetKind) -> &'static [Family] {
+    match kind {
+        TargetKind::Channel => poll_families!("channel"),
+        TargetKind::Token => poll_families!("token"),
+        TargetKind::Source => poll_families!("source"),
+    }
+}
+
+/// The metrics of each source.
+pub const SOURCE: &[Family] = &[
     Family {
-        metric: metric!(Gauge "whatsapp_token_valid" []
-            "Whether the token works: 1 or 0; absent until known and once the last answer is stale.",
-            "0 when Meta says so, and as soon as the known expiry has passed.",
-            "whatsapp_token_valid == 0"),
-        rows: Rows::One(|t, now| t.state.valid(now, t.limits()).map(Value::from)),
+        metric: metric!(Gauge "whatsapp_source_channels", []
+            "Channels that the source listed and that are watched; absent until it listed any.",
+            "",
+            "sum by (provider) (whatsapp_source_channels)"),
+        rows: Rows::One(|w, _| w.source()?.listed().map(|listed| listed.watched.into())),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_token_expiry_timestamp_seconds" []
+        metric: metric!(Gauge "whatsapp_source_channels_ignored", []
+            "Channels that the source listed beyond `max_channels`, which are not watched; absent until it listed any.",
+            "",
+            "whatsapp_source_channels_ignored > 0"),
+        rows: Rows::One(|w, _| w.source()?.listed().map(|listed| listed.ignored.into())),
+    },
+];
+
+/// The metrics of each token.
+pub const TOKEN: &[Family] = &[
+    Family {
+        metric: metric!(Gauge "whatsapp_token_valid", []
+            "Whether the token works: 1 or 0; absent until known and once the last answer is stale.",
+            "0 when the upstream says so, and as soon as the known expiry has passed.",
+            "whatsapp_token_valid == 0"),
+        rows: Rows::One(|w, now| w.token()?.valid(now, w.policy()).map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_token_expiry_timestamp_seconds", []
             "When the token expires, in seconds since the epoch; +Inf when it never does; absent until known.",
             "Stays after the token has expired and while polls fail, so that an alert on it does not resolve by itself. Forgotten when the token's file holds another token.",
             "whatsapp_token_expiry_timestamp_seconds - time() < 7 * 86400"),
-        rows: Rows::One(|t, _| t.state.expiry().map(Value::from)),
+        rows: Rows::One(|w, _| w.token()?.expiry().map(Value::from)),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_token_expires_in_seconds" []
+        metric: metric!(Gauge "whatsapp_token_expires_in_seconds", []
             "Time until the token expires, computed at the scrape; negative once it has; +Inf when it never does; absent until known.",
             "For people. Alerts compute it from `whatsapp_token_expiry_timestamp_seconds`, which does not change while scrapes are lost.",
             "whatsapp_token_expires_in_seconds / 86400"),
-        rows: Rows::One(|t, now| {
-            t.state
-                .expiry()
-                .map(|expiry| expiry.millis_left(now.unix).map_or(Value::Infinity, Value::Millis))
+        rows: Rows::One(|w, now| {
+            let expiry = w.token()?.expiry()?;
+            Some(expiry.millis_left(now.unix).map_or(Value::Infinity, Value::Millis))
         }),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_token_data_access_expiry_timestamp_seconds" []
-            "When the token's access to user data ends (Meta's second clock), in seconds since the epoch; +Inf for never; absent until known.",
+        metric: metric!(Gauge "whatsapp_token_data_access_expiry_timestamp_seconds", []
+            "When the token's access to user data ends in seconds since the epoch; +Inf for never; absent until known.",
             "A token may still be valid when this has passed; reading user data then fails.",
             "whatsapp_token_data_access_expiry_timestamp_seconds - time() < 7 * 86400"),
-        rows: Rows::One(|t, _| t.state.data_access_expiry().map(Value::from)),
+        rows: Rows::One(|w, _| w.token()?.data_access_expiry().map(Value::from)),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_token_issued_timestamp_seconds" []
+        metric: metric!(Gauge "whatsapp_token_issued_timestamp_seconds", []
             "When the token was issued, in seconds since the epoch; absent until known.",
             "",
             "time() - whatsapp_token_issued_timestamp_seconds"),
-        rows: Rows::One(|t, _| t.state.issued().map(Value::from)),
+        rows: Rows::One(|w, _| w.token()?.issued().map(Value::from)),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_token_scope_granted" [Label { name: "scope", values: Values::Operator }]
+        metric: metric!(Gauge "whatsapp_token_scope_granted", [Label { name: "scope", values: Values::Operator }]
             "Whether the token is valid and was granted this required scope: 1 or 0; 0 until known.",
-            "One row for each scope in `META_REQUIRED_SCOPES` or `required_scopes`. A dead token grants nothing, so look at it together with `whatsapp_token_valid`.",
+            "One row for each scope that the settings require. A dead token grants nothing, so look at it together with `whatsapp_token_valid`.",
             "whatsapp_token_scope_granted == 0 and on (provider, token) whatsapp_token_valid == 1"),
-        rows: Rows::Scopes(|t, at| {
-            let scope = t.target.options.required_scopes.get(at)?;
-            Some((scope, t.state.granted(at).into()))
+        rows: Rows::Scopes(|w, at| {
+            let scope = w.target.options.required_scopes.get(at)?;
+            Some((scope, w.token()?.granted(at).into()))
         }),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_token_info" [upstream("app_id"), upstream("type"), upstream("application")]
-            "Always 1; the app the token belongs to and the token's type, in Meta's words. Absent until known.",
+        metric: metric!(Gauge "whatsapp_token_info", [upstream("app_id"), upstream("type"), upstream("application")]
+            "Always 1; the app the token belongs to and the token's type, in the upstream's words. Absent until known.",
             "",
             "count by (application) (whatsapp_token_info)"),
-        rows: Rows::Info(|t| {
-            t.state.info().map(|info| [&*info.app_id, &*info.kind, &*info.application])
+        rows: Rows::Info(|w| {
+            w.token()?.info().map(|info| [&*info.app_id, &*info.kind, &*info.application])
         }),
     },
     Family {
-        metric: metric!(Counter "whatsapp_token_errors_total" [SOURCE, closed("reason", TokenErrorReason::WORDS)]
-            "Error answers of Meta's, by the class of their code. token_expired is 190 with subcode 463; permission_missing is 200-299.",
+        metric: metric!(Counter "whatsapp_token_errors_total", [ERROR_SOURCE, closed("reason", TokenErrorReason::LABELS)]
+            "Error answers about the token, by the class of their code. token_expired is 190 with subcode 463; permission_missing is 200-299.",
             "The class follows `error.code` and the subcode, never the HTTP status. With an app that inspects the token, a refused app is counted here too; `whatsapp_token_valid` is about the token alone.",
             "sum by (token, reason) (increase(whatsapp_token_errors_total[1h])) > 0"),
-        rows: Rows::Each(|t, _, row| {
-            let (source, reason) = (row / TokenErrorReason::COUNT, row % TokenErrorReason::COUNT);
-            t.state.errors(Source::ALL[source], TokenErrorReason::ALL[reason]).into()
-        }),
+        rows: Rows::Counts(|w| w.token().map(TokenState::error_counts)),
     },
     Family {
-        metric: metric!(Counter "whatsapp_token_unauthorized_errors_total" [SOURCE]
+        metric: metric!(Counter "whatsapp_token_unauthorized_errors_total", [ERROR_SOURCE]
             "HTTP 401 answers for the token.",
             "",
             "increase(whatsapp_token_unauthorized_errors_total[1h]) > 0"),
-        rows: Rows::Each(|t, _, row| t.state.unauthorized_errors(Source::ALL[row]).into()),
-    },
-    Family {
-        metric: metric!(Counter "whatsapp_token_polls_total" []
-            "Inspections of the token that ended, well or not.",
-            "",
-            "rate(whatsapp_token_polls_total[1h])"),
-        rows: Rows::One(|t, _| Some(count(t.state.polls().polls()))),
-    },
-    Family {
-        metric: metric!(Counter "whatsapp_token_poll_failures_total" [FAILURE]
-            "Inspections of the token that taught nothing about it, by reason.",
-            "That a token is dead is an answer, not a failure. `credential_unauthorized` means that the app that inspects it was refused.",
-            "sum by (token, reason) (increase(whatsapp_token_poll_failures_total[1h])) > 0"),
-        rows: Rows::Each(|t, _, row| t.state.polls().failures(FailureReason::ALL[row]).into()),
-    },
-    Family {
-        metric: metric!(Gauge "whatsapp_token_poll_success" []
-            "Whether the last inspection of the token brought an answer about it: 1 or 0; 0 before the first.",
-            "",
-            "max_over_time(whatsapp_token_poll_success[1h]) == 0"),
-        rows: Rows::One(|t, _| Some(t.state.polls().last_succeeded().unwrap_or(false).into())),
-    },
-    Family {
-        metric: metric!(Gauge "whatsapp_token_poll_last_success_timestamp_seconds" []
-            "When an inspection of the token last brought an answer about it, in seconds since the epoch; absent until one did.",
-            "",
-            "time() - whatsapp_token_poll_last_success_timestamp_seconds"),
-        rows: Rows::One(|t, _| t.state.polls().last_success().map(Value::from)),
-    },
-    Family {
-        metric: metric!(Gauge "whatsapp_token_poll_interval_seconds" []
-            "Time between two inspections of the token, as configured.",
-            "",
-            "(time() - whatsapp_token_poll_last_success_timestamp_seconds) / whatsapp_token_poll_interval_seconds > 5"),
-        rows: Rows::One(|t, _| Some(Value::Millis(t.limits().interval_millis()))),
+        rows: Rows::Counts(|w| w.token().map(TokenState::unauthorized_counts)),
     },
 ];
 
-/// `whatsapp_gateway_requests_total`. Its label `channel` holds the token's name where the credential is a token of Meta's.
-pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_total" [closed("code", AnswerClass::WORDS)]
-    "Requests of the application through the gateway, by how they ended. The channel is the channel or token whose credential they carried; other is any credential that is not configured.",
-    "`failed` is a request without an answer: no connection, a connection that ended before the answer began, or an application that went away first. A held request counts once, by the answer that was passed on.",
-    "sum by (channel) (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (channel) (rate(whatsapp_gateway_requests_total[5m]))");
+/// `whatsapp_gateway_requests_total`, of channels and of tokens.
+pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_total", [closed("code", AnswerClass::LABELS)]
+    "Requests of the application through the gateway, by how they ended and whose credential they carried; the channel other is any credential that is not configured.",
+    "A row has the label `channel` or, for a token's credential, `token`. `failed` is a request without an answer: no connection, a connection that ended before the answer began, or an application that went away first. A held request counts once, by the answer that was passed on.",
+    "sum by (provider, channel, token) (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (provider, channel, token) (rate(whatsapp_gateway_requests_total[5m]))");
 
-/// Requests through the gateway with a channel's credential.
-pub const GATEWAY_CHANNEL: Family<Channel> = Family {
-    metric: GATEWAY_REQUESTS,
-    rows: Rows::Each(|c, _, row| answers(c.traffic.as_deref(), row)),
-};
-/// Requests through the gateway with a token's credential.
-pub const GATEWAY_TOKEN: Family<Token> = Family {
-    metric: GATEWAY_REQUESTS,
-    rows: Rows::Each(|t, _, row| answers(t.traffic.as_deref(), row)),
-};
-/// Requests through the gateway with any other credential.
-pub const GATEWAY_OTHER: Family<Stranger> = Family {
-    metric: GATEWAY_REQUESTS,
-    rows: Rows::Each(|s, _, row| answers(Some(&s.traffic), row)),
-};
+/// The kinds of targets whose credentials requests through the gateway carry.
+pub const GATEWAY_KINDS: &[TargetKind] = &[TargetKind::Channel, TargetKind::Token];
 
-fn answers(traffic: Option<&Traffic>, row: usize) -> Value {
-    count(traffic.map_or(0, |traffic| traffic.answers(AnswerClass::ALL[row])))
-}
+/// Requests through the gateway with a target's credential.
+pub const GATEWAY_TARGET: Family = Family {
+    metric: GATEWAY_REQUESTS,
+    rows: Rows::LargeCounts(|w| w.requests.as_deref().map(RequestCounts::answer_counts)),
+};
 
 fn count(count: u64) -> Value {
     Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// `whatsapp_poll_duration_seconds`.
-pub const POLL_DURATION: Metric = metric!(Histogram "whatsapp_poll_duration_seconds" [PROVIDER]
+pub const POLL_DURATION: Metric = metric!(Histogram "whatsapp_poll_duration_seconds", [PROVIDER]
     "How long polls took, from sending to the whole answer or the failure.",
     "",
     "histogram_quantile(0.99, sum by (le, provider) (rate(whatsapp_poll_duration_seconds_bucket[5m])))");
 /// `whatsapp_exporter_build_info`.
-pub const BUILD_INFO: Metric = metric!(Gauge "whatsapp_exporter_build_info" [build("version"), build("revision"), build("rustversion")]
+pub const BUILD_INFO: Metric = metric!(Gauge "whatsapp_exporter_build_info", [build("version"), build("revision"), build("rustversion")]
     "Always 1; the version of the exporter, the commit it was built from and the compiler.",
     "",
     "count by (version) (whatsapp_exporter_build_info)");
 /// `whatsapp_exporter_targets`.
-pub const TARGETS: Metric = metric!(Gauge "whatsapp_exporter_targets" [closed("kind", KINDS)]
+pub const TARGETS: Metric = metric!(Gauge "whatsapp_exporter_targets", [closed("kind", KINDS)]
     "Targets that are configured.",
     "",
     "sum by (kind) (whatsapp_exporter_targets)");
 /// `whatsapp_exporter_config_last_reload_successful`.
-pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_successful" []
+pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_successful", []
     "Whether the settings were last loaded without a mistake: 1 or 0.",
     "Loading them at the start counts.",
     "whatsapp_exporter_config_last_reload_successful == 0");
 /// `whatsapp_exporter_config_last_reload_success_timestamp_seconds`.
-pub const RELOAD_TIMESTAMP: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_success_timestamp_seconds" []
+pub const RELOAD_TIMESTAMP: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_success_timestamp_seconds", []
     "When the settings were last loaded without a mistake, in seconds since the epoch.",
     "",
     "time() - whatsapp_exporter_config_last_reload_success_timestamp_seconds");
 /// `whatsapp_exporter_unknown_status_total`.
-pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_status_total" [PROVIDER]
+pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_status_total", [PROVIDER]
     "Answers with a status word that this version does not know; the word is in the log.",
     "",
     "increase(whatsapp_exporter_unknown_status_total[1h]) > 0");
+/// `whatsapp_exporter_connections_refused_total`.
+pub const CONNECTIONS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_connections_refused_total",
+    [closed("listener", ListenerKind::LABELS), closed("reason", ConnectionRefusal::LABELS)]
+    "Connections that were not served, by listener and reason; their clients were answered 503 where that was possible.",
+    "`full`: as many are open as may be, for the gateway `GATEWAY_MAX_CONNECTIONS`. `requests`: as many requests are under way as the limit of open files allows. `descriptors`: the process has no descriptor left. `passwords`: too many passwords wait to be checked.",
+    "sum by (listener, reason) (increase(whatsapp_exporter_connections_refused_total[15m])) > 0");
 /// `whatsapp_exporter_panics_total`.
-pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total" []
+pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total", []
     "Panics that were caught: mistakes in the exporter. Please report them.",
     "",
     "increase(whatsapp_exporter_panics_total[1d]) > 0");
 
 /// `whatsapp_gateway_request_duration_seconds`.
-pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request_duration_seconds" [PROVIDER]
+pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request_duration_seconds", [PROVIDER]
     "How long the application waited through the gateway until an answer began, time held included.",
     "Until the answer's head, since a body may be streamed for as long as it likes. Requests without an answer are not in it.",
     "histogram_quantile(0.99, sum by (le, provider) (rate(whatsapp_gateway_request_duration_seconds_bucket[5m])))");
 /// `whatsapp_gateway_held_total`.
-pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total" [closed("outcome", HeldOutcome::WORDS)]
+pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total", [closed("outcome", HeldOutcome::LABELS)]
     "Requests that the gateway held while their channel reconnected, by what became of them.",
     "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not fail.",
     "sum by (outcome) (increase(whatsapp_gateway_held_total[1d]))");
 
 /// `whatsapp_exporter_webhooks_refused_total`.
-pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks_refused_total" [closed("reason", WebhookRefusal::WORDS)]
+pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks_refused_total", [closed("reason", WebhookRefusal::LABELS)]
     "Webhooks that were not taken as any channel's, by reason.",
-    "`unknown_channel` is answered 200 all the same, so that Whapi does not deliver it again; compare `channel_id` with the settings.",
+    "`unknown_channel` is answered 200 all the same, so that it is not delivered again; compare `channel_id` with the settings.",
     "sum by (reason) (increase(whatsapp_exporter_webhooks_refused_total[1h])) > 0");
 /// `whatsapp_exporter_state_file_last_write_successful`.
-pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful" []
+pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful", []
     "Whether STATE_FILE was last written without an error: 1 or 0.",
     "Only with `STATE_FILE`.",
     "whatsapp_exporter_state_file_last_write_successful == 0");
 
 /// The values of `kind`.
-pub const KINDS: &[&str] = &["channel", "token"];
+pub const KINDS: &[&str] = TargetKind::LABELS;
 
 /// The standard metrics of the process. Only on Linux.
 pub const PROCESS: &[Metric] = &[
-    metric!(Counter "process_cpu_seconds_total" [] "Total user and system CPU time spent in seconds.", "", "rate(process_cpu_seconds_total[5m])"),
-    metric!(Gauge "process_open_fds" [] "Number of open file descriptors.", "", "process_open_fds / process_max_fds"),
-    metric!(Gauge "process_max_fds" [] "Maximum number of open file descriptors.", "", "process_max_fds"),
-    metric!(Gauge "process_virtual_memory_bytes" [] "Virtual memory size in bytes.", "", "process_virtual_memory_bytes"),
-    metric!(Gauge "process_resident_memory_bytes" [] "Resident memory size in bytes.", "", "process_resident_memory_bytes"),
-    metric!(Gauge "process_start_time_seconds" [] "Start time of the process since unix epoch in seconds.", "", "time() - process_start_time_seconds"),
-    metric!(Gauge "process_threads" [] "Number of OS threads in the process.", "", "process_threads"),
+    metric!(Counter "process_cpu_seconds_total", [] "Total user and system CPU time spent in seconds.", "", "rate(process_cpu_seconds_total[5m])"),
+    metric!(Gauge "process_open_fds", [] "Number of open file descriptors.", "", "process_open_fds / process_max_fds"),
+    metric!(Gauge "process_max_fds", [] "Maximum number of open file descriptors.", "", "process_max_fds"),
+    metric!(Gauge "process_virtual_memory_bytes", [] "Virtual memory size in bytes.", "", "process_virtual_memory_bytes"),
+    metric!(Gauge "process_resident_memory_bytes", [] "Resident memory size in bytes.", "", "process_resident_memory_bytes"),
+    metric!(Gauge "process_start_time_seconds", [] "Start time of the process since unix epoch in seconds.", "", "time() - process_start_time_seconds"),
+    metric!(Gauge "process_threads", [] "Number of OS threads in the process.", "", "process_threads"),
 ];
 
 /// The exporter's own metrics.
@@ -581,6 +559,7 @@ pub const EXPORTER: &[Metric] = &[
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
     UNKNOWN_STATUS,
+    CONNECTIONS_REFUSED,
     PANICS,
 ];
 
@@ -590,16 +569,24 @@ pub const OPTIONAL: &[Metric] = &[WEBHOOKS_REFUSED, STATE_WRITTEN];
 /// The exporter's own metrics that there are only with `GATEWAY_ADDRESS`.
 pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];
 
+/// The metrics of each target of a kind, in order, but for those of optional features.
+pub fn families(kind: TargetKind) -> impl Iterator<Item = &'static Family> {
+    let own = match kind {
+        TargetKind::Channel => CHANNEL,
+        TargetKind::Token => TOKEN,
+        TargetKind::Source => SOURCE,
+    };
+    own.iter().chain(poll_families(kind))
+}
+
 /// Every metric, with the labels of its target.
 pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
-    let channel = CHANNEL.iter().map(|family| (CHANNEL_LABELS, &family.metric));
-    let token = TOKEN.iter().map(|family| (TOKEN_LABELS, &family.metric));
-    let webhook = WEBHOOK.iter().map(|family| (CHANNEL_LABELS, &family.metric));
-    let gateway = std::iter::once((CHANNEL_LABELS, &GATEWAY_REQUESTS));
+    let channel = target_labels(TargetKind::Channel);
+    let of_targets = TargetKind::ALL
+        .iter()
+        .flat_map(|kind| families(*kind).map(move |family| (target_labels(*kind), &family.metric)));
+    let webhook = WEBHOOK.iter().map(move |family| (channel, &family.metric));
+    let gateway = GATEWAY_KINDS.iter().map(|kind| (target_labels(*kind), &GATEWAY_REQUESTS));
     let own = EXPORTER.iter().chain(OPTIONAL).chain(GATEWAY).chain(PROCESS);
-    channel
-        .chain(webhook)
-        .chain(token)
-        .chain(gateway)
-        .chain(own.map(|metric| (&[] as &[Label], metric)))
+    of_targets.chain(webhook).chain(gateway).chain(own.map(|metric| (&[] as &[Label], metric)))
 }

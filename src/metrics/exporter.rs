@@ -13,7 +13,10 @@ use prometheus::{
 use super::Features;
 use super::catalog::{self, Metric, Values};
 use super::process::Process;
-use crate::domain::{HeldOutcome, Provider, Timestamp, WebhookRefusal};
+use crate::domain::{HeldOutcome, TargetKind, Timestamp, WebhookRefusal};
+use crate::http::{ConnectionRefusal, ListenerKind};
+use crate::providers;
+use crate::upstream::ProviderId;
 
 /// The exporter's own metrics.
 #[derive(Clone)]
@@ -24,12 +27,14 @@ pub struct ExporterMetrics {
     reload_successful: IntGauge,
     reload_timestamp: Gauge,
     unknown_status: IntCounterVec,
+    connections_refused: IntCounterVec,
     panics: IntCounter,
     gateway_duration: HistogramVec,
     gateway_held: IntCounterVec,
     webhooks_refused: IntCounterVec,
     state_written: IntGauge,
     features: Features,
+    created: Timestamp,
 }
 
 /// From a keep-alive answer nearby to `POLL_TIMEOUT`'s default.
@@ -53,12 +58,13 @@ fn names(metric: &Metric) -> Vec<&'static str> {
 }
 
 impl ExporterMetrics {
-    /// The metrics of these features, every row at zero.
+    /// The metrics of these features, every row at zero, counting from `now` on.
     ///
     /// # Errors
     ///
-    /// Only when the catalog declares what the prometheus crate refuses; a test holds that it does not.
-    pub fn new(features: Features) -> prometheus::Result<Self> {
+    /// Only when the catalog declares what the prometheus crate refuses; a test holds that it does
+    /// not.
+    pub fn new(features: Features, now: Timestamp) -> prometheus::Result<Self> {
         let metrics = Self {
             registry: Registry::new(),
             poll_duration: histogram(&catalog::POLL_DURATION, BUCKETS)?,
@@ -68,6 +74,10 @@ impl ExporterMetrics {
             unknown_status: IntCounterVec::new(
                 opts(&catalog::UNKNOWN_STATUS),
                 &names(&catalog::UNKNOWN_STATUS),
+            )?,
+            connections_refused: IntCounterVec::new(
+                opts(&catalog::CONNECTIONS_REFUSED),
+                &names(&catalog::CONNECTIONS_REFUSED),
             )?,
             panics: IntCounter::with_opts(opts(&catalog::PANICS))?,
             gateway_duration: histogram(&catalog::GATEWAY_DURATION, GATEWAY_BUCKETS)?,
@@ -81,6 +91,7 @@ impl ExporterMetrics {
             )?,
             state_written: IntGauge::with_opts(opts(&catalog::STATE_WRITTEN))?,
             features,
+            created: now,
         };
         let info = IntGaugeVec::new(opts(&catalog::BUILD_INFO), &names(&catalog::BUILD_INFO))?;
         info.with_label_values(&[
@@ -89,15 +100,20 @@ impl ExporterMetrics {
             option_env!("BUILD_RUSTC").unwrap_or("unknown"),
         ])
         .set(1);
-        for provider in Provider::WORDS {
+        for provider in providers::LABELS {
             metrics.poll_duration.with_label_values(&[provider]);
             metrics.unknown_status.with_label_values(&[provider]);
             metrics.gateway_duration.with_label_values(&[provider]);
         }
-        for reason in WebhookRefusal::WORDS {
+        for listener in ListenerKind::LABELS {
+            for reason in ConnectionRefusal::LABELS {
+                metrics.connections_refused.with_label_values(&[listener, reason]);
+            }
+        }
+        for reason in WebhookRefusal::LABELS {
             metrics.webhooks_refused.with_label_values(&[reason]);
         }
-        for outcome in HeldOutcome::WORDS {
+        for outcome in HeldOutcome::LABELS {
             metrics.gateway_held.with_label_values(&[outcome]);
         }
         if let Values::Closed(kinds) = catalog::TARGETS.labels[0].values {
@@ -110,6 +126,7 @@ impl ExporterMetrics {
         registry.register(Box::new(metrics.reload_successful.clone()))?;
         registry.register(Box::new(metrics.reload_timestamp.clone()))?;
         registry.register(Box::new(metrics.unknown_status.clone()))?;
+        registry.register(Box::new(metrics.connections_refused.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(Process::new()?))?;
         if features.webhooks {
@@ -125,51 +142,57 @@ impl ExporterMetrics {
         Ok(metrics)
     }
 
-    /// Takes note of how long a poll took.
-    pub fn poll_took(&self, provider: Provider, took: Duration) {
-        self.poll_duration.with_label_values(&[provider.word()]).observe(took.as_secs_f64());
+    /// Records how long a poll took.
+    pub fn poll_took(&self, provider: ProviderId, took: Duration) {
+        self.poll_duration.with_label_values(&[provider.label()]).observe(took.as_secs_f64());
     }
 
-    /// Takes note of a status word that is not in the list.
-    pub fn unknown_status(&self, provider: Provider) {
-        self.unknown_status.with_label_values(&[provider.word()]).inc();
+    /// Records a status word that is not in the list.
+    pub fn unknown_status(&self, provider: ProviderId) {
+        self.unknown_status.with_label_values(&[provider.label()]).inc();
     }
 
-    /// Takes note of a panic.
+    /// Counts a connection that was not served.
+    pub fn connection_refused(&self, kind: ListenerKind, why: ConnectionRefusal) {
+        self.connections_refused.with_label_values(&[kind.as_str(), why.as_str()]).inc();
+    }
+
+    /// Records a panic.
     pub fn panicked(&self) {
         self.panics.inc();
     }
 
-    /// Takes note that settings with so many targets were loaded.
-    pub fn loaded(&self, now: Timestamp, channels: usize, tokens: usize) {
+    /// Records that settings with so many targets of each kind were loaded.
+    pub fn loaded(&self, now: Timestamp, targets: [usize; TargetKind::COUNT]) {
         self.reload_successful.set(1);
         self.reload_timestamp.set(now.millis() as f64 / 1000.0);
-        for (kind, count) in catalog::KINDS.iter().zip([channels, tokens]) {
-            self.targets.with_label_values(&[kind]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        for (kind, count) in TargetKind::ALL.iter().zip(targets) {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.targets.with_label_values(&[kind.as_str()]).set(count);
         }
     }
 
-    /// Takes note that the settings had a mistake.
+    /// Records that the settings had a mistake.
     pub fn load_failed(&self) {
         self.reload_successful.set(0);
     }
 
-    /// Takes note of how long an application waited through the gateway for an answer to begin.
-    pub fn gateway_answered(&self, provider: Provider, took: Duration) {
-        self.gateway_duration.with_label_values(&[provider.word()]).observe(took.as_secs_f64());
+    /// Records how long an application waited through the gateway for an answer to begin.
+    pub fn gateway_answered(&self, provider: ProviderId, took: Duration) {
+        self.gateway_duration.with_label_values(&[provider.label()]).observe(took.as_secs_f64());
     }
 
-    /// Takes note of what became of a request that was held.
+    /// Records what became of a request that was held.
     pub fn gateway_held(&self, outcome: HeldOutcome) {
-        self.gateway_held.with_label_values(&[outcome.word()]).inc();
+        self.gateway_held.with_label_values(&[outcome.as_str()]).inc();
     }
 
-    /// Takes note of a webhook that was not taken as any channel's.
+    /// Records a webhook that was not taken as any channel's.
     pub fn webhook_refused(&self, why: WebhookRefusal) {
-        self.webhooks_refused.with_label_values(&[why.word()]).inc();
+        self.webhooks_refused.with_label_values(&[why.as_str()]).inc();
     }
 
-    /// Takes note of whether the state file could be written.
+    /// Records whether the state file could be written.
     pub fn state_written(&self, well: bool) {
         self.state_written.set(i64::from(well));
     }
@@ -177,6 +200,11 @@ impl ExporterMetrics {
     /// What these are the metrics of.
     pub(super) const fn features(&self) -> Features {
         self.features
+    }
+
+    /// Since when they count.
+    pub(super) const fn created(&self) -> Timestamp {
+        self.created
     }
 
     /// Every family as it is now.

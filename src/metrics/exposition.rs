@@ -8,44 +8,30 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{
-    CHANNEL, GATEWAY_CHANNEL, GATEWAY_OTHER, GATEWAY_TOKEN, Labelled, TOKEN, WEBHOOK,
-};
+use super::catalog::{Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
 use super::exporter::ExporterMetrics;
-use super::plan::{FamilyPlan, write_header, write_label};
-use crate::domain::Moment;
-use crate::fleet::{Channel, Members, Stranger, Token};
-
-/// The two formats a page can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Prometheus' text format 0.0.4.
-    Text,
-    /// OpenMetrics 1.0.
-    OpenMetrics,
-}
-
-impl Format {
-    /// The exact content type.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
+use super::format::Format;
+use super::plan::{FamilyPlan, created_name, write_header, write_label};
+use super::sample::Counted;
+use super::template::Scratch;
+use crate::domain::{RequestCounts, TargetKind};
+use crate::fleet::FleetView;
+use crate::target::UNKNOWN_CREDENTIAL;
 
 /// A family of one kind of target, or one kind's part of a family that several share.
-struct Section {
-    part: Part,
+struct ExpositionSection {
+    plan: FamilyPlan,
+    rows_of: RowsOf,
     header: Header,
     needs: fn(Features) -> bool,
 }
 
-enum Part {
-    Channels(FamilyPlan<Channel>),
-    Tokens(FamilyPlan<Token>),
-    Strangers(FamilyPlan<Stranger>),
+/// Whose rows a section has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RowsOf {
+    Targets(TargetKind),
+    /// Requests with credentials that are not configured.
+    Unattributed,
 }
 
 /// Whether a section begins with its family's header.
@@ -59,50 +45,80 @@ enum Header {
     Never,
 }
 
-static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
-    let channels = CHANNEL
-        .iter()
-        .map(|family| Part::Channels(FamilyPlan::new(family, Channel::LABEL)))
-        .map(|part| Section { part, header: Header::WithRows, needs: |_| true });
-    let webhooks =
-        WEBHOOK.iter().map(|family| Part::Channels(FamilyPlan::new(family, Channel::LABEL))).map(
-            |part| Section { part, header: Header::WithRows, needs: |features| features.webhooks },
-        );
-    let tokens = TOKEN
-        .iter()
-        .map(|family| Part::Tokens(FamilyPlan::new(family, Token::LABEL)))
-        .map(|part| Section { part, header: Header::WithRows, needs: |_| true });
-    let gateway = [
-        (Part::Channels(FamilyPlan::new(&GATEWAY_CHANNEL, Channel::LABEL)), Header::Always),
-        (Part::Tokens(FamilyPlan::new(&GATEWAY_TOKEN, Channel::LABEL)), Header::Never),
-        (Part::Strangers(FamilyPlan::new(&GATEWAY_OTHER, Channel::LABEL)), Header::Never),
-    ]
-    .map(|(part, header)| Section { part, header, needs: |features| features.gateway });
-    channels.chain(webhooks).chain(tokens).chain(gateway).collect()
+static SECTIONS: LazyLock<Vec<ExpositionSection>> = LazyLock::new(|| {
+    let section = |family: &'static Family, kind: TargetKind| ExpositionSection {
+        plan: FamilyPlan::new(family, kind.as_str()),
+        rows_of: RowsOf::Targets(kind),
+        header: Header::WithRows,
+        needs: |_| true,
+    };
+    let mut sections = Vec::new();
+    for kind in TargetKind::ALL {
+        sections.extend(families(*kind).map(|family| section(family, *kind)));
+        if *kind == TargetKind::Channel {
+            let webhook = WEBHOOK.iter().map(|family| section(family, *kind));
+            sections.extend(webhook.map(|section| ExpositionSection {
+                needs: |features| features.webhooks,
+                ..section
+            }));
+        }
+    }
+    let gateway = |rows_of, header| ExpositionSection {
+        plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
+        rows_of,
+        header,
+        needs: |features| features.gateway,
+    };
+    let mut header = Header::Always;
+    for kind in GATEWAY_KINDS {
+        sections.push(gateway(RowsOf::Targets(*kind), header));
+        header = Header::Never;
+    }
+    sections.push(gateway(RowsOf::Unattributed, header));
+    sections
 });
+
+/// The label that names whose a row is.
+const fn rows_label(rows_of: RowsOf) -> &'static str {
+    match rows_of {
+        RowsOf::Targets(kind) => kind.as_str(),
+        // An unknown credential is whoever's; most upstreams have nothing but channels.
+        RowsOf::Unattributed => TargetKind::Channel.as_str(),
+    }
+}
 
 /// A page of metrics that is written as far as its reader takes it.
 pub struct Exposition {
-    members: Members,
+    view: FleetView,
     format: Format,
     features: Features,
-    own: Option<Vec<MetricFamily>>,
+    own: Option<Own>,
     place: Place,
+    scratch: Scratch,
+}
+
+/// The exporter's own metrics, and since when they count.
+struct Own {
+    families: Vec<MetricFamily>,
+    created: Option<String>,
 }
 
 /// How far the page is written.
 #[derive(Clone, Copy)]
 enum Place {
     Own,
-    Section { section: usize, target: usize },
+    ExpositionSection { section: usize, target: usize },
     End,
 }
 
 impl Exposition {
     /// The page of these targets.
-    pub fn new(members: Members, exporter: &ExporterMetrics, format: Format) -> Self {
-        let (own, features) = (Some(exporter.gather()), exporter.features());
-        Self { members, format, features, own, place: Place::Own }
+    pub fn new(view: FleetView, exporter: &ExporterMetrics, format: Format) -> Self {
+        let created = exporter.created().millis() as f64 / 1000.0;
+        let created = (format == Format::OpenMetrics).then(|| number(created));
+        let own = Some(Own { families: exporter.gather(), created });
+        let (features, scratch) = (exporter.features(), Scratch::new(format));
+        Self { view, format, features, own, place: Place::Own, scratch }
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
@@ -111,19 +127,21 @@ impl Exposition {
         while out.len() < full {
             self.place = match self.place {
                 Place::Own => {
-                    for family in self.own.take().unwrap_or_default() {
-                        write_family(&family, self.format, out);
-                    }
-                    Place::Section { section: 0, target: 0 }
-                }
-                Place::Section { section, target } => match SECTIONS.get(section) {
-                    Some(this) if (this.needs)(self.features) => {
-                        match self.write_section(this, target, full, out) {
-                            Some(target) => Place::Section { section, target },
-                            None => Place::Section { section: section + 1, target: 0 },
+                    if let Some(own) = self.own.take() {
+                        for family in &own.families {
+                            write_family(family, self.format, own.created.as_deref(), out);
                         }
                     }
-                    Some(_) => Place::Section { section: section + 1, target: 0 },
+                    Place::ExpositionSection { section: 0, target: 0 }
+                }
+                Place::ExpositionSection { section, target } => match SECTIONS.get(section) {
+                    Some(this) if (this.needs)(self.features) => {
+                        match self.write_section(this, target, full, out) {
+                            Some(target) => Place::ExpositionSection { section, target },
+                            None => Place::ExpositionSection { section: section + 1, target: 0 },
+                        }
+                    }
+                    Some(_) => Place::ExpositionSection { section: section + 1, target: 0 },
                     None => {
                         if self.format == Format::OpenMetrics {
                             out.extend_from_slice(b"# EOF\n");
@@ -137,25 +155,52 @@ impl Exposition {
         !matches!(self.place, Place::End)
     }
 
-    /// Writes rows until the block is full; returns the target to go on with, or `None` after the last.
+    /// Writes rows until the block is full; returns the target to go on with, or `None` after the
+    /// last.
     fn write_section(
-        &self,
-        section: &Section,
+        &mut self,
+        section: &ExpositionSection,
         from: usize,
         full: usize,
         out: &mut Vec<u8>,
     ) -> Option<usize> {
-        let rows =
-            Rows { header: section.header, format: self.format, now: self.members.now, full };
-        let write =
-            &mut |channels: &[Channel], tokens: &[Token], strangers: &[Stranger]| match &section
-                .part
-            {
-                Part::Channels(plan) => rows.write(plan, channels, from, out),
-                Part::Tokens(plan) => rows.write(plan, tokens, from, out),
-                Part::Strangers(plan) => rows.write(plan, strangers, from, out),
-            };
-        self.members.look_at_all(write)
+        let now = self.view.now;
+        let headed = match (section.header, section.rows_of) {
+            (Header::WithRows, RowsOf::Targets(kind)) => self.view.count(kind) > 0,
+            (Header::Always | Header::WithRows, _) => true,
+            (Header::Never, _) => false,
+        };
+        if from == 0 {
+            self.scratch.begin_family();
+            if headed {
+                section.plan.header(self.format, out);
+            }
+        }
+        let scratch = &mut self.scratch;
+        self.view.look(|targets| match section.rows_of {
+            RowsOf::Targets(kind) => {
+                for (at, target) in targets.from(kind, from) {
+                    // The header is followed by at least one row, or it would be written again.
+                    if out.len() >= full && at > 0 {
+                        return Some(at);
+                    }
+                    section.plan.write(target, now, scratch, out);
+                }
+                None
+            }
+            RowsOf::Unattributed => {
+                for one in targets.unattributed() {
+                    let counts = RequestCounts::answer_counts(&one.requests);
+                    let of = Counted {
+                        provider: one.provider,
+                        name: UNKNOWN_CREDENTIAL,
+                        created: one.created,
+                    };
+                    section.plan.write_counts(of, Some(counts), scratch, out);
+                }
+                None
+            }
+        })
     }
 
     /// The whole page at once.
@@ -166,57 +211,30 @@ impl Exposition {
     }
 }
 
-/// How the rows of a section are written.
-struct Rows {
-    header: Header,
-    format: Format,
-    now: Moment,
-    /// The length at which the block is full.
-    full: usize,
-}
-
-impl Rows {
-    fn write<S: Labelled>(
-        &self,
-        plan: &FamilyPlan<S>,
-        targets: &[S],
-        from: usize,
-        out: &mut Vec<u8>,
-    ) -> Option<usize> {
-        let headed = match self.header {
-            Header::WithRows => !targets.is_empty(),
-            Header::Always => true,
-            Header::Never => false,
-        };
-        if from == 0 && headed {
-            plan.header(self.format, out);
-        }
-        for (at, next) in targets.iter().enumerate().skip(from) {
-            // The header is followed by at least one row, or it would be written again.
-            if out.len() >= self.full && at > 0 {
-                return Some(at);
-            }
-            plan.write(next, self.now, out);
-        }
-        None
-    }
-}
-
 /// Writes one of the prometheus crate's families, in our order of lines and numbers.
-fn write_family(family: &MetricFamily, format: Format, out: &mut Vec<u8>) {
+fn write_family(family: &MetricFamily, format: Format, created: Option<&str>, out: &mut Vec<u8>) {
     let kind = match family.get_field_type() {
         MetricType::COUNTER => "counter",
         MetricType::HISTOGRAM => "histogram",
         _ => "gauge",
     };
     write_header(family.name(), kind, family.help(), format, out);
+    let created = created.filter(|_| kind != "gauge");
+    let created = created.map(|created| (created_name(family.name()), created));
     for sample in family.get_metric() {
         match family.get_field_type() {
             MetricType::COUNTER => {
-                write_sample(family.name(), sample, None, sample.get_counter().get_value(), out)
+                let count = number(sample.get_counter().get_value());
+                write_sample(family.name(), sample, None, &count, out);
             }
             MetricType::HISTOGRAM => write_histogram(family.name(), sample, out),
-            _ => write_sample(family.name(), sample, None, sample.get_gauge().get_value(), out),
+            _ => {
+                let value = number(sample.get_gauge().get_value());
+                write_sample(family.name(), sample, None, &value, out);
+            }
+        }
+        if let Some((name, created)) = &created {
+            write_sample(name, sample, None, created, out);
         }
     }
 }
@@ -226,15 +244,17 @@ fn write_histogram(name: &str, sample: &Sample, out: &mut Vec<u8>) {
     let bucket = format!("{name}_bucket");
     for step in histogram.get_bucket() {
         let le = number(step.upper_bound());
-        write_sample(&bucket, sample, Some(&le), step.cumulative_count() as f64, out);
+        let count = number(step.cumulative_count() as f64);
+        write_sample(&bucket, sample, Some(&le), &count, out);
     }
-    let count = histogram.get_sample_count() as f64;
-    write_sample(&bucket, sample, Some("+Inf"), count, out);
-    write_sample(&format!("{name}_sum"), sample, None, histogram.get_sample_sum(), out);
-    write_sample(&format!("{name}_count"), sample, None, count, out);
+    let count = number(histogram.get_sample_count() as f64);
+    write_sample(&bucket, sample, Some("+Inf"), &count, out);
+    let sum = number(histogram.get_sample_sum());
+    write_sample(&format!("{name}_sum"), sample, None, &sum, out);
+    write_sample(&format!("{name}_count"), sample, None, &count, out);
 }
 
-fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: f64, out: &mut Vec<u8>) {
+fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     let mut labels = Vec::new();
     for label in sample.get_label() {
@@ -249,7 +269,7 @@ fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: f64, out: 
         out.push(b'}');
     }
     out.push(b' ');
-    out.extend_from_slice(number(value).as_bytes());
+    out.extend_from_slice(value.as_bytes());
     out.push(b'\n');
 }
 

@@ -1,18 +1,23 @@
-//! Metrics: what there is (`catalog`), how it is written (`exposition`), and the exporter's own (`exporter`).
+//! Metrics: what there is (`catalog`), how it is written (`exposition`), and the exporter's own
+//! (`exporter`).
 //!
 //! Not here: state. A metric is a view of the fleet, drawn anew at each scrape.
 
 pub mod catalog;
 pub mod exporter;
 pub mod exposition;
+pub mod format;
 mod plan;
 mod process;
 pub mod reference;
+mod sample;
+mod template;
 
-/// What may be switched off: its metrics are then absent, so that a zero never stands for "nobody looked".
+/// What may be switched off: its metrics are then absent, so that a zero never stands for "nobody
+/// looked".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Features {
-    /// Whapi's webhooks are received.
+    /// Webhooks are received.
     pub webhooks: bool,
     /// The application's requests pass through the gateway.
     pub gateway: bool,

@@ -1,59 +1,45 @@
-//! What can be written of a family before any value is known: the fixed bytes between names and values.
+//! What can be written of a family before any value is known: the fixed bytes between names and
+//! values.
 //!
 //! Not here: the catalog itself, and the order in which families are written.
 
-use super::catalog::{Family, Label, Labelled, Metric, Rows, Value, Values};
-use super::exposition::Format;
-use crate::domain::{Moment, Provider};
+use super::catalog::{Family, Kind, Label, Metric, Rows, Value, Values};
+use super::format::Format;
+use super::sample::{Counted, Fixed, SampleRow, write_value};
+use super::template::Scratch;
+use crate::domain::Now;
+use crate::fleet::Watched;
+use crate::providers;
+use crate::upstream::ProviderId;
 
 /// One family, ready to be written for any number of targets.
-pub(super) struct FamilyPlan<S: 'static> {
-    family: &'static Family<S>,
+pub(super) struct FamilyPlan {
+    family: &'static Family,
     /// For each provider.
     fixed: Vec<Fixed>,
 }
 
-/// The bytes around a target's name and a row's value.
-struct Fixed {
-    /// `name{provider="…",channel="`; the label is one for all kinds of targets that share the family.
-    before: Vec<u8>,
-    /// `",status="…"} ` for each row.
-    after: Vec<Vec<u8>>,
-    /// `after`, a zero, and the beginning of the next row: most rows are zeros.
-    zero: Vec<Vec<u8>>,
-}
-
-impl<S: Labelled> FamilyPlan<S> {
+impl FamilyPlan {
     /// The plan of a family whose rows name their target by this label.
-    pub(super) fn new(family: &'static Family<S>, label: &str) -> Self {
+    pub(super) fn new(family: &'static Family, label: &str) -> Self {
         let rows = match family.rows {
-            Rows::Each(_) => combinations(family.metric.labels),
-            _ => vec![String::new()],
+            Rows::OneOf(_) | Rows::Counts(_) | Rows::LargeCounts(_) => {
+                combinations(family.metric.labels)
+            }
+            Rows::One(_) | Rows::Scopes(_) | Rows::Info(_) => vec![String::new()],
         };
-        let fixed = Provider::ALL
-            .iter()
-            .map(|provider| {
-                let before = format!(
-                    "{}{{provider=\"{}\",{}=\"",
-                    family.metric.name,
-                    provider.word(),
-                    label
-                );
-                let after: Vec<Vec<u8>> =
-                    rows.iter().map(|row| format!("\"{row}}} ").into_bytes()).collect();
-                let zero = after
-                    .iter()
-                    .enumerate()
-                    .map(|(at, after)| {
-                        let last = at + 1 == rows.len();
-                        let next = if last { "" } else { &before };
-                        [after, b"0\n".as_slice(), next.as_bytes()].concat()
-                    })
-                    .collect();
-                Fixed { before: before.into_bytes(), after, zero }
-            })
-            .collect();
-        Self { family, fixed }
+        let fixed = |provider: ProviderId| {
+            let before = |name: &str| {
+                format!("{name}{{provider=\"{}\",{label}=\"", provider.label()).into_bytes()
+            };
+            Fixed {
+                before: before(family.metric.name),
+                after: rows.iter().map(|row| format!("\"{row}}} ").into_bytes()).collect(),
+                created: (family.metric.kind == Kind::Counter)
+                    .then(|| before(&created_name(family.metric.name))),
+            }
+        };
+        Self { family, fixed: providers::all().map(fixed).collect() }
     }
 
     pub(super) fn header(&self, format: Format, out: &mut Vec<u8>) {
@@ -61,40 +47,42 @@ impl<S: Labelled> FamilyPlan<S> {
     }
 
     /// Writes one target's rows.
-    pub(super) fn write(&self, target: &S, now: Moment, out: &mut Vec<u8>) {
-        let fixed = &self.fixed[target.provider().index()];
-        let name = target.name().as_bytes();
+    pub(super) fn write(
+        &self,
+        target: &Watched,
+        now: Now,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) {
+        let of = Counted {
+            provider: target.provider(),
+            name: target.target.name.as_str(),
+            created: target.created,
+        };
+        let fixed = &self.fixed[of.provider.index()];
         match self.family.rows {
             Rows::One(value) => {
                 if let Some(value) = value(target, now) {
-                    for part in [&fixed.before, name, &fixed.after[0]] {
-                        out.extend_from_slice(part);
-                    }
-                    write_value(value, out);
-                    out.push(b'\n');
+                    let created = scratch.created(of.created);
+                    fixed.write(SampleRow { name: of.name, at: 0, created }, value, out);
                 }
             }
-            Rows::Each(value) => {
-                let rows = fixed.after.len();
-                out.extend_from_slice(&fixed.before);
-                for (row, (after, zero)) in fixed.after.iter().zip(&fixed.zero).enumerate() {
-                    out.extend_from_slice(name);
-                    match value(target, now, row) {
-                        Value::Int(0) => out.extend_from_slice(zero),
-                        value => {
-                            out.extend_from_slice(after);
-                            write_value(value, out);
-                            out.push(b'\n');
-                            if row + 1 < rows {
-                                out.extend_from_slice(&fixed.before);
-                            }
-                        }
-                    }
+            Rows::OneOf(which) => {
+                let mut rows = scratch.zeros(fixed, of, out);
+                if let Some(which) = which(target, now) {
+                    rows.set(which, 1);
                 }
+            }
+            Rows::Counts(counts) => {
+                self.write_counts(of, counts(target), scratch, out);
+            }
+            Rows::LargeCounts(counts) => {
+                self.write_counts(of, counts(target), scratch, out);
             }
             Rows::Scopes(row) => {
                 let mut at = 0;
                 while let Some((scope, value)) = row(target, at) {
+                    let name = of.name.as_bytes();
                     for part in [&fixed.before, name, b"\",scope=\"", scope.as_bytes(), b"\"} "] {
                         out.extend_from_slice(part);
                     }
@@ -106,7 +94,7 @@ impl<S: Labelled> FamilyPlan<S> {
             Rows::Info(values) => {
                 if let Some(values) = values(target) {
                     out.extend_from_slice(&fixed.before);
-                    out.extend_from_slice(name);
+                    out.extend_from_slice(of.name.as_bytes());
                     out.push(b'"');
                     for (label, value) in self.family.metric.labels.iter().zip(values) {
                         write_label(label.name, value, out);
@@ -116,9 +104,43 @@ impl<S: Labelled> FamilyPlan<S> {
             }
         }
     }
+
+    /// Writes the rows of these counts, or zeros.
+    pub(super) fn write_counts<N: Copy + Into<u64>>(
+        &self,
+        of: Counted<'_>,
+        counts: Option<&[N]>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) {
+        let fixed = &self.fixed[of.provider.index()];
+        let counts = counts.unwrap_or_default();
+        if counts.iter().all(|count| (*count).into() < 10) {
+            let mut rows = scratch.zeros(fixed, of, out);
+            for (at, count) in counts.iter().enumerate() {
+                // Checked above.
+                let digit = (*count).into() as u8;
+                if digit > 0 {
+                    rows.set(at, digit);
+                }
+            }
+        } else {
+            let created = scratch.created(of.created);
+            for (at, count) in counts.iter().enumerate() {
+                let count = i64::try_from((*count).into()).unwrap_or(i64::MAX);
+                fixed.write(SampleRow { name: of.name, at, created }, Value::Int(count), out);
+            }
+        }
+    }
 }
 
-/// `,a="x",b="y"` for each combination of the closed labels' values, the last label running fastest.
+/// The name of the sample that says since when a counter, or a histogram, counts.
+pub(super) fn created_name(name: &str) -> String {
+    format!("{}_created", name.strip_suffix("_total").unwrap_or(name))
+}
+
+/// `,a="x",b="y"` for each combination of the closed labels' values, the last label running
+/// fastest.
 fn combinations(labels: &[Label]) -> Vec<String> {
     labels.iter().fold(vec![String::new()], |rows, label| {
         let Values::Closed(words) = label.values else { return rows };
@@ -132,7 +154,7 @@ fn combinations(labels: &[Label]) -> Vec<String> {
 
 /// Writes the `# HELP` and `# TYPE` lines.
 pub(super) fn header(metric: &Metric, format: Format, out: &mut Vec<u8>) {
-    write_header(metric.name, metric.kind.word(), metric.help, format, out);
+    write_header(metric.name, metric.kind.as_str(), metric.help, format, out);
 }
 
 pub(super) fn write_header(name: &str, kind: &str, help: &str, format: Format, out: &mut Vec<u8>) {
@@ -171,34 +193,52 @@ pub(super) fn write_label(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn write_value(value: Value, out: &mut Vec<u8>) {
-    let mut digits = itoa::Buffer::new();
-    match value {
-        Value::Int(number) => out.extend_from_slice(digits.format(number).as_bytes()),
-        Value::Infinity => out.extend_from_slice(b"+Inf"),
-        Value::Millis(millis) => {
-            if millis < 0 {
-                out.push(b'-');
-            }
-            let millis = millis.unsigned_abs();
-            out.extend_from_slice(digits.format(millis / 1000).as_bytes());
-            let part = millis % 1000;
-            if part > 0 {
-                let three = [b'.', digit(part / 100), digit(part / 10 % 10), digit(part % 10)];
-                let zeros = three.iter().rev().take_while(|byte| **byte == b'0').count();
-                out.extend_from_slice(&three[..three.len() - zeros]);
-            }
-        }
-    }
-}
-
-const fn digit(number: u64) -> u8 {
-    b'0' + (number % 10) as u8
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::Timestamp;
+    use crate::metrics::catalog::GATEWAY_TARGET;
+
+    proptest! {
+        #[test]
+        fn rows_are_the_same_whether_copied_or_written_one_by_one(
+            targets in prop::collection::vec(
+                (
+                    "[a-z]{1,9}",
+                    0_usize..2,
+                    prop_oneof![Just(1_795_000_000_010), Just(1_795_000_000_000)],
+                    prop::collection::vec(
+                        prop_oneof![0_u64..12, any::<u32>().prop_map(u64::from)],
+                        9,
+                    ),
+                ),
+                1..9,
+            ),
+            open_metrics: bool,
+        ) {
+            let format = if open_metrics { Format::OpenMetrics } else { Format::Text };
+            let plan = FamilyPlan::new(&GATEWAY_TARGET, "channel");
+            let mut scratch = Scratch::new(format);
+            let (mut out, mut expected) = (Vec::new(), String::new());
+            for (name, provider, created, counts) in &targets {
+                let provider = providers::all().nth(*provider).unwrap();
+                let of = Counted { provider, name, created: Timestamp::from_millis(*created) };
+                plan.write_counts(of, Some(counts), &mut scratch, &mut out);
+                for (code, count) in crate::domain::AnswerClass::LABELS.iter().zip(counts) {
+                    let labels =
+                        format!("{{provider=\"{}\",channel=\"{name}\",code=\"{code}\"}}", provider.label());
+                    expected += &format!("whatsapp_gateway_requests_total{labels} {count}\n");
+                    if open_metrics {
+                        let created = *created as f64 / 1000.0;
+                        expected += &format!("whatsapp_gateway_requests_created{labels} {created}\n");
+                    }
+                }
+            }
+            prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
 
     #[test]
     fn milliseconds_are_shown_as_seconds() {

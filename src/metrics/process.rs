@@ -1,7 +1,9 @@
 //! The standard metrics of this process, read from /proc at each scrape.
 //!
-//! Not the prometheus crate's own collector, which counts CPU in whole seconds; nor the procfs crate, of which these seven numbers would
-//! take 60 KB. Each is absent where /proc is not as `man 5 proc` says.
+//! Not the prometheus crate's own collector, which counts CPU in whole seconds; nor the procfs
+//! crate, of which these seven numbers would take 60 KB. Each is absent where /proc is not as `man
+//! 5 proc` says.
+#![expect(clippy::disallowed_methods, reason = "what /proc has is in memory")]
 
 use std::fs;
 
@@ -107,6 +109,7 @@ impl Collector for Process {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn every_number_is_there_and_can_be() {
@@ -127,8 +130,9 @@ mod tests {
         let age = now - value("process_start_time_seconds");
         assert!((-2.0..3600.0).contains(&age), "started {age} s ago");
 
-        let before = process.cpu.get();
+        let (before, began) = (process.cpu.get(), crate::clock::instant());
         while process.cpu.get() == before {
+            assert!(began.elapsed() < Duration::from_secs(20), "no CPU time was counted");
             process.read().unwrap();
         }
     }

@@ -5,9 +5,10 @@
 use std::fmt::Write as _;
 
 use super::catalog::{
-    CHANNEL, CHANNEL_LABELS, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS,
-    TOKEN, TOKEN_LABELS, Values, WEBHOOK,
+    EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS, Values, WEBHOOK,
+    families, target_labels,
 };
+use crate::domain::TargetKind;
 
 const INTRODUCTION: &str = "\
 # Metrics
@@ -17,24 +18,45 @@ Written from the catalog in `src/metrics/catalog.rs` by `make docs`; do not edit
 Every counter and every 0/1 row exists, at 0, from the moment its target is configured, so that `increase()` sees the first
 event. A gauge that is not known is absent, never a made-up number. `scope`, `channel` and `token` are the operator's words; every
 other label value comes from a closed list, but those of the `…_info` metrics, which repeat what the upstream reports.
+
+In OpenMetrics each counter and each histogram is followed by a `_created` sample, which says since when it counts: since the
+target was first watched, before the last restart too if `STATE_FILE` kept the counter. Prometheus reads these samples with
+`--enable-feature=created-timestamp-zero-ingestion`; otherwise it stores them as series, which a scrape configuration can
+drop:
+
+```yaml
+metric_relabel_configs:
+  - source_labels: [__name__]
+    regex: whatsapp_.*_created
+    action: drop
+```
 ";
 
 /// The text of `docs/metrics.md`.
 pub fn markdown() -> String {
     let mut text = INTRODUCTION.to_owned();
-    section(&mut text, "Channels", CHANNEL_LABELS, CHANNEL.iter().map(|family| &family.metric));
-    section(&mut text, "Tokens", TOKEN_LABELS, TOKEN.iter().map(|family| &family.metric));
+    for (title, kind) in [
+        ("Channels", TargetKind::Channel),
+        ("Tokens", TargetKind::Token),
+        ("Sources", TargetKind::Source),
+    ] {
+        let metrics = families(kind).map(|family| &family.metric);
+        section(&mut text, title, target_labels(kind), metrics);
+    }
     text.push_str("\n## Webhooks\n\nOnly with `WEBHOOK_SECRET`. Each has the labels `provider` and `channel`.\n");
     metrics_of(&mut text, &[], WEBHOOK.iter().map(|family| &family.metric));
     text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");
-    metrics_of(&mut text, CHANNEL_LABELS, std::iter::once(&GATEWAY_REQUESTS));
+    let channel = target_labels(TargetKind::Channel).iter();
+    let token = target_labels(TargetKind::Token).iter().filter(|label| label.name == "token");
+    let labels: Vec<Label> = channel.chain(token).copied().collect();
+    metrics_of(&mut text, &labels, std::iter::once(&GATEWAY_REQUESTS));
     metrics_of(&mut text, &[], GATEWAY.iter());
     section(&mut text, "The exporter", &[], EXPORTER.iter().chain(OPTIONAL));
     text.push_str("\n## The process\n\nThe standard ones, on Linux.\n\n| metric | kind | meaning |\n| --- | --- | --- |\n");
     for metric in PROCESS {
         line(
             &mut text,
-            format_args!("| `{}` | {} | {} |", metric.name, metric.kind.word(), metric.help),
+            format_args!("| `{}` | {} | {} |", metric.name, metric.kind.as_str(), metric.help),
         );
     }
     text
@@ -62,7 +84,7 @@ fn metrics_of<'a>(text: &mut String, labels: &[Label], metrics: impl Iterator<It
             format_args!(
                 "\n### {}\n\n{}. {}",
                 metric.name,
-                capital(metric.kind.word()),
+                capital(metric.kind.as_str()),
                 metric.help
             ),
         );

@@ -1,68 +1,60 @@
-//! The upstream APIs: what to send, and what an answer means. Pure functions of bytes.
+//! The providers: a folder for each, and the table that names them all.
 //!
-//! Not here: connections (`client/`) and timers (`poller.rs`).
+//! Not here: anything that a provider does. Nothing outside this folder knows which there are.
 
-pub mod meta;
-pub mod webhook;
-pub mod whapi;
-pub mod whapi_webhooks;
+mod evolution;
+mod green_api;
+mod meta;
+mod waha;
+mod whapi;
 
-mod loose;
+use crate::domain::TargetKind;
+use crate::provider::Provider;
+use crate::upstream::ProviderId;
 
-use std::fmt;
-use std::time::Duration;
-
-use bytes::Bytes;
-use secrecy::SecretString;
-
-use crate::domain::{Failure, FailureReason};
-
-/// A GET to send. Its URL may hold a token (Meta's `input_token`), so it never prints.
-pub struct Request {
-    /// The whole address.
-    pub url: SecretString,
-    /// The credential for `Authorization: Bearer`.
-    pub bearer: SecretString,
+/// Builds the table: a folder and its provider, the label, and the kinds of entries in the settings
+/// file that are this provider's unless they say otherwise.
+macro_rules! table {
+    ($($module:ident::$provider:ident = $label:literal $(, default for $($kind:ident)+)?;)+) => {
+        /// The providers' label values, in the order of the table.
+        pub const LABELS: &[&str] = &[$($label),+];
+        static PROVIDERS: &[&dyn Provider] = &[$(&$module::$provider),+];
+        const DEFAULT_KINDS: &[&[TargetKind]] = &[$(&[$($(TargetKind::$kind),+)?]),+];
+    };
 }
 
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Request([REDACTED])")
-    }
+table! {
+    whapi::Whapi = "whapi", default for Channel;
+    meta::Meta = "meta", default for Token;
+    waha::Waha = "waha";
+    evolution::Evolution = "evolution";
+    green_api::GreenApi = "green_api";
 }
 
-/// A whole HTTP answer.
-#[derive(Clone)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// How long the upstream asked us to wait.
-    pub retry_after: Option<Duration>,
-    /// The body, of at most [`crate::client::LARGEST_ANSWER`] bytes.
-    pub body: Bytes,
+/// How many providers there are.
+pub const COUNT: usize = LABELS.len();
+
+/// Every provider.
+pub fn all() -> impl Iterator<Item = ProviderId> {
+    LABELS.iter().enumerate().map(|(at, label)| id(at, label))
 }
 
-impl Answer {
-    /// The failure that the HTTP status alone speaks of.
-    fn failure(&self, reason: FailureReason, detail: impl Into<String>) -> Failure {
-        Failure { retry_after: self.retry_after, ..Failure::new(reason, detail) }
-    }
+/// What a provider does.
+pub fn get(provider: ProviderId) -> &'static dyn Provider {
+    PROVIDERS[provider.index()]
+}
 
-    /// The class of an answer of which only the HTTP status can be relied on.
-    fn failure_by_status(&self) -> Failure {
-        let reason = match self.status {
-            401 => FailureReason::CredentialUnauthorized,
-            402 => FailureReason::PaymentRequired,
-            403 => FailureReason::Forbidden,
-            429 => FailureReason::RateLimited,
-            500..=599 => FailureReason::ServerError,
-            200..=299 => FailureReason::Decode,
-            _ => FailureReason::HttpOther,
-        };
-        self.failure(reason, format!("HTTP {}", self.status))
-    }
+/// The provider with this label.
+pub fn with_label(label: &str) -> Option<ProviderId> {
+    all().find(|provider| provider.label() == label)
+}
 
-    const fn is_success(&self) -> bool {
-        matches!(self.status, 200..=299)
-    }
+/// The provider of entries of this kind that name none.
+pub fn default_for(kind: TargetKind) -> Option<ProviderId> {
+    all().find(|provider| DEFAULT_KINDS[provider.index()].contains(&kind))
+}
+
+fn id(at: usize, label: &'static str) -> ProviderId {
+    // The table is far shorter than 256 rows.
+    ProviderId::new(u8::try_from(at).unwrap_or(u8::MAX), label)
 }

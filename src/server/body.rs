@@ -1,23 +1,46 @@
-//! Bodies of answers: whole, or written block by block as the reader takes them, compressed if it asked for it.
+//! Bodies of answers: whole, or written block by block as the reader takes them, compressed if it
+//! asked for it.
 //!
 //! Not here: what is in the blocks.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-use super::connections::Answering;
+use crate::clock;
 
-/// A block is about this long: enough to keep the socket busy, little enough to let others have their turn.
+/// The longest block: enough to keep the socket busy, little enough to let others have their turn.
 const BLOCK: usize = 60 * 1024;
+/// The shortest, when many readers are to be waited for.
+const SHORT_BLOCK: usize = 8 * 1024;
+/// What all blocks together should take.
+const BLOCKS: usize = 1024 * 1024;
+/// Answers that are compressed at a time: a compressor takes about 270 KiB.
+const ENCODERS: usize = 16;
+/// Pages for people that are in memory at a time: one takes about 150 KiB.
+const PAGES: usize = 32;
+/// Where many pages are in memory, one is good for others for this long.
+const SHARED_FOR: Duration = Duration::from_secs(1);
+/// Where there is no room for one more, an older one is better than none: as old as it is when it
+/// refreshes itself.
+const SHARED_FOR_WHEN_FULL: Duration = Duration::from_secs(15);
+/// How long a place for a page is waited for.
+const PAGE_WAIT: Duration = Duration::from_secs(5);
+/// While a page is waited for, readers that are behind are closed this often.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// Something long that is written in blocks.
 pub(super) trait Blocks: Send {
@@ -31,71 +54,182 @@ impl Blocks for crate::metrics::exposition::Exposition {
     }
 }
 
-/// The body of an answer. While it lives, its connection counts as busy.
-pub(super) struct AnswerBody {
-    content: Content,
-    _answering: Option<Answering>,
+/// Bounds what answers take while their readers are waited for.
+pub(super) struct AnswerMemory {
+    streams: Arc<AtomicUsize>,
+    encoders: Arc<Semaphore>,
+    pages: Arc<Semaphore>,
+    /// When each page was last written.
+    written: Mutex<HashMap<usize, (Instant, Weak<RenderedPage>)>>,
 }
+
+/// A page, and its place in memory, which it keeps until the last byte is sent to the last reader.
+struct RenderedPage {
+    html: String,
+    _place: OwnedSemaphorePermit,
+}
+
+/// A reader's share of a page.
+struct SharedPage(Arc<RenderedPage>);
+
+impl AsRef<[u8]> for SharedPage {
+    fn as_ref(&self) -> &[u8] {
+        self.0.html.as_bytes()
+    }
+}
+
+impl Default for AnswerMemory {
+    fn default() -> Self {
+        Self {
+            streams: Arc::default(),
+            encoders: Arc::new(Semaphore::new(ENCODERS)),
+            pages: Arc::new(Semaphore::new(PAGES)),
+            written: Mutex::default(),
+        }
+    }
+}
+
+impl AnswerMemory {
+    /// A place for a compressor, if there is one.
+    pub(super) fn encoder(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.encoders).try_acquire_owned().ok()
+    }
+
+    /// The body of this page, which `render` writes; `None` when too many pages are in memory for
+    /// long, though `give_way` is called again and again. Where many are, readers share one that
+    /// was written just now.
+    pub(super) async fn page<E>(
+        &self,
+        number: usize,
+        render: impl FnOnce() -> Result<String, E>,
+        give_way: impl Fn(),
+    ) -> Option<Result<ReplyBody, E>> {
+        let shared_for = match self.pages.available_permits() {
+            0 => SHARED_FOR_WHEN_FULL,
+            few if few < PAGES / 2 => SHARED_FOR,
+            _ => Duration::ZERO,
+        };
+        if let Some(page) = self.written_within(shared_for, number) {
+            return Some(Ok(ReplyBody::page(page)));
+        }
+        let place = async {
+            loop {
+                let place = Arc::clone(&self.pages).acquire_owned();
+                if let Ok(place) = tokio::time::timeout(RETRY, place).await {
+                    return place.ok();
+                }
+                give_way();
+            }
+        };
+        let place = tokio::time::timeout(PAGE_WAIT, place).await.ok().flatten()?;
+        Some(render().map(|html| {
+            let page = Arc::new(RenderedPage { html, _place: place });
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.retain(|_, (_, page)| page.strong_count() > 0);
+            written.insert(number, (clock::instant(), Arc::downgrade(&page)));
+            ReplyBody::page(page)
+        }))
+    }
+
+    /// A page that was written within this time and is still in memory.
+    fn written_within(&self, age: Duration, number: usize) -> Option<Arc<RenderedPage>> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, page) = written.get(&number)?;
+        if at.elapsed() < age { page.upgrade() } else { None }
+    }
+
+    /// A body that is written as it is read; compressed, if there is a place for that.
+    pub(super) fn stream(
+        &self,
+        blocks: Box<dyn Blocks>,
+        encoder: Option<OwnedSemaphorePermit>,
+    ) -> ReplyBody {
+        let gzip = encoder.map(|place| {
+            // Level 1: the levels above 2 were measured to cost more than they save.
+            let encoder = GzEncoder::new(Vec::new(), Compression::new(1));
+            Gzip { encoder, _place: place }
+        });
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        let streams = Arc::clone(&self.streams);
+        ReplyBody(Content::BlockStream(Box::new(BlockStream {
+            blocks: Some(blocks),
+            gzip,
+            // Also before the first, for the sake of others where many answers are asked for at
+            // once.
+            pause: Some(Box::pin(tokio::task::yield_now())),
+            streams,
+        })))
+    }
+}
+
+/// The body of an answer.
+pub(crate) struct ReplyBody(Content);
 
 enum Content {
     Whole(Bytes),
-    Stream(Box<Stream>),
+    BlockStream(Box<BlockStream>),
 }
 
-struct Stream {
+struct BlockStream {
     blocks: Option<Box<dyn Blocks>>,
-    gzip: Option<GzEncoder<Vec<u8>>>,
-    /// Between two blocks everybody else has a turn; `wake_by_ref` would not let the I/O driver run.
+    gzip: Option<Gzip>,
+    /// Between two blocks everybody else has a turn; `wake_by_ref` would not let the I/O driver
+    /// run.
     pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    _permit: Option<OwnedSemaphorePermit>,
+    /// How many there are.
+    streams: Arc<AtomicUsize>,
 }
 
-impl AnswerBody {
+struct Gzip {
+    encoder: GzEncoder<Vec<u8>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for BlockStream {
+    fn drop(&mut self) {
+        self.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl ReplyBody {
     /// A body that is there already.
     pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { content: Content::Whole(bytes.into()), _answering: None }
+        Self(Content::Whole(bytes.into()))
     }
 
-    /// A body that is written as it is read.
-    pub(super) fn stream(
-        blocks: Box<dyn Blocks>,
-        gzip: bool,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Self {
-        // Level 1: the levels above 2 were measured to cost more than they save.
-        let gzip = gzip.then(|| GzEncoder::new(Vec::new(), Compression::new(1)));
-        let stream = Stream { blocks: Some(blocks), gzip, pause: None, _permit: permit };
-        Self { content: Content::Stream(Box::new(stream)), _answering: None }
-    }
-
-    /// The same body, keeping its connection busy.
-    pub(super) fn keeping(self, answering: Answering) -> Self {
-        Self { _answering: Some(answering), ..self }
+    fn page(page: Arc<RenderedPage>) -> Self {
+        Self::whole(Bytes::from_owner(SharedPage(page)))
     }
 }
 
-impl Stream {
+impl BlockStream {
     /// The next bytes to send; `None` at the end.
     fn next(&mut self) -> Option<Bytes> {
         let blocks = self.blocks.as_mut()?;
-        let mut block = Vec::with_capacity(BLOCK + 8 * 1024);
-        let more = blocks.write_block(BLOCK, &mut block);
+        let streams = self.streams.load(Ordering::Relaxed).max(1);
+        let size = (BLOCKS / streams).clamp(SHORT_BLOCK, BLOCK);
+        let mut block = Vec::with_capacity(size + SHORT_BLOCK);
+        let more = blocks.write_block(size, &mut block);
+        if size < BLOCK {
+            // Many are in memory at once.
+            block.shrink_to_fit();
+        }
         if !more {
             self.blocks = None;
         }
         let Some(mut gzip) = self.gzip.take() else { return Some(block.into()) };
         // Writing to a vector cannot fail.
-        let _ = gzip.write_all(&block);
+        let _ = gzip.encoder.write_all(&block);
         if more {
-            let bytes = std::mem::take(gzip.get_mut());
+            let bytes = std::mem::take(gzip.encoder.get_mut());
             self.gzip = Some(gzip);
             return Some(bytes.into());
         }
-        Some(gzip.finish().unwrap_or_default().into())
+        Some(gzip.encoder.finish().unwrap_or_default().into())
     }
 }
 
-impl Body for AnswerBody {
+impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -103,12 +237,12 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let stream = match &mut self.content {
+        let stream = match &mut self.0 {
             Content::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
             Content::Whole(bytes) => {
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))));
             }
-            Content::Stream(stream) => stream,
+            Content::BlockStream(stream) => stream,
         };
         loop {
             if let Some(pause) = &mut stream.pause {
@@ -126,16 +260,16 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
+        match &self.0 {
             Content::Whole(bytes) => bytes.is_empty(),
-            Content::Stream(stream) => stream.blocks.is_none(),
+            Content::BlockStream(stream) => stream.blocks.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
+        match &self.0 {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Stream(_) => SizeHint::default(),
+            Content::BlockStream(_) => SizeHint::default(),
         }
     }
 }

@@ -5,7 +5,7 @@
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING};
 
-use crate::metrics::exposition::Format;
+use crate::metrics::format::Format;
 
 /// The parts of a header that is a list, over all its lines.
 fn parts<'a>(

@@ -1,13 +1,16 @@
 //! The page for people: every target, how it is, since when, and what to do.
 //!
-//! Not here: what is said of a target (`view.rs`) and how it looks (`templates/page.html`).
+//! Not here: what is said of a target (`report/`) and how it looks (`templates/page.html`).
 
 use askama::Template;
 
-use crate::domain::Moment;
-use crate::fleet::Members;
-use crate::view::{self, Advice, ChannelView, Level, PollView, TokenView, distance};
-use crate::words;
+use crate::domain::{Now, TargetKind};
+use crate::fleet::{FleetView, Watched};
+use crate::report::advice::Advice;
+use crate::report::humanize;
+use crate::report::status_report::{
+    self, ChannelView, Level, PollView, SourceView, TokenView, distance,
+};
 
 /// As many channels are on one page; the worst come first.
 const PER_PAGE: usize = 200;
@@ -19,14 +22,15 @@ struct Page {
     time: String,
     headline: String,
     level: Level,
-    channels: Vec<Row>,
-    tokens: Vec<Row>,
+    channels: Vec<PageRow>,
+    tokens: Vec<PageRow>,
+    sources: Vec<PageRow>,
     count: usize,
     number: usize,
     pages: usize,
 }
 
-struct Row {
+struct PageRow {
     name: String,
     level: Level,
     status: &'static str,
@@ -39,31 +43,44 @@ struct Row {
 }
 
 /// The page, of which channels are shown by the hundreds; `number` counts from 1.
-pub(super) fn render(members: &Members, number: usize) -> Result<String, askama::Error> {
-    let now = members.now;
-    let (mut channels, mut tokens) = view::all(members);
-    channels.sort_by_key(|view| view.level);
-    tokens.sort_by_key(|view| (view.level, view.expires_millis.unwrap_or(i64::MAX)));
-    let levels: Vec<Level> = channels
-        .iter()
-        .map(|view| view.level)
-        .chain(tokens.iter().map(|view| view.level))
-        .collect();
+///
+/// Only what is shown is drawn; of the rest it is counted how it is.
+pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::Error> {
+    let now = view.now;
+    let (channels, mut tokens, sources, levels) = view.look(|targets| {
+        let ranked = |kind| {
+            let all = targets.of(kind).map(|one| (status_report::level(one, now), one));
+            let mut ranked: Vec<(Level, &Watched)> = all.collect();
+            ranked.sort_by_key(|(level, _)| *level);
+            ranked
+        };
+        let (channels, tokens) = (ranked(TargetKind::Channel), ranked(TargetKind::Token));
+        let sources = ranked(TargetKind::Source);
+        let all = channels.iter().chain(&tokens).chain(&sources);
+        let levels: Vec<Level> = all.map(|(level, _)| *level).collect();
+        let pages = channels.len().div_ceil(PER_PAGE).max(1);
+        let first = (number.clamp(1, pages) - 1) * PER_PAGE;
+        let shown = channels.iter().skip(first).take(PER_PAGE);
+        let shown: Vec<_> = shown.filter_map(|(_, one)| ChannelView::new(one, now)).collect();
+        let tokens: Vec<_> =
+            tokens.iter().filter_map(|(_, one)| TokenView::new(one, now)).collect();
+        let sources: Vec<_> = sources.iter().filter_map(|(_, one)| SourceView::new(one)).collect();
+        (shown, tokens, sources, levels)
+    });
+    tokens.sort_by_key(|token| (token.level, token.expires_millis.unwrap_or(i64::MAX)));
     let (headline, level) = headline(&levels);
-
-    let pages = channels.len().div_ceil(PER_PAGE).max(1);
-    let number = number.clamp(1, pages);
-    let count = channels.len();
-    let shown = channels.into_iter().skip((number - 1) * PER_PAGE).take(PER_PAGE);
+    let count = view.count(TargetKind::Channel);
+    let pages = count.div_ceil(PER_PAGE).max(1);
     Page {
         version: env!("CARGO_PKG_VERSION"),
-        time: words::rfc3339(now.unix),
+        time: humanize::rfc3339(now.unix),
         headline,
         level,
-        channels: shown.map(|view| channel_row(view, now)).collect(),
+        channels: channels.into_iter().map(|view| channel_row(view, now)).collect(),
         tokens: tokens.into_iter().map(|view| token_row(view, now)).collect(),
+        sources: sources.into_iter().map(|view| source_row(view, now)).collect(),
         count,
-        number,
+        number: number.clamp(1, pages),
         pages,
     }
     .render()
@@ -91,16 +108,16 @@ fn headline(levels: &[Level]) -> (String, Level) {
     }
 }
 
-fn age(poll: &PollView, now: Moment) -> String {
+fn age(poll: &PollView, now: Now) -> String {
     match poll.last_success_millis {
-        Some(at) => format!("{} ago", words::length((now.unix.millis() - at).max(0))),
+        Some(at) => format!("{} ago", humanize::length((now.unix.millis() - at).max(0))),
         None => "none yet".to_owned(),
     }
 }
 
-fn channel_row(view: ChannelView, now: Moment) -> Row {
-    Row {
-        since: words::length((now.unix.millis() - view.since_millis).max(0)),
+fn channel_row(view: ChannelView, now: Now) -> PageRow {
+    PageRow {
+        since: humanize::length((now.unix.millis() - view.since_millis).max(0)),
         since_exact: view.since,
         age: age(&view.poll, now),
         trouble: view.poll.failure,
@@ -112,7 +129,7 @@ fn channel_row(view: ChannelView, now: Moment) -> Row {
     }
 }
 
-fn token_row(view: TokenView, now: Moment) -> Row {
+fn token_row(view: TokenView, now: Now) -> PageRow {
     let mut notes = Vec::new();
     if !view.missing_scopes.is_empty() {
         notes.push(format!("missing: {}", view.missing_scopes.join(", ")));
@@ -120,9 +137,27 @@ fn token_row(view: TokenView, now: Moment) -> Row {
     if let Some(at) = view.data_access_millis {
         notes.push(format!("data access ends {}", distance(at, now)));
     }
-    Row {
+    PageRow {
         since: view.countdown(now),
         since_exact: view.expires.unwrap_or_default(),
+        age: age(&view.poll, now),
+        trouble: view.poll.failure,
+        name: view.name,
+        level: view.level,
+        status: view.status,
+        notes,
+        advice: view.advice,
+    }
+}
+
+fn source_row(view: SourceView, now: Now) -> PageRow {
+    let mut notes = Vec::new();
+    if let Some(ignored) = view.ignored.filter(|ignored| *ignored > 0) {
+        notes.push(format!("{ignored} more are not watched"));
+    }
+    PageRow {
+        since: view.channels.map_or_else(|| "not known".to_owned(), |count| count.to_string()),
+        since_exact: String::new(),
         age: age(&view.poll, now),
         trouble: view.poll.failure,
         name: view.name,

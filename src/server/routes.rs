@@ -5,54 +5,49 @@
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
 //! | `GET /` | the page for people |
 //! | `GET /api/status` | the same as JSON |
-//! | `GET /channels/{channel}/ready` | 200 while the channel is AUTH, else 503 |
+//! | `GET /channels/{channel}/ready` | 200 while the channel can send, else 503 |
 //! | `GET /healthz` | 200 while the process turns |
-//! | `POST /-/reload` | reloads the settings; to loopback alone, unless `ENABLE_LIFECYCLE` says otherwise |
-//! | `POST /webhook/whapi` | takes Whapi's webhooks, if `WEBHOOK_SECRET` is set; also behind `/{type}` and `/{type}/{method}` |
-//! | `GET /readyz` | 200: the settings are loaded and the listener is up. Never tied to Whapi or Meta |
+//! | `POST /-/reload` | reloads the settings; from loopback only, without `ENABLE_LIFECYCLE` |
+//! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |
+//! | `GET /readyz` | 200 once the settings are loaded; never depends on an upstream |
 
 use std::net::IpAddr;
 
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER,
+    VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use hyper::{Method, Request, StatusCode, body::Incoming};
 
-use super::body::AnswerBody;
-use super::{Client, State};
+use super::body::{Blocks, ReplyBody};
+use super::reply::{Reply, ok, text, with};
+use super::state::State;
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
-use crate::domain::Status;
+use crate::domain::{Availability, TargetKind};
+use crate::http::{Access, ConnectionRefusal, ListenerKind, Peer};
 use crate::metrics::exposition::Exposition;
 
-pub(super) type Answer = Response<AnswerBody>;
-
-const TEXT: &str = "text/plain; charset=utf-8";
-
 /// Answers a request.
-pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Client) -> Answer {
-    let answering = client.activity.answering();
-    // Webhooks have a secret of their own: Whapi has neither our password nor a certificate of ours.
-    if webhook::addressed(request.uri().path(), request.method()).is_some() {
-        let answer = webhook::receive(request, state).await;
-        return with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff").map(|body| body.keeping(answering));
+pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer) -> Reply {
+    // Webhooks have a secret of their own: upstreams have neither our password nor a certificate of
+    // ours.
+    if let Some((provider, _)) = webhook::addressed(request.uri().path()) {
+        let answer = webhook::receive(request, provider, state).await;
+        return with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     }
     let path = request.uri().path();
     let known = matches!(path, "/" | "/metrics" | "/api/status" | "/healthz" | "/readyz")
         || ready_channel(path).is_some();
     // Kubernetes' probes have neither a certificate nor a password.
     let open = matches!(path, "/healthz" | "/readyz");
+    let access = match open {
+        true => Access::Granted,
+        false => state.auth.authorize(request.headers(), &peer).await,
+    };
     let answer = match *request.method() {
-        _ if !open && state.guard.config().client_certificate && !client.has_certificate => {
-            text(StatusCode::FORBIDDEN, "a client certificate is needed\n")
-        }
-        _ if !open && !state.guard.lets_in(request.headers()).await => with(
-            text(StatusCode::UNAUTHORIZED, "a user name and a password are needed\n"),
-            WWW_AUTHENTICATE,
-            "Basic realm=\"whatsapp-exporter\", charset=\"UTF-8\"",
-        ),
-        Method::POST if path == "/-/reload" => reload(state, client.ip).await,
+        _ if access != Access::Granted => denied(access, state),
+        Method::POST if path == "/-/reload" => reload(state, peer.ip).await,
         _ if path == "/-/reload" => with(
             text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here\n"),
             ALLOW,
@@ -62,7 +57,7 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Cl
             StatusCode::NOT_FOUND,
             "there is nothing here; see / for the page and /metrics for the metrics\n",
         ),
-        Method::GET | Method::HEAD => get(&request, state).await,
+        Method::GET | Method::HEAD => get(&request, state, &peer).await,
         _ => with(
             text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n"),
             ALLOW,
@@ -72,20 +67,38 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, client: Cl
     let answer = with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     if *request.method() == Method::HEAD {
         // The length of a GET's body is not known without writing it; hyper sends no body for HEAD.
-        return answer.map(|_| AnswerBody::whole(""));
+        return answer.map(|_| ReplyBody::whole(""));
     }
-    answer.map(|body| body.keeping(answering))
+    answer
 }
 
-async fn get(request: &Request<Incoming>, state: &State) -> Answer {
+fn denied(access: Access, state: &State) -> Reply {
+    match access {
+        Access::Busy => {
+            state.metrics.connection_refused(ListenerKind::Metrics, ConnectionRefusal::Passwords);
+            let sentence = "too many passwords wait to be checked; try again in a moment\n";
+            let answer = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
+            with(with(answer, RETRY_AFTER, "1"), CONNECTION, "close")
+        }
+        Access::CertificateNeeded => {
+            text(StatusCode::FORBIDDEN, "a client certificate is needed\n")
+        }
+        Access::PasswordNeeded | Access::Granted => with(
+            text(StatusCode::UNAUTHORIZED, "a user name and a password are needed\n"),
+            WWW_AUTHENTICATE,
+            "Basic realm=\"whatsapp-exporter\", charset=\"UTF-8\"",
+        ),
+    }
+}
+
+async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     match request.uri().path() {
-        "/metrics" => metrics(request, state).await,
-        "/" => page(request, state),
+        "/metrics" => metrics(request, state, peer),
+        "/" => page(request, state, peer).await,
         "/api/status" => {
-            let blocks = status_json::StatusJson::new(state.fleet.members(clock::now()));
-            let body =
-                AnswerBody::stream(Box::new(blocks), negotiate::gzip(request.headers()), None);
-            compressible(request, ok("application/json", body))
+            let blocks = status_json::StatusJson::new(state.fleet.view(clock::now()));
+            let answer = ok("application/json", ReplyBody::whole(""));
+            streamed(request, state, peer, answer, blocks)
         }
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => text(StatusCode::OK, "ready\n"),
@@ -96,28 +109,49 @@ async fn get(request: &Request<Incoming>, state: &State) -> Answer {
     }
 }
 
-async fn metrics(request: &Request<Incoming>, state: &State) -> Answer {
+fn metrics(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     let format = negotiate::format(request.headers());
-    // The semaphore is never closed, so there is always a permit to come.
-    let permit = std::sync::Arc::clone(&state.scrapes).acquire_owned().await.ok();
-    let body = if *request.method() == Method::HEAD {
-        AnswerBody::whole("")
-    } else {
-        let page = Exposition::new(state.fleet.members(clock::now()), &state.metrics, format);
-        AnswerBody::stream(Box::new(page), negotiate::gzip(request.headers()), permit)
-    };
-    compressible(request, with(ok(format.content_type(), body), VARY, "Accept"))
+    let page = Exposition::new(state.fleet.view(clock::now()), &state.metrics, format);
+    let answer = with(ok(format.content_type(), ReplyBody::whole("")), VARY, "Accept");
+    streamed(request, state, peer, answer, page)
 }
 
-fn page(request: &Request<Incoming>, state: &State) -> Answer {
+/// The answer with these blocks as its body, compressed if its reader takes that and there is
+/// memory for it.
+fn streamed(
+    request: &Request<Incoming>,
+    state: &State,
+    peer: &Peer,
+    answer: Reply,
+    blocks: impl Blocks + 'static,
+) -> Reply {
+    let wanted = negotiate::gzip(request.headers());
+    let encoder = if wanted { state.memory.encoder() } else { None };
+    if wanted && encoder.is_none() {
+        peer.drop_stalled_reader();
+    }
+    let answer = with(answer, VARY, "Accept-Encoding");
+    let answer = if encoder.is_some() { with(answer, CONTENT_ENCODING, "gzip") } else { answer };
+    answer.map(|_| state.memory.stream(Box::new(blocks), encoder))
+}
+
+async fn page(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     let number = request
         .uri()
         .query()
         .and_then(|query| query.split('&').find_map(|part| part.strip_prefix("page=")))
         .and_then(|number| number.parse().ok());
-    match page::render(&state.fleet.members(clock::now()), number.unwrap_or(1)) {
-        Ok(html) => {
-            let answer = ok("text/html; charset=utf-8", AnswerBody::whole(html));
+    let number = number.unwrap_or(1);
+    let render = || page::render(&state.fleet.view(clock::now()), number);
+    let rendered = state.memory.page(number, render, || peer.drop_stalled_reader()).await;
+    let Some(rendered) = rendered else {
+        let sentence = "too many pages are being read; try again in a moment\n";
+        let answer = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
+        return with(answer, RETRY_AFTER, "1");
+    };
+    match rendered {
+        Ok(body) => {
+            let answer = ok("text/html; charset=utf-8", body);
             let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
             with(with(answer, CONTENT_SECURITY_POLICY, policy), REFERRER_POLICY, "no-referrer")
         }
@@ -125,7 +159,7 @@ fn page(request: &Request<Incoming>, state: &State) -> Answer {
     }
 }
 
-async fn reload(state: &State, peer: IpAddr) -> Answer {
+async fn reload(state: &State, peer: IpAddr) -> Reply {
     // A listener for both IP versions sees IPv4 peers as mapped addresses.
     if !peer.to_canonical().is_loopback() && !state.lifecycle_from_anywhere {
         return text(
@@ -150,47 +184,26 @@ fn ready_channel(path: &str) -> Option<&str> {
     path.strip_prefix("/channels/")?.strip_suffix("/ready").filter(|name| !name.contains('/'))
 }
 
-/// An application asks this before it sends.
-fn ready(name: &str, state: &State) -> Answer {
+/// An application asks this before it sends. The gateway judges by the same rule.
+fn ready(name: &str, state: &State) -> Reply {
     let now = clock::now();
-    let known = state.fleet.channel_named(name, |channel| {
-        let limits = channel.limits();
-        (channel.state.status(now, limits), limits)
+    let found = state.fleet.find(TargetKind::Channel, name);
+    let known = found.and_then(|channel| {
+        state.fleet.look(channel, |watched| {
+            let (channel, policy) = (watched.channel()?, watched.policy());
+            let availability = Availability::of(channel, policy, now, None);
+            Some((channel.status(now, policy), availability, availability.retry_after(channel)))
+        })
     });
-    let Some((status, limits)) = known else {
+    let Some((status, availability, wait)) = known.flatten() else {
         return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
     };
-    let word = format!("{}\n", status.word());
-    if status == Status::Auth {
-        return text(StatusCode::OK, word);
+    let word = format!("{}\n", status.as_str());
+    match availability {
+        Availability::Ready => text(StatusCode::OK, word),
+        Availability::Returning | Availability::Away => {
+            let answer = text(StatusCode::SERVICE_UNAVAILABLE, word);
+            with(answer, RETRY_AFTER, &wait.as_secs().to_string())
+        }
     }
-    // Nothing new is learnt before the next poll.
-    let seconds = limits.interval.as_secs().clamp(1, 60).to_string();
-    with(text(StatusCode::SERVICE_UNAVAILABLE, word), RETRY_AFTER, &seconds)
-}
-
-fn ok(content_type: &'static str, body: AnswerBody) -> Answer {
-    let mut answer = Response::new(body);
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // Everything here is true only now.
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
-}
-
-pub(super) fn text(status: StatusCode, words: impl Into<bytes::Bytes>) -> Answer {
-    let mut answer = ok(TEXT, AnswerBody::whole(words));
-    *answer.status_mut() = status;
-    answer
-}
-
-pub(super) fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        answer.headers_mut().append(name, value);
-    }
-    answer
-}
-
-fn compressible(request: &Request<Incoming>, answer: Answer) -> Answer {
-    let answer = with(answer, VARY, "Accept-Encoding");
-    if negotiate::gzip(request.headers()) { with(answer, CONTENT_ENCODING, "gzip") } else { answer }
 }

@@ -1,25 +1,28 @@
 //! `/api/status`: every target as JSON, written in blocks.
 //!
-//! Not here: what is said of a target; that is `view.rs`.
+//! Not here: what is said of a target; that is `report/`.
 
 use serde::Serialize;
 
 use super::body::Blocks;
-use crate::fleet::Members;
-use crate::view::{ChannelView, TokenView};
-use crate::words;
+use crate::domain::TargetKind;
+use crate::fleet::FleetView;
+use crate::report::humanize;
+use crate::report::status_report::{ChannelView, SourceView, TokenView};
 
-/// `{"version": …, "time": …, "channels": […], "tokens": […]}`.
+/// `{"version": …, "time": …, "channels": […], "tokens": […], "sources": […]}`.
 pub(super) struct StatusJson {
-    members: Members,
-    channels: usize,
-    tokens: usize,
+    view: FleetView,
+    /// The list that is written, by its position in [`TargetKind::ALL`].
+    list: usize,
+    /// The position of the next target.
+    target: usize,
     begun: bool,
 }
 
 impl StatusJson {
-    pub(super) const fn new(members: Members) -> Self {
-        Self { members, channels: 0, tokens: 0, begun: false }
+    pub(super) const fn new(view: FleetView) -> Self {
+        Self { view, list: 0, target: 0, begun: false }
     }
 }
 
@@ -34,38 +37,40 @@ fn write(value: &impl Serialize, first: bool, out: &mut Vec<u8>) {
 impl Blocks for StatusJson {
     fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
         let full = out.len() + size;
-        let now = self.members.now;
+        let now = self.view.now;
         if !self.begun {
             self.begun = true;
-            let head = format!(
-                "{{\"version\":\"{}\",\"time\":\"{}\",\"channels\":[",
-                env!("CARGO_PKG_VERSION"),
-                words::rfc3339(now.unix)
-            );
+            let (version, time) = (env!("CARGO_PKG_VERSION"), humanize::rfc3339(now.unix));
+            let head = format!("{{\"version\":\"{version}\",\"time\":\"{time}\"");
             out.extend_from_slice(head.as_bytes());
         }
-        let (mut channel_at, mut token_at) = (self.channels, self.tokens);
-        let more = self.members.look(|channels, tokens| {
-            while out.len() < full {
-                if let Some(channel) = channels.get(channel_at) {
-                    write(&ChannelView::new(channel, now), channel_at == 0, out);
-                    channel_at += 1;
-                    continue;
+        let Some(kind) = TargetKind::ALL.get(self.list) else {
+            out.extend_from_slice(b"}\n");
+            return false;
+        };
+        if self.target == 0 {
+            out.extend_from_slice(format!(",\"{}s\":[", kind.as_str()).as_bytes());
+        }
+        let stopped = self.view.look(|targets| {
+            for (at, watched) in targets.from(*kind, self.target) {
+                if out.len() >= full && at > 0 {
+                    return Some(at);
                 }
-                if token_at == 0 {
-                    out.extend_from_slice(b"],\"tokens\":[");
+                match kind {
+                    TargetKind::Channel => write(&ChannelView::new(watched, now), at == 0, out),
+                    TargetKind::Token => write(&TokenView::new(watched, now), at == 0, out),
+                    TargetKind::Source => write(&SourceView::new(watched), at == 0, out),
                 }
-                // Tokens are few; they come in one block.
-                for token in tokens {
-                    write(&TokenView::new(token, now), token_at == 0, out);
-                    token_at += 1;
-                }
-                out.extend_from_slice(b"]}\n");
-                return false;
             }
-            true
+            None
         });
-        (self.channels, self.tokens) = (channel_at, token_at);
-        more
+        match stopped {
+            Some(at) => self.target = at,
+            None => {
+                out.push(b']');
+                (self.list, self.target) = (self.list + 1, 0);
+            }
+        }
+        true
     }
 }

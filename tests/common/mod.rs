@@ -1,5 +1,6 @@
-//! What the tests of the whole program share: the program itself, the simulated upstreams, a browser by hand, and a reader of
-//! metrics. Deadlines are generous and looked at again and again, since machines may be slow; no test measures time to the second.
+//! What the tests of the whole program share: the program itself, the simulated upstreams, a
+//! browser by hand, and a reader of metrics. Deadlines are generous and looked at again and again,
+//! since machines may be slow; no test measures time to the second.
 #![allow(dead_code, reason = "each test program uses its own part of it")]
 
 pub mod http;
@@ -8,7 +9,7 @@ pub mod wire;
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use http::Reply;
 use metrics::Metrics;
-use whatsapp_exporter::simulator::Simulator;
+use whatsapp_simulator::Simulator;
 
 /// Longer than anything here takes on a slow machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -41,13 +42,30 @@ pub fn within<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Opt
     }
 }
 
-/// A port where nothing listens.
-pub fn closed_port() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
+/// Raises this process's limit of open files as far as the system lets it. For tests with more
+/// connections than the usual 1,024; all tests share the process.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("a soft limit may be raised to the hard one");
 }
 
-/// The simulated upstreams, on a thread of their own so that tests can be written without waiting in the language.
+/// A port where nothing listens, nor ever will while the tests run: many tests share this process,
+/// and a port that is merely free may be another's a moment later.
+pub fn closed_port() -> SocketAddr {
+    use socket2::{Domain, Socket, Type};
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&any.into()).expect("a free port");
+    let address = socket.local_addr().expect("an address").as_socket().expect("IPv4");
+    // Bound, but not listening: connections are refused, and nobody else gets the port.
+    std::mem::forget(socket);
+    address
+}
+
+/// The simulated upstreams, on a thread of their own so that tests can be written without waiting
+/// in the language.
 pub struct Upstream {
     pub simulator: Simulator,
     pub runtime: tokio::runtime::Runtime,
@@ -104,6 +122,7 @@ impl Files {
 pub struct Setup {
     arguments: Vec<String>,
     variables: Vec<(OsString, OsString)>,
+    descriptors: Option<(u32, u32)>,
 }
 
 impl Setup {
@@ -119,7 +138,7 @@ impl Setup {
 
     /// Without even a port.
     pub fn bare() -> Self {
-        Self { arguments: Vec::new(), variables: Vec::new() }
+        Self { arguments: Vec::new(), variables: Vec::new(), descriptors: None }
     }
 
     pub fn argument(mut self, word: &str) -> Self {
@@ -152,6 +171,12 @@ impl Setup {
             .set("META_API_URL", upstream.url())
     }
 
+    /// With these limits of descriptors.
+    pub fn descriptors(mut self, soft: u32, hard: u32) -> Self {
+        self.descriptors = Some((soft, hard));
+        self
+    }
+
     /// With a settings file of this text.
     pub fn file(self, files: &Files, yaml: &str) -> Self {
         let path = files.write("settings.yaml", yaml);
@@ -159,7 +184,20 @@ impl Setup {
     }
 
     fn spawn(&self) -> Program {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_whatsapp-exporter"))
+        let binary = env!("CARGO_BIN_EXE_whatsapp-exporter");
+        let mut command = match self.descriptors {
+            None => Command::new(binary),
+            Some((soft, hard)) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args([
+                    "-c",
+                    &format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\""),
+                    binary,
+                ]);
+                shell
+            }
+        };
+        let mut child = command
             .args(&self.arguments)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
@@ -171,7 +209,7 @@ impl Setup {
         let (stdout, stderr) = (Printed::default(), Printed::default());
         stdout.follow(child.stdout.take().expect("standard output"));
         stderr.follow(child.stderr.take().expect("standard error"));
-        Program { child, stdout, stderr, address: closed_port() }
+        Program { child, stdout, stderr, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }
     }
 
     /// Starts the program and waits until it listens.
@@ -276,7 +314,8 @@ impl Program {
         self.stdout.text() + &self.stderr.text()
     }
 
-    /// Its standard error so far. What it wrote before it answered may still be in the pipe, so this waits until nothing more comes.
+    /// Its standard error so far. What it wrote before it answered may still be in the pipe, so
+    /// this waits until nothing more comes.
     pub fn log(&self) -> String {
         let mut text = self.stderr.text();
         for _ in 0..50 {

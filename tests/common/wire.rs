@@ -38,7 +38,8 @@ impl Received {
 /// What each connection brought.
 type Connections = Arc<Mutex<Vec<Vec<u8>>>>;
 
-/// One connection to an upstream by hand, seen from there, or to the gateway, seen from the application.
+/// One connection to an upstream by hand, seen from there, or to the gateway, seen from the
+/// application.
 pub struct Wire {
     stream: TcpStream,
     /// Read and not yet looked at.
@@ -162,7 +163,8 @@ pub struct ByHand {
 }
 
 impl ByHand {
-    /// Listens, and has every connection served by `serve` on a thread of its own. The connection ends when `serve` does.
+    /// Listens, and has every connection served by `serve` on a thread of its own. The connection
+    /// ends when `serve` does.
     pub fn start(serve: impl Fn(&mut Wire) + Send + Sync + 'static) -> Self {
         Self::owning(move |mut wire| serve(&mut wire))
     }

@@ -1,4 +1,5 @@
-//! An application that sends a message with each of its credentials again and again, through the exporter's gateway.
+//! An application that sends a message with each of its credentials again and again, through the
+//! exporter's gateway.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub struct Application(JoinHandle<()>);
 
 impl Application {
-    /// Starts one, with the secrets of its channels and of its tokens. It sends once with a secret that nobody knows.
+    /// Starts one, with the secrets of its channels and of its tokens. It sends once with a secret
+    /// that nobody knows.
     pub fn start(gateway: String, channels: &'static [&str], tokens: &'static [&str]) -> Self {
         Self(tokio::spawn(async move {
             let client = client();

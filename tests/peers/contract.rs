@@ -1,8 +1,10 @@
-//! What the catalog, the rules and Prometheus itself offer, and whether a PromQL expression keeps to it.
+//! What the catalog, the rules and Prometheus itself offer, and whether a PromQL expression keeps
+//! to it.
 //!
-//! An expression is read into a tree, and for each of its parts it is worked out which labels the result has and which values
-//! they can take. So a label can be refused where it was already lost, two sides can be refused that no series could ever match,
-//! and a label can be told to a legend or a template.
+//! An expression is read into a tree, and for each of its parts it is worked out which labels the
+//! result has and which values they can take. So a label can be refused where it was already lost,
+//! two sides can be refused that no series could ever match, and a label can be told to a legend or
+//! a template.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,6 +138,11 @@ impl Contract {
                 }
             } else {
                 let counter = Some(metric.kind == Kind::Counter);
+                // A family that several kinds of targets share is listed once for each.
+                let labels = match series.remove(metric.name) {
+                    Some(Series { labels: before, .. }) => before.or(labels),
+                    None => labels,
+                };
                 series.insert(metric.name.to_owned(), Series { labels, counter });
             }
         }
@@ -152,7 +159,8 @@ impl Contract {
         Self { series, alerts: BTreeMap::new(), severities: BTreeSet::new() }
     }
 
-    /// The same, and what these rules record and fire. Mistakes in the rules' own expressions are told by [`Contract::check`].
+    /// The same, and what these rules record and fire. Mistakes in the rules' own expressions are
+    /// told by [`Contract::check`].
     pub fn with_rules(mut self, rules: &Rules) -> Self {
         for rule in rules.groups.iter().flat_map(|group| &group.rules) {
             if let Some(severity) = rule.labels.get("severity") {
@@ -186,7 +194,8 @@ impl Contract {
         self.alerts.get(name)
     }
 
-    /// Whether a word is the name of a series or of a histogram, or, when it ends in `_`, the beginning of one.
+    /// Whether a word is the name of a series or of a histogram, or, when it ends in `_`, the
+    /// beginning of one.
     pub fn knows(&self, word: &str) -> bool {
         let family = |name: &String| {
             name.strip_prefix(word).is_some_and(|rest| {
@@ -196,7 +205,8 @@ impl Contract {
         self.series.keys().any(family)
     }
 
-    /// The labels of the expression's result (`None` for a number or a text), or every mistake found.
+    /// The labels of the expression's result (`None` for a number or a text), or every mistake
+    /// found.
     pub fn check(&self, expr: &str) -> Result<Option<Labels>, Vec<String>> {
         let tree = parse(expr).map_err(|what| vec![format!("`{expr}` is not PromQL: {what}")])?;
         let mut mistakes = Vec::new();
@@ -384,7 +394,8 @@ impl Contract {
             }
             None => {}
         }
-        // Without `on`, series match only when all their other labels are equal. For `or` that is what it is often used for.
+        // Without `on`, series match only when all their other labels are equal. For `or` that is
+        // what it is often used for.
         let ignored: &[String] = match matching {
             Some(LabelModifier::Exclude(names)) => &names.labels,
             _ => &[],
@@ -445,7 +456,8 @@ impl Contract {
     }
 }
 
-/// What `label_replace(…, "new", "$1", "old", "(.*)")` makes: another label, or one fewer where nothing is put in its place.
+/// What `label_replace(…, "new", "$1", "old", "(.*)")` makes: another label, or one fewer where
+/// nothing is put in its place.
 fn replaced(call: &Call, labels: Labels, mistakes: &mut Vec<String>) -> Labels {
     let texts = call.args.args.iter().filter_map(|argument| match argument.as_ref() {
         Expr::StringLiteral(text) => Some(text.val.clone()),
@@ -470,7 +482,8 @@ fn replaced(call: &Call, labels: Labels, mistakes: &mut Vec<String>) -> Labels {
     labels
 }
 
-/// A value that a matcher names must be one that the label can have; of a regular expression, each of its alternatives.
+/// A value that a matcher names must be one that the label can have; of a regular expression, each
+/// of its alternatives.
 fn check_values(metric: &str, matcher: &Matcher, allowed: &Allowed, mistakes: &mut Vec<String>) {
     let regex = matches!(matcher.op, MatchOp::Re(_) | MatchOp::NotRe(_));
     if !regex && matcher.value.contains(CHOICE) {
@@ -509,7 +522,8 @@ fn check_values(metric: &str, matcher: &Matcher, allowed: &Allowed, mistakes: &m
     }
 }
 
-/// `A(B|C)|D` as `AB`, `AC`, `D`. What stands behind a backslash, and a group that repeats, is left as it is.
+/// `A(B|C)|D` as `AB`, `AC`, `D`. What stands behind a backslash, and a group that repeats, is left
+/// as it is.
 pub fn alternatives(regex: &str) -> Vec<String> {
     let mut depth = 0_usize;
     let mut group = None;

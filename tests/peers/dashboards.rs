@@ -1,4 +1,5 @@
-//! The dashboards as Grafana reads them: panels, variables, queries, and the text that a query becomes.
+//! The dashboards as Grafana reads them: panels, variables, queries, and the text that a query
+//! becomes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -193,7 +194,8 @@ pub enum Chosen {
 }
 
 impl Chosen {
-    /// The text that Grafana's Prometheus data source puts in place of a variable that takes several values.
+    /// The text that Grafana's Prometheus data source puts in place of a variable that takes
+    /// several values.
     fn text(&self) -> String {
         match self {
             Self::All => ".*".to_owned(),
@@ -209,7 +211,8 @@ impl Chosen {
     }
 }
 
-/// Grafana's `prometheusSpecialRegexEscape`: the backslash is doubled, since the text stands within a PromQL string.
+/// Grafana's `prometheusSpecialRegexEscape`: the backslash is doubled, since the text stands within
+/// a PromQL string.
 fn escaped(value: &str) -> String {
     let mut text = String::new();
     for letter in value.chars() {
@@ -238,7 +241,8 @@ pub struct Filling {
 }
 
 impl Filling {
-    /// Grafana's rule: four scrapes, and never so short that a point of the graph falls between two windows.
+    /// Grafana's rule: four scrapes, and never so short that a point of the graph falls between two
+    /// windows.
     pub fn rate_interval(&self) -> Duration {
         (self.interval + self.scrape_interval).max(4 * self.scrape_interval)
     }

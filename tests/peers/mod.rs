@@ -1,4 +1,5 @@
-//! What the tests share that hold the exporter together with its dashboards, its rules and real Prometheus programs.
+//! What the tests share that hold the exporter together with its dashboards, its rules and real
+//! Prometheus programs.
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use reqwest::Client;
 
-/// Long enough for a machine that is busy with other things; a test that is well never waits for it.
+/// Long enough for a machine that is busy with other things; a test that is well never waits for
+/// it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program of the machine's.
 ///
 /// # Panics
 ///
-/// With the package to install, when there is none: a test that is skipped in silence proves nothing.
+/// With the package to install, when there is none: a test that is skipped in silence proves
+/// nothing.
 pub fn installed(names: &[&str], package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)

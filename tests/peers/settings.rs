@@ -1,4 +1,5 @@
-//! Settings files for the exporter: what an operator would write, with secrets in files of their own.
+//! Settings files for the exporter: what an operator would write, with secrets in files of their
+//! own.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// A token to watch: its name, its secret and the app that inspects it, as id and secret.
 pub type Token<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>);
 
-/// Writes a settings file for these channels (name and secret) and tokens into `directory`, and returns its path.
+/// Writes a settings file for these channels (name and secret) and tokens into `directory`, and
+/// returns its path.
 pub fn write(directory: &Path, channels: &[(&str, &str)], tokens: &[Token<'_>]) -> PathBuf {
     let secret = |kind: &str, name: &str, secret: &str| {
         let file = format!("{kind}-{name}");

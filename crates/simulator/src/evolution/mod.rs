@@ -1,0 +1,213 @@
+//! The simulated Evolution API: servers with their instances. Not what connects, restarts or logs
+//! out an instance, which an exporter must never ask for: such requests change nothing, are
+//! answered 404, and `/instance/connect` is recorded as one that wakes.
+//!
+//! The shapes are those of a running 2.3.7, its wrong answers included; rows carry secrets in
+//! clear, as the real one's do.
+
+mod errors;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use crate::http::request::{Request, decode};
+use crate::http::response::Response;
+use crate::provider::{Provider, Routed};
+use crate::request_log::CredentialSource;
+
+/// A server: its name in the log, and its instances.
+#[derive(Debug, Clone, Default)]
+pub struct EvolutionServer {
+    /// The name in the log.
+    pub name: String,
+    /// The instances by their names.
+    pub instances: BTreeMap<String, EvolutionInstance>,
+    /// Whether its database is down: states still come from memory.
+    pub database_down: bool,
+}
+
+/// An instance, in memory and as its row in the database.
+#[derive(Debug, Clone)]
+pub struct EvolutionInstance {
+    /// The state in memory; `None` when it was not loaded.
+    pub state: Option<String>,
+    /// The row's `connectionStatus`.
+    pub row_status: String,
+    /// The row's `disconnectionReasonCode`.
+    pub reason: Option<u16>,
+    /// The row's `integration`.
+    pub integration: String,
+}
+
+impl EvolutionServer {
+    /// A server without instances.
+    pub fn new(name: &str) -> EvolutionServer {
+        EvolutionServer { name: name.to_owned(), ..EvolutionServer::default() }
+    }
+
+    /// The same with this instance; replaces one of this name.
+    #[must_use]
+    pub fn with_instance(mut self, name: &str, instance: EvolutionInstance) -> EvolutionServer {
+        self.instances.insert(name.to_owned(), instance);
+        self
+    }
+}
+
+impl EvolutionInstance {
+    /// An instance for a phone, in this state in memory and in its row.
+    pub fn new(state: &str) -> EvolutionInstance {
+        EvolutionInstance {
+            state: Some(state.to_owned()),
+            row_status: state.to_owned(),
+            reason: None,
+            integration: "WHATSAPP-BAILEYS".to_owned(),
+        }
+    }
+
+    /// An instance that was disconnected for good.
+    pub fn closed_by(reason: u16) -> EvolutionInstance {
+        EvolutionInstance { reason: Some(reason), ..EvolutionInstance::new("close") }
+    }
+
+    /// An instance that was never loaded: its row has the database's default.
+    pub fn not_in_memory() -> EvolutionInstance {
+        EvolutionInstance { state: None, ..EvolutionInstance::new("open") }
+    }
+
+    /// An instance of the Cloud API, which always claims to be open.
+    pub fn business() -> EvolutionInstance {
+        EvolutionInstance {
+            integration: "WHATSAPP-BUSINESS".to_owned(),
+            ..EvolutionInstance::new("open")
+        }
+    }
+
+    /// The key of an instance of this name.
+    pub fn key(name: &str) -> String {
+        format!("EvolutionInstanceKeyOf-{name}")
+    }
+}
+
+/// The servers, by global key. All are at the simulator's one address.
+#[derive(Default)]
+pub(crate) struct Evolution {
+    pub(crate) servers: HashMap<String, EvolutionServer>,
+}
+
+impl Provider for Evolution {
+    fn serves(&self, path: &str) -> bool {
+        path.starts_with("/instance/")
+    }
+
+    fn respond<'a>(&mut self, request: &'a Request, _now: SystemTime) -> Routed<'a> {
+        let key = request.header("apikey").filter(|key| !key.is_empty());
+        let state = request.path.strip_prefix("/instance/connectionState/");
+        let response = match (request.method.as_str(), request.path.as_str(), state) {
+            ("GET", "/instance/fetchInstances", _) => self.list(key),
+            ("GET", _, Some(name)) => self.state(&decode(name), key),
+            (method, path, _) => errors::no_route(method, path),
+        };
+        Routed {
+            response,
+            target: key,
+            credential: key,
+            credential_source: match key {
+                Some(_) => CredentialSource::Header,
+                None => CredentialSource::None,
+            },
+            wakes: request.path.starts_with("/instance/connect/"),
+            may_emit: false,
+        }
+    }
+
+    fn name_of(&self, secret: &str) -> Option<Arc<str>> {
+        self.servers.get(secret).map(|server| server.name.as_str().into())
+    }
+
+    fn remove(&mut self, secret: &str) {
+        self.servers.remove(secret);
+    }
+}
+
+impl Evolution {
+    fn list(&self, key: Option<&str>) -> Response {
+        // An instance's own key lists that instance.
+        let listed = key.and_then(|key| match self.servers.get(key) {
+            Some(server) => Some((server, None)),
+            None => self.servers.values().find_map(|server| {
+                let own = server.instances.keys().find(|name| EvolutionInstance::key(name) == key);
+                own.map(|own| (server, Some(own)))
+            }),
+        });
+        match listed {
+            None => errors::unauthorized(),
+            Some((server, _)) if server.database_down => errors::no_database_text(),
+            Some((server, own)) => {
+                let instances = server.instances.iter();
+                let shown = instances.filter(|(name, _)| own.is_none_or(|own| own == *name));
+                let rows: Vec<Value> = shown.map(|(name, instance)| row(name, instance)).collect();
+                Response::json(200, &Value::from(rows))
+            }
+        }
+    }
+
+    /// Whether the instance exists is looked at before the key is.
+    fn state(&self, name: &str, key: Option<&str>) -> Response {
+        let mut servers = self.servers.iter();
+        let found = servers.find_map(|(global, server)| {
+            server.instances.get(name).map(|instance| (global, server, instance))
+        });
+        let Some((global, server, instance)) = found else {
+            return match self.servers.values().any(|server| server.database_down) {
+                true => errors::no_database_list(),
+                false => errors::no_instance(name),
+            };
+        };
+        // The instance's own key is looked up in the database.
+        let own = key == Some(&EvolutionInstance::key(name)) && !server.database_down;
+        if !own && key != Some(global) {
+            return errors::unauthorized();
+        }
+        let mut told = json!({ "instanceName": name });
+        if let Some(state) = &instance.state {
+            told["state"] = json!(state);
+        }
+        Response::json(200, &json!({ "instance": told }))
+    }
+}
+
+fn row(name: &str, instance: &EvolutionInstance) -> Value {
+    let at = instance.reason.map(|_| "2026-11-21T15:14:28.513Z");
+    let object = instance.reason.map(|code| {
+        format!(r#"{{"error":{{"output":{{"statusCode":{code},"payload":"EvolutionDisconnectionObject"}}}}}}"#)
+    });
+    json!({
+        "id": "00000000-0000-4000-8000-000000000001",
+        "name": name,
+        "connectionStatus": instance.row_status,
+        "ownerJid": "11111111111@s.whatsapp.net",
+        "profileName": "EvolutionProfileOfAPerson",
+        "profilePicUrl": null,
+        "integration": instance.integration,
+        "number": null,
+        "businessId": null,
+        "token": EvolutionInstance::key(name),
+        "clientName": "evolution",
+        "disconnectionReasonCode": instance.reason,
+        "disconnectionObject": object,
+        "disconnectionAt": at,
+        "createdAt": "2026-11-21T15:14:28.513Z",
+        "updatedAt": "2026-11-21T15:14:28.513Z",
+        "Chatwoot": { "enabled": true, "token": "EvolutionChatwootTokenNotARealOne" },
+        "Proxy": { "host": "127.0.0.1", "password": "EvolutionProxyPasswordNotARealOne" },
+        "Rabbitmq": null,
+        "Nats": null,
+        "Sqs": null,
+        "Websocket": null,
+        "Setting": { "rejectCall": false, "wavoipToken": "EvolutionWavoipTokenNotARealOne" },
+        "_count": { "Message": 7, "Contact": 2, "Chat": 1 },
+    })
+}

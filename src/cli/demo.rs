@@ -1,0 +1,140 @@
+//! `whatsapp-exporter demo`: the exporter watching the embedded simulator, without settings or
+//! network.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use whatsapp_simulator::{DemoPlan, Simulator};
+
+use super::exit::{UNHEALTHY, USAGE, complain, runtime};
+use super::{logging, run};
+use crate::config::{DEFAULT_LISTEN, Settings};
+
+/// Made up, and good for nothing anywhere else.
+const WEBHOOK_SECRET: &str = "demoWebhookSecretNotARealOne";
+
+pub(super) fn run() -> u8 {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let code = runtime.block_on(play());
+    runtime.shutdown_background();
+    code
+}
+
+async fn play() -> u8 {
+    let simulator = match Simulator::start().await {
+        Ok(simulator) => simulator,
+        Err(error) => {
+            complain([format!("the simulator cannot be started: {error}").as_str()]);
+            return UNHEALTHY;
+        }
+    };
+    let plan = DemoPlan::play(&simulator, 1.0);
+    // The simulator's made-up secrets are files, as an operator's real ones would be.
+    let files = match Files::write(&plan) {
+        Ok(files) => files,
+        Err(error) => {
+            complain([format!("the demo's settings cannot be written: {error}").as_str()]);
+            return UNHEALTHY;
+        }
+    };
+    let ours = [
+        ("CONFIG_FILE", files.directory.join("settings.yaml").into_os_string()),
+        ("WEBHOOK_SECRET", WEBHOOK_SECRET.into()),
+        ("POLL_TIMEOUT", "2s".into()),
+        ("STALE_AFTER", "1m".into()),
+    ];
+    let shown = ["LISTEN_ADDRESS", "LOG_LEVEL", "LOG_FORMAT"];
+    let variables: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| shown.iter().any(|shown| name == shown))
+        .chain(ours.map(|(name, value)| (OsString::from(name), value)))
+        .chain(DemoPlan::variables(&simulator).map(|(name, value)| (name.into(), value.into())))
+        .collect();
+    let mut settings = match Settings::load(variables.iter().cloned()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            complain(problems.iter());
+            return USAGE;
+        }
+    };
+    settings.polling.use_proxy = false;
+    logging::start(settings.log);
+    let Ok(listener) = run::listen(&settings) else { return UNHEALTHY };
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    let url = format!("http://{}{}", from_here(address), DemoPlan::WEBHOOK_PATH);
+    plan.send_webhooks_to(&simulator, &url, ("X-Webhook-Secret", WEBHOOK_SECRET));
+    introduce(&plan, address.port());
+    run::serve_on(listener, settings, variables).await
+}
+
+/// Where a listener on this address is reached from this machine.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn introduce(plan: &DemoPlan, port: u16) {
+    println!("The demo plays a day of channel life in three minutes, over and over. Open:\n");
+    println!("  page     http://localhost:{port}/");
+    println!("  metrics  http://localhost:{port}/metrics");
+    println!("  JSON     http://localhost:{port}/api/status\n");
+    println!("Channels, polled every 10 s; their webhooks tell what happens in between:");
+    for channel in plan.channels {
+        println!("  {:<11} {}", channel.name, channel.story);
+    }
+    println!("Tokens:");
+    for token in plan.tokens {
+        println!("  {:<11} {}", token.name, token.story);
+    }
+    println!(
+        "\nStop it with Ctrl-C. (Usually it listens on {DEFAULT_LISTEN}; LISTEN_ADDRESS changes that.)\n"
+    );
+}
+
+/// The demo's settings file and secret files, removed at the end.
+struct Files {
+    directory: std::path::PathBuf,
+}
+
+impl Files {
+    fn write(plan: &DemoPlan) -> std::io::Result<Self> {
+        let directory =
+            std::env::temp_dir().join(format!("whatsapp-exporter-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&directory)?;
+        let files = Self { directory };
+        let mut yaml = "channels:\n".to_owned();
+        for channel in plan.channels {
+            let file = files.secret("channel", channel.name, channel.secret)?;
+            let _ = write!(yaml, "  - name: {}\n    token_file: {file}\n", channel.name);
+        }
+        yaml.push_str("tokens:\n");
+        for token in plan.tokens {
+            let file = files.secret("token", token.name, token.secret)?;
+            let _ = write!(yaml, "  - name: {}\n    token_file: {file}\n", token.name);
+            if let Some(app) = token.app {
+                let file = files.secret("app", app.id, app.secret)?;
+                let _ = write!(yaml, "    app_id: \"{}\"\n    app_secret_file: {file}\n", app.id);
+            }
+        }
+        std::fs::write(files.directory.join("settings.yaml"), yaml)?;
+        Ok(files)
+    }
+
+    fn secret(&self, kind: &str, name: &str, secret: &str) -> std::io::Result<String> {
+        let file = format!("{kind}-{name}");
+        std::fs::write(self.directory.join(&file), secret)?;
+        Ok(file)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}

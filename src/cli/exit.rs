@@ -1,0 +1,25 @@
+//! What all commands share: exit codes, errors on the terminal, and the runtime.
+//!
+//! Not here: the commands.
+
+/// All is well.
+pub const OK: u8 = 0;
+/// A target is not well, or the exporter cannot run.
+pub const UNHEALTHY: u8 = 1;
+/// The settings or the command line are wrong.
+pub const USAGE: u8 = 2;
+
+/// Prints sentences, each on a line of its own.
+pub(super) fn complain<'a>(sentences: impl IntoIterator<Item = &'a str>) {
+    for sentence in sentences {
+        eprintln!("error: {sentence}");
+    }
+}
+
+/// A runtime on this thread alone: the work is I/O, and one thread costs least memory.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, u8> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        eprintln!("error: the runtime cannot be started: {error}");
+        UNHEALTHY
+    })
+}

@@ -1,0 +1,157 @@
+//! `whatsapp-exporter`: runs until it is told to stop.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
+use super::logging;
+use crate::config::Settings;
+use crate::exporter::Exporter;
+use crate::http;
+use crate::reload::Reloader;
+
+pub(super) fn run() -> u8 {
+    let variables: Vec<_> = std::env::vars_os().collect();
+    let settings = match Settings::load(variables.iter().cloned()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            complain(problems.iter());
+            return USAGE;
+        }
+    };
+    logging::start(settings.log);
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let code = runtime.block_on(serve(settings, variables));
+    // A DNS look-up that hangs in its thread must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+/// Runs the exporter with these settings until a signal comes.
+pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString)>) -> u8 {
+    match listen(&settings) {
+        Ok(listener) => serve_on(listener, settings, variables).await,
+        Err(()) => UNHEALTHY,
+    }
+}
+
+/// Opens the exporter's own listener, or says why it cannot be had.
+pub(super) fn listen(settings: &Settings) -> Result<TcpListener, ()> {
+    bind("LISTEN_ADDRESS", settings.listen)
+}
+
+/// The same on a listener that is open already.
+pub(super) async fn serve_on(
+    listener: TcpListener,
+    settings: Settings,
+    variables: Vec<(OsString, OsString)>,
+) -> u8 {
+    let (shutdown, hangup) =
+        match shutdown().and_then(|end| Ok((end, signal(SignalKind::hangup())?))) {
+            Ok(signals) => signals,
+            Err(error) => {
+                complain([format!("signals cannot be waited for: {error}").as_str()]);
+                return UNHEALTHY;
+            }
+        };
+    let gateway = settings.gateway.as_ref().map(|gateway| bind("GATEWAY_ADDRESS", gateway.address));
+    let Ok(gateway) = gateway.transpose() else { return UNHEALTHY };
+    let state_file = settings.state_file.clone();
+    match Exporter::new(settings).and_then(|exporter| exporter.keeping(state_file)) {
+        Ok(exporter) => {
+            let exporter = exporter.reloading(variables);
+            let exporter = match gateway {
+                Some(listener) => exporter.gateway_on(listener),
+                None => exporter,
+            };
+            let exporter = match exporter.reloader() {
+                Some(reloader) => {
+                    exporter.with_task("reload at SIGHUP", reload_on_hangup(reloader, hangup))
+                }
+                None => exporter,
+            };
+            match exporter.run(listener, shutdown).await {
+                Ok(()) => OK,
+                // It is in the log.
+                Err(_) => UNHEALTHY,
+            }
+        }
+        Err(sentence) => {
+            complain([sentence.as_str()]);
+            USAGE
+        }
+    }
+}
+
+/// Opens the listener that a setting names, or says why it cannot be had.
+fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, ()> {
+    http::bind(address).map_err(|error| {
+        complain([format!("{setting}: {address} cannot be listened on: {error}").as_str()]);
+    })
+}
+
+async fn reload_on_hangup(reloader: Arc<Reloader>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        // The mistakes are in the log and in a metric.
+        let _ = reloader.reload().await;
+    }
+}
+
+/// Ends at SIGTERM or SIGINT.
+fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A log that panics the first time that polls fail, which the poller's own task logs.
+    struct Trap(Arc<AtomicBool>);
+
+    impl Write for Trap {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let springs = String::from_utf8_lossy(bytes).contains("polls fail");
+            assert!(!springs || self.0.swap(true, Ordering::SeqCst), "on purpose");
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_poller_ends_the_program_with_exit_code_1() {
+        let sprung = Arc::default();
+        let trap =
+            tracing_subscriber::fmt().with_writer(move || Trap(Arc::clone(&sprung))).finish();
+        let _trap = tracing::subscriber::set_default(trap);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("settings.yaml");
+        let entry = "{name: a, token_file: settings.yaml, api_url: 'http://127.0.0.1:1'}";
+        std::fs::write(&file, format!("channels: [{entry}]")).unwrap();
+        let variables = [(OsString::from("CONFIG_FILE"), file.into_os_string())];
+        let mut settings = Settings::load(variables.clone()).unwrap();
+        settings.polling.use_proxy = false;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let code = serve_on(listener, settings, variables.into()).await;
+        assert_eq!(code, UNHEALTHY);
+    }
+}

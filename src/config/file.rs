@@ -1,0 +1,107 @@
+//! The settings file: YAML with sources, channels and tokens.
+//!
+//! Not here: the environment. The file never holds a secret, only the names of files that do.
+
+use std::path::Path;
+
+use super::targets::Collector;
+use crate::domain::TargetKind;
+use crate::input::yaml::{self, Node, Section};
+use crate::input::{Entry, EntryPlace, Policies, Problems};
+use crate::provider::ProviderSettings;
+use crate::providers;
+use crate::regular_file;
+use crate::secret::printable_path;
+use crate::target::Name;
+use crate::upstream::ProviderId;
+
+/// The lists that a file may have, and what their entries are.
+const LISTS: &[(&str, TargetKind)] = &[
+    ("sources", TargetKind::Source),
+    ("channels", TargetKind::Channel),
+    ("tokens", TargetKind::Token),
+];
+
+/// A million targets take about 100 MB.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// What reading the file needs.
+pub(super) struct FileReader<'a, 'c> {
+    /// What each provider's variables say, in the order of the table.
+    pub(super) settings: &'a [Box<dyn ProviderSettings>],
+    pub(super) policies: &'a Policies,
+    pub(super) targets: &'a mut Collector<'c>,
+    pub(super) problems: &'a mut Problems,
+}
+
+impl FileReader<'_, '_> {
+    /// Reads the file, entry by entry: a tree of a hundred thousand would take more memory than the
+    /// targets themselves.
+    pub(super) fn read(&mut self, path: &Path) {
+        let place = format!("CONFIG_FILE {}", printable_path(path));
+        let text = match regular_file::read(path, LARGEST)
+            .map(|(bytes, _)| String::from_utf8(bytes))
+        {
+            Ok(Ok(text)) => text,
+            Ok(Err(_)) => return self.problems.add(format!("{place}: is not UTF-8 text")),
+            Err(error) => return self.problems.add(format!("{place}: cannot be read: {error}")),
+        };
+        let lists: Vec<&'static str> = LISTS.iter().map(|(list, _)| *list).collect();
+        let directory = path.parent();
+        let rest = yaml::parse_lists(&text, &lists, &mut |list, at, node| {
+            let name = node.text_of("name").and_then(|name| Name::new(name).ok());
+            self.entry(EntryPlace { file: &place, directory, list, at, name }, node);
+        });
+        // What is left of the document are lists that are empty, and mistakes.
+        let checked = rest.map_err(|what| format!("{place}{what}")).and_then(|node| {
+            let mut section =
+                Section::new(node, &lists).map_err(|what| format!("{place}: {what}"))?;
+            for list in &lists {
+                section.list(list).map_err(|what| format!("{place}: {what}"))?;
+            }
+            Ok(())
+        });
+        if let Err(sentence) = checked {
+            self.problems.add(sentence);
+        }
+    }
+
+    fn entry(&mut self, place: EntryPlace<'_>, node: Node) {
+        let Some((_, kind)) = LISTS.iter().find(|(list, _)| *list == place.list) else { return };
+        let provider = match self.provider(*kind, &node) {
+            Ok(provider) => provider,
+            Err(what) => return self.problems.add(format!("{place}: {what}")),
+        };
+        let keys = providers::get(provider).entry_keys(*kind).unwrap_or_default();
+        match Section::new(node, keys) {
+            Ok(mut section) => {
+                // It was looked at above.
+                let _ = section.take("provider");
+                let (policies, problems) = (self.policies, &mut *self.problems);
+                let mut entry = Entry { place, section, policies, problems };
+                if let Some(target) = self.settings[provider.index()].target(*kind, &mut entry) {
+                    self.targets.add(target);
+                }
+            }
+            Err(what) => self.problems.add(format!("{place}: {what}")),
+        }
+    }
+
+    /// The provider that an entry names, or the one that entries of its kind have by default.
+    fn provider(&self, kind: TargetKind, node: &Node) -> Result<ProviderId, String> {
+        let fits = |provider: &ProviderId| providers::get(*provider).entry_keys(kind).is_some();
+        let named = node.text_of("provider").filter(|label| !label.is_empty());
+        let provider = match named {
+            Some(label) => providers::with_label(label).filter(fits),
+            None => match providers::default_for(kind) {
+                Some(provider) => Some(provider),
+                None => return Err("`provider` is missing".to_owned()),
+            },
+        };
+        provider.ok_or_else(|| {
+            let labels: Vec<_> =
+                providers::all().filter(fits).map(|one| format!("`{}`", one.label())).collect();
+            format!("`provider`: must be {}", labels.join(" or "))
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! Whether a channel can send, can be expected back soon, or will not come back by itself.
+//!
+//! Not here: waiting for it (`gateway/`), or telling an application (`server/`).
+
+use std::time::Duration;
+
+use super::{ChannelState, Now, PollPolicy, Status};
+
+/// A channel that is in INIT or LAUNCH for longer is not reconnecting but stuck.
+const RECONNECT: Duration = Duration::from_secs(60);
+
+/// What an application is told to wait while a channel reconnects, which takes 2 to 3 seconds,
+const SOON: Duration = Duration::from_secs(5);
+/// and while somebody has to do something about it.
+const LATER: Duration = Duration::from_secs(60);
+
+/// A session 401, and what was known of the channel then. Only what was updated since tells that it
+/// is back.
+#[derive(Clone, Copy)]
+pub struct Refusal {
+    /// When it came.
+    pub at: Now,
+    updated: Option<Now>,
+    polls: u64,
+}
+
+impl Refusal {
+    /// A refusal that came at this time.
+    pub fn of(state: &ChannelState, at: Now) -> Self {
+        Self { at, updated: state.polls().last_updated(), polls: state.polls().polls() }
+    }
+
+    /// Whether something was updated of the channel since.
+    fn is_over(&self, state: &ChannelState) -> bool {
+        let polls = state.polls();
+        // Within one millisecond the number of polls tells what the times cannot.
+        let polled = polls.polls() > self.polls && polls.last_succeeded() == Some(true);
+        let updated = polls.last_updated();
+        updated.is_some_and(|updated| updated.steady >= self.at.steady)
+            && (polled || updated != self.updated)
+    }
+}
+
+/// How a channel stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Availability {
+    /// It can send.
+    Ready,
+    /// It can be expected back.
+    Returning,
+    /// It will not come back by itself, or nothing is known of it.
+    Away,
+}
+
+impl Availability {
+    /// How a channel stands after its last refusal, if it has refused lately.
+    pub fn of(
+        state: &ChannelState,
+        policy: PollPolicy,
+        now: Now,
+        refusal: Option<Refusal>,
+    ) -> Self {
+        if refusal.is_some_and(|refusal| !refusal.is_over(state)) {
+            return Self::Returning;
+        }
+        let lasted = now.unix.millis_since(state.since(now, policy));
+        let lately = u128::try_from(lasted).unwrap_or_default() < RECONNECT.as_millis();
+        match state.status(now, policy) {
+            // Sending works in SYNC_ERROR (its provider's documents).
+            Status::Auth | Status::SyncError => Self::Ready,
+            Status::Init | Status::Launch if lately => Self::Returning,
+            // A session 401 in answer to a poll.
+            Status::Unknown if lately && state.authorized(now, policy) == Some(false) => {
+                Self::Returning
+            }
+            _ => Self::Away,
+        }
+    }
+
+    /// How long an application should wait before it tries again.
+    pub fn retry_after(self, state: &ChannelState) -> Duration {
+        match self {
+            // The first answer is on its way.
+            Self::Away if state.polls().polls() == 0 => SOON,
+            Self::Away => LATER,
+            Self::Ready | Self::Returning => SOON,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ChannelObservation, Failure, FailureReason, Reported, Timestamp};
+
+    const LIMITS: PollPolicy =
+        PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
+
+    const fn at(millis: i64) -> Now {
+        Now { unix: Timestamp::from_millis(millis), steady: millis }
+    }
+
+    fn says(state: &mut ChannelState, now: i64, status: Status) {
+        let observation = ChannelObservation {
+            status: Reported::Known(status),
+            at: None,
+            started: None,
+            uptime_millis: None,
+            channel_id: None,
+            version: None,
+        };
+        state.apply(at(now), LIMITS, Ok(observation));
+    }
+
+    fn availability(state: &ChannelState, now: i64, refusal: Option<Refusal>) -> Availability {
+        Availability::of(state, LIMITS, at(now), refusal)
+    }
+
+    #[test]
+    fn a_channel_is_expected_back_from_a_reconnect_and_from_nothing_else() {
+        let mut state = ChannelState::new(at(0));
+        assert_eq!(availability(&state, 0, None), Availability::Away, "nothing is known");
+        for (status, expected) in [
+            (Status::Auth, Availability::Ready),
+            (Status::SyncError, Availability::Ready),
+            (Status::Init, Availability::Returning),
+            (Status::Launch, Availability::Returning),
+            (Status::Qr, Availability::Away),
+            (Status::Stop, Availability::Away),
+            (Status::Error, Availability::Away),
+            (Status::NotInit, Availability::Away),
+        ] {
+            says(&mut state, 1000, status);
+            assert_eq!(availability(&state, 1000, None), expected, "{status:?}");
+        }
+        says(&mut state, 2000, Status::Launch);
+        says(&mut state, 61_000, Status::Launch);
+        assert_eq!(availability(&state, 61_999, None), Availability::Returning);
+        assert_eq!(availability(&state, 62_000, None), Availability::Away, "it is stuck");
+    }
+
+    #[test]
+    fn only_what_was_learnt_since_ends_a_refusal() {
+        let mut state = ChannelState::new(at(0));
+        says(&mut state, 1000, Status::Auth);
+        let refusal = Some(Refusal::of(&state, at(1500)));
+        assert_eq!(availability(&state, 1500, refusal), Availability::Returning);
+        let failure = |reason| Err(Failure::new(reason, ""));
+        state.apply(at(1600), LIMITS, failure(FailureReason::Timeout));
+        assert_eq!(
+            availability(&state, 1700, refusal),
+            Availability::Returning,
+            "a poll without an answer"
+        );
+        state.apply(at(1800), LIMITS, failure(FailureReason::SessionUnauthorized));
+        assert_eq!(
+            availability(&state, 1900, refusal),
+            Availability::Returning,
+            "a poll that was refused too"
+        );
+        says(&mut state, 2000, Status::Launch);
+        assert_eq!(availability(&state, 2000, refusal), Availability::Returning);
+        says(&mut state, 3000, Status::Auth);
+        assert_eq!(availability(&state, 3000, refusal), Availability::Ready);
+        let in_this_millisecond = Some(Refusal::of(&state, at(3000)));
+        assert_eq!(availability(&state, 3000, in_this_millisecond), Availability::Returning);
+        says(&mut state, 3000, Status::Auth);
+        assert_eq!(availability(&state, 3000, in_this_millisecond), Availability::Ready);
+    }
+}

@@ -1,0 +1,210 @@
+//! What is worth keeping of a channel or a token while the exporter is away, as plain values.
+//!
+//! Not here: where it is kept, and in which form.
+
+use super::timeline::{StatusPoint, StatusSource};
+use super::{
+    AnswerClass, ChannelState, ErrorSource, FailureReason, Now, PollPolicy, RequestCounts, Status,
+    StatusEvidence, Timestamp, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent,
+    WebhookOutcome,
+};
+
+/// A counter, wherever it stands and however large it may grow.
+pub enum Counter<'a> {
+    /// One of few counts.
+    Small(&'a mut u32),
+    /// One of many counts.
+    Large(&'a mut u64),
+}
+
+impl Counter<'_> {
+    /// Its count.
+    pub fn get(&self) -> u64 {
+        match self {
+            Self::Small(count) => u64::from(**count),
+            Self::Large(count) => **count,
+        }
+    }
+
+    /// Sets its count, as far as it can grow.
+    pub fn set(&mut self, to: u64) {
+        match self {
+            Self::Small(count) => **count = u32::try_from(to).unwrap_or(u32::MAX),
+            Self::Large(count) => **count = to,
+        }
+    }
+}
+
+/// Is observed_at every counter with the words that name it.
+pub type VisitCounter<'a> = &'a mut dyn FnMut(&[&str], Counter<'_>);
+
+/// A status at a time, as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SavedStatus {
+    /// When, by the upstream's clock.
+    pub at: Timestamp,
+    /// Whether a webhook told it, not a poll.
+    pub by_webhook: bool,
+    /// The status.
+    pub status: Status,
+    /// When the instance started.
+    pub started: Option<Timestamp>,
+    /// When, by our clock.
+    pub observed_at: Timestamp,
+}
+
+/// What is kept of a channel, but for its counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelSnapshot {
+    /// What the status rests on.
+    pub evidence: StatusEvidence,
+    /// The last statuses, the newest last; without webhooks the newest alone.
+    pub statuses: Vec<SavedStatus>,
+    /// Since when the status is what it is.
+    pub since: Option<Timestamp>,
+    /// When something was last learnt.
+    pub updated: Option<Timestamp>,
+    /// When the channel was last told to be able to send.
+    pub last_authorized: Option<Timestamp>,
+    /// Since when polls fail.
+    pub failing_since: Option<Timestamp>,
+    /// When a poll last succeeded.
+    pub last_success: Option<Timestamp>,
+    /// When a webhook last came.
+    pub last_event: Option<Timestamp>,
+    /// Whether the next login, and the next logout, would be a new one.
+    pub expects: Option<(bool, bool)>,
+    /// The provider's id of the channel.
+    pub channel_id: Option<Box<str>>,
+    /// The version of its gate.
+    pub version: Option<Box<str>>,
+}
+
+impl From<&StatusPoint> for SavedStatus {
+    fn from(point: &StatusPoint) -> Self {
+        let StatusPoint { at, source, status, started, observed_at } = *point;
+        Self { at, by_webhook: source == StatusSource::Webhook, status, started, observed_at }
+    }
+}
+
+impl From<&SavedStatus> for StatusPoint {
+    fn from(kept: &SavedStatus) -> Self {
+        let source = if kept.by_webhook { StatusSource::Webhook } else { StatusSource::Poll };
+        let SavedStatus { at, status, started, observed_at, .. } = *kept;
+        Self { at, source, status, started, observed_at }
+    }
+}
+
+impl ChannelState {
+    /// What is worth keeping.
+    pub fn snapshot(&self) -> ChannelSnapshot {
+        let statuses = match &self.webhooks {
+            Some(webhooks) => webhooks.timeline.points().iter().map(SavedStatus::from).collect(),
+            None => self.last.iter().map(SavedStatus::from).collect(),
+        };
+        let webhooks = self.webhooks.as_deref();
+        ChannelSnapshot {
+            evidence: self.evidence,
+            statuses,
+            since: Some(self.since),
+            last_authorized: self.last_authorized,
+            updated: self.polls.last_updated().map(|moment| moment.unix),
+            failing_since: self.polls.failing_since().map(|moment| moment.unix),
+            last_success: self.polls.last_success(),
+            last_event: webhooks.and_then(|webhooks| webhooks.last_event()),
+            expects: webhooks.map(|webhooks| (webhooks.expects_login, webhooks.expects_logout)),
+            channel_id: self.channel_id.clone(),
+            version: self.version.clone(),
+        }
+    }
+
+    /// Takes up what was kept, as of `now`. Only for a channel that was never asked.
+    pub fn restore(&mut self, now: Now, policy: PollPolicy, saved: ChannelSnapshot) {
+        // A clock that was set back makes no age negative.
+        let moment = |at: Timestamp| now.minus_millis(now.unix.millis_since(at).max(0));
+        let points: Vec<StatusPoint> = saved.statuses.iter().map(StatusPoint::from).collect();
+        self.evidence = saved.evidence;
+        self.last = points.last().copied();
+        if self.evidence == StatusEvidence::Reported && self.last.is_none() {
+            self.evidence = StatusEvidence::Nothing;
+        }
+        if let Some(webhooks) = &mut self.webhooks {
+            webhooks.timeline.restore(points);
+            webhooks.last_event = saved.last_event;
+            (webhooks.expects_login, webhooks.expects_logout) =
+                saved.expects.unwrap_or((true, true));
+        }
+        self.since = saved.since.unwrap_or(now.unix).min(now.unix);
+        self.polls.restore(
+            saved.updated.map(moment),
+            saved.failing_since.map(moment),
+            saved.last_success.map(|at| at.min(now.unix)),
+        );
+        self.last_authorized = saved.last_authorized.map(|at| at.min(now.unix));
+        self.channel_id = saved.channel_id;
+        self.version = saved.version;
+        self.announced = self.status(now, policy);
+    }
+
+    /// Shows every counter.
+    pub fn counters(&mut self, see: VisitCounter<'_>) {
+        self.polls.counters(see);
+        for (status, count) in Status::REPORTED_LABELS.iter().zip(&mut self.moves.transitions) {
+            see(&["transitions", status], Counter::Small(count));
+        }
+        see(&["restarts"], Counter::Small(&mut self.moves.restarts));
+        for (source, reasons) in ErrorSource::LABELS.iter().zip(&mut self.unauthorized) {
+            for (reason, count) in UnauthorizedReason::LABELS.iter().zip(reasons) {
+                see(&["unauthorized", source, reason], Counter::Small(count));
+            }
+        }
+        if let Some(webhooks) = &mut self.webhooks {
+            see(&["logins"], Counter::Small(&mut webhooks.logins));
+            see(&["logouts"], Counter::Small(&mut webhooks.logouts));
+            for (event, outcomes) in WebhookEvent::LABELS.iter().zip(&mut webhooks.events) {
+                for (outcome, count) in WebhookOutcome::LABELS.iter().zip(outcomes) {
+                    see(&["events", event, outcome], Counter::Small(count));
+                }
+            }
+        }
+    }
+}
+
+impl TokenState {
+    /// Shows every counter. Nothing else is kept of a token: it may be another one by the time we
+    /// are back.
+    pub fn counters(&mut self, see: VisitCounter<'_>) {
+        self.polls.counters(see);
+        for (at, source) in ErrorSource::LABELS.iter().enumerate() {
+            for (reason, count) in TokenErrorReason::LABELS.iter().zip(&mut self.errors[at]) {
+                see(&["errors", source, reason], Counter::Small(count));
+            }
+            see(&["unauthorized", source], Counter::Small(&mut self.unauthorized[at]));
+        }
+    }
+}
+
+impl super::SourceState {
+    /// Visits every counter.
+    pub fn counters(&mut self, visit: VisitCounter<'_>) {
+        self.polls.counters(visit);
+    }
+}
+
+impl super::PollStats {
+    fn counters(&mut self, see: VisitCounter<'_>) {
+        see(&["polls"], Counter::Large(&mut self.polls));
+        for (reason, count) in FailureReason::LABELS.iter().zip(&mut self.failures) {
+            see(&["failures", reason], Counter::Small(count));
+        }
+    }
+}
+
+impl RequestCounts {
+    /// Shows every counter.
+    pub fn counters(&mut self, see: VisitCounter<'_>) {
+        for (class, count) in AnswerClass::LABELS.iter().zip(&mut self.answers) {
+            see(&["requests", class], Counter::Large(count));
+        }
+    }
+}

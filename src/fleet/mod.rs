@@ -1,0 +1,380 @@
+//! Every target with all that is known of it, behind one lock.
+//!
+//! Not here: how targets are polled or shown. Polls write and scrapes read, each for as long as a
+//! block of text takes to write; neither waits for the other's I/O, and a reader that stalls holds
+//! nothing but a pointer.
+
+mod replacement;
+mod table;
+mod view;
+mod watched;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+
+use crate::domain::{
+    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, Now, Reported, SentAt,
+    Status, TargetKind, TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
+};
+use crate::providers;
+use crate::target::{Name, Target};
+use crate::upstream::{Fact, ProviderId};
+
+use replacement::Step;
+pub use replacement::{Replaced, Replacement};
+pub use table::TargetRef;
+use table::{Table, lock};
+pub use view::{FleetView, Targets};
+pub use watched::{TargetState, Unattributed, Watched};
+
+/// Every target's state.
+#[derive(Debug)]
+pub struct Fleet {
+    table: Arc<Mutex<Table>>,
+    updated: Notify,
+    /// Whether webhooks may tell of channels as well.
+    receives_webhooks: bool,
+    /// Grows whenever something was learnt.
+    changes: AtomicU64,
+    /// Grows with each replacement of the targets.
+    generation: AtomicU64,
+}
+
+/// Something that people should hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A channel's status moved.
+    Moved(Name, Transition),
+    /// A token began or ceased to work.
+    Validity(Name, bool),
+    /// A channel reports a word that its provider's table does not have.
+    UnknownWord(Name, String),
+}
+
+/// What applying a fact led to.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// What people should hear of.
+    pub changes: Vec<Change>,
+    /// Whether the fact had a status word that is not in the provider's table.
+    pub unknown_word: bool,
+    /// The last known status before and after a poll that told a channel's status.
+    pub statuses: Option<(Status, Status)>,
+}
+
+/// What became of a webhook.
+#[derive(Debug)]
+pub enum DeliveryOutcome {
+    /// It was a channel's.
+    Channel {
+        /// What it was: something new, or nothing.
+        outcome: WebhookOutcome,
+        /// What people should hear of, and whether its word is unknown.
+        applied: Applied,
+    },
+    /// No channel has this id.
+    Unknown,
+    /// No channel is known to have this id, but some have not answered yet and may have it.
+    TooEarly,
+}
+
+impl Fleet {
+    /// A fleet of targets configured at `now` and never polled.
+    pub fn new(targets: Vec<Arc<Target>>, now: Now, receives_webhooks: bool) -> Self {
+        let unattributed = providers::all().map(|provider| Unattributed {
+            provider,
+            requests: Default::default(),
+            created: now.unix,
+        });
+        let fleet = Self {
+            table: Arc::new(Mutex::new(Table::new(unattributed.collect()))),
+            updated: Notify::new(),
+            receives_webhooks,
+            changes: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+        };
+        let mut replacement = Replacement::new(targets, now);
+        while fleet.replace(&mut replacement, usize::MAX).is_none() {}
+        fleet
+    }
+
+    /// Goes on with a replacement, handling at most `count` targets. `Some` once all is done.
+    pub fn replace(&self, replacement: &mut Replacement, count: usize) -> Option<Replaced> {
+        match replacement.step(&self.table, self.receives_webhooks, count) {
+            Step::More => None,
+            Step::Published => {
+                self.generation.fetch_add(1, Ordering::Release);
+                self.changes.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+            Step::Done(replaced) => Some(replaced),
+        }
+    }
+
+    /// A number that is another one whenever something was learnt.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// A number that is another one after each replacement of the targets.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, Table> {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        lock(&self.table)
+    }
+
+    /// The targets there are, to be looked at as of `now`.
+    pub fn view(&self, now: Now) -> FleetView {
+        let order = lock(&self.table).order();
+        FleetView { now, table: Arc::clone(&self.table), order }
+    }
+
+    /// All targets, those of one kind together.
+    pub fn refs(&self) -> Vec<TargetRef> {
+        lock(&self.table).order().iter().flatten().copied().collect()
+    }
+
+    /// The target of this kind and name.
+    pub fn find(&self, kind: TargetKind, name: &str) -> Option<TargetRef> {
+        lock(&self.table).find(kind, name)
+    }
+
+    /// Looks at a target, if it is still watched.
+    pub fn look<R>(&self, target: TargetRef, see: impl FnOnce(&Watched) -> R) -> Option<R> {
+        lock(&self.table).get(target).map(see)
+    }
+
+    /// Changes every target and what is known of unknown credentials, as when saved states are
+    /// restored.
+    pub fn change_all(
+        &self,
+        mut change: impl FnMut(&mut Watched),
+        unattributed: impl FnOnce(&mut [Unattributed]),
+    ) {
+        let mut table = self.changing();
+        for target in table.order().iter().flatten() {
+            table.change(*target, &mut change);
+        }
+        unattributed(&mut table.unattributed);
+    }
+
+    /// The target that a poll is about to ask, and what its answer has to be newer than.
+    pub fn begin_poll(&self, target: TargetRef) -> Option<(Arc<Target>, SentAt)> {
+        self.look(target, |watched| {
+            let sent_at = watched.channel().map(|state| state.sent_at());
+            (Arc::clone(&watched.target), sent_at.unwrap_or_default())
+        })
+    }
+
+    /// Applies what a poll says of a target. `replaced` tells that the credential is another one
+    /// than at the last poll, so that what was known of a token does not hold for this one.
+    pub fn apply(
+        &self,
+        target: TargetRef,
+        now: Now,
+        sent_at: SentAt,
+        replaced: bool,
+        fact: Fact,
+    ) -> Applied {
+        let mut table = self.changing();
+        let applied = table.change(target, |watched| apply(watched, now, sent_at, replaced, fact));
+        drop(table);
+        self.updated.notify_waiters();
+        applied.unwrap_or_default()
+    }
+
+    /// Applies what a source's poll says of one of its channels.
+    pub fn apply_to_listed(&self, source: &Target, id: &str, now: Now, fact: Fact) -> Applied {
+        let found = lock(&self.table).find_by_id(source.provider(), Some(source.name.as_str()), id);
+        match found {
+            Some(channel) => {
+                let sent_at = self.look(channel, |watched| watched.channel().map(|c| c.sent_at()));
+                self.apply(channel, now, sent_at.flatten().unwrap_or_default(), false, fact)
+            }
+            None => Applied::default(),
+        }
+    }
+
+    /// Applies the outcome of a poll of a source's list.
+    pub fn apply_list(&self, source: TargetRef, now: Now, outcome: Result<Listed, &Failure>) {
+        self.changing().change(source, |watched| {
+            if let TargetState::Source(state) = &mut watched.state {
+                state.apply(now, outcome);
+            }
+        });
+    }
+
+    /// Applies the failure of a source's list to those of its channels that are known by it alone.
+    pub fn fail_listed(&self, source: &Target, now: Now, failure: &Failure) {
+        let mut table = self.changing();
+        let order = table.order();
+        for target in &order[TargetKind::Channel.index()] {
+            let listed = table.get(*target).is_some_and(|watched| {
+                let settings = &watched.target;
+                settings.options.endpoint.is_none()
+                    && settings.source.as_ref() == Some(&source.name)
+                    && settings.provider() == source.provider()
+            });
+            if listed {
+                let fact = Fact::Channel(Err(failure.clone()));
+                table.change(*target, |watched| {
+                    let sent_at = watched.channel().map(|state| state.sent_at());
+                    apply(watched, now, sent_at.unwrap_or_default(), false, fact)
+                });
+            }
+        }
+        drop(table);
+        self.updated.notify_waiters();
+    }
+
+    /// Applies what a webhook tells of the channel with this id of the provider's; of this source,
+    /// if one is named.
+    pub fn deliver(
+        &self,
+        provider: ProviderId,
+        source: Option<&str>,
+        id: &str,
+        now: Now,
+        event: ChannelEvent,
+    ) -> DeliveryOutcome {
+        let mut table = self.changing();
+        let Some(target) = table.find_by_id(provider, source, id) else {
+            let order = table.order();
+            let mut channels = order[TargetKind::Channel.index()].iter();
+            let may_yet = |target: &TargetRef| {
+                table.get(*target).is_some_and(|watched| {
+                    watched.provider() == provider && watched.may_yet_report_its_id()
+                })
+            };
+            return match channels.any(may_yet) {
+                true => DeliveryOutcome::TooEarly,
+                false => DeliveryOutcome::Unknown,
+            };
+        };
+        let delivered = table.change(target, |watched| deliver(watched, now, event)).flatten();
+        drop(table);
+        self.updated.notify_waiters();
+        delivered.unwrap_or(DeliveryOutcome::Unknown)
+    }
+
+    /// Ends when something was learnt of any channel. What was learnt before this is called is not
+    /// waited for again once the future was polled or enabled.
+    pub fn updated(&self) -> tokio::sync::futures::Notified<'_> {
+        self.updated.notified()
+    }
+
+    /// Counts how a request of the application with a target's credential ended, or with an unknown
+    /// one.
+    pub fn count_request(
+        &self,
+        provider: ProviderId,
+        owner: Option<TargetRef>,
+        class: AnswerClass,
+    ) {
+        let mut table = self.changing();
+        match owner.filter(|owner| table.get(*owner).is_some()) {
+            Some(owner) => {
+                table
+                    .change(owner, |watched| watched.requests.get_or_insert_default().count(class));
+            }
+            None => {
+                let unattributed = table.unattributed.get_mut(provider.index());
+                unattributed.into_iter().for_each(|one| one.requests.count(class));
+            }
+        }
+    }
+
+    /// Counts an HTTP 401 that the application met with a channel's credential.
+    pub fn count_unauthorized(&self, owner: TargetRef, reason: UnauthorizedReason) {
+        self.changing().change(owner, |watched| {
+            if let TargetState::Channel(state) = &mut watched.state {
+                state.unauthorized(ErrorSource::Gateway, reason);
+            }
+        });
+    }
+
+    /// Counts an error answer that the application met with a token.
+    pub fn count_token_error(
+        &self,
+        owner: TargetRef,
+        error: Option<TokenErrorReason>,
+        unauthorized: bool,
+    ) {
+        self.changing().change(owner, |watched| {
+            if let TargetState::Token(state) = &mut watched.state {
+                state.refused(ErrorSource::Gateway, error, unauthorized);
+            }
+        });
+    }
+}
+
+fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact: Fact) -> Applied {
+    let policy = watched.policy();
+    let name = &watched.target.name;
+    let mut applied = Applied::default();
+    match (&mut watched.state, fact) {
+        (TargetState::Channel(state), Fact::Channel(outcome)) => {
+            let word = match &outcome {
+                Ok(observation) => unknown_word(&observation.status),
+                Err(_) => None,
+            };
+            applied.unknown_word = word.is_some();
+            if let Some(word) = word.filter(|_| !state.reports_unknown_word()) {
+                applied.changes.push(Change::UnknownWord(name.clone(), word));
+            }
+            let tells_status = outcome.as_ref().map_or_else(
+                |failure| failure.reason == FailureReason::SessionUnauthorized,
+                |_| true,
+            );
+            let before = state.last_known_status();
+            let moved = state.apply_since(now, policy, sent_at, outcome);
+            applied.statuses = tells_status.then(|| (before, state.last_known_status()));
+            applied.changes.extend(moved.map(|moved| Change::Moved(name.clone(), moved)));
+        }
+        (TargetState::Token(state), Fact::Token(reading)) => {
+            if replaced {
+                state.credential_changed();
+            }
+            let scopes = &watched.target.options.required_scopes;
+            let validity = state.apply(now, scopes, reading);
+            applied.changes.extend(validity.map(|valid| Change::Validity(name.clone(), valid)));
+        }
+        // A provider's answer is about the kind of target that was polled.
+        _ => {}
+    }
+    applied
+}
+
+fn deliver(watched: &mut Watched, now: Now, event: ChannelEvent) -> Option<DeliveryOutcome> {
+    let policy = watched.policy();
+    let name = watched.target.name.clone();
+    let TargetState::Channel(state) = &mut watched.state else { return None };
+    let word = match &event {
+        ChannelEvent::Status(observation) => unknown_word(&observation.status),
+        _ => None,
+    };
+    let reported_before = state.reports_unknown_word();
+    let (outcome, moved) = state.apply_event(now, policy, event);
+    let mut applied = Applied::default();
+    let counts = matches!(outcome, WebhookOutcome::Applied | WebhookOutcome::Late);
+    if let Some(word) = word.filter(|_| counts) {
+        applied.unknown_word = true;
+        if outcome == WebhookOutcome::Applied && !reported_before {
+            applied.changes.push(Change::UnknownWord(name.clone(), word));
+        }
+    }
+    applied.changes.extend(moved.map(|moved| Change::Moved(name, moved)));
+    Some(DeliveryOutcome::Channel { outcome, applied })
+}
+
+fn unknown_word(reported: &Reported) -> Option<String> {
+    match reported {
+        Reported::Word(word) => Some(word.clone()),
+        Reported::Known(_) => None,
+    }
+}

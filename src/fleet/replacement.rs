@@ -1,0 +1,123 @@
+//! Putting other targets in the place of the present ones, in steps that hold up nobody.
+//!
+//! Not here: where the new targets come from.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::vec::IntoIter;
+
+use super::table::{Order, Table, TargetRef, lock};
+use super::watched::{TargetState, Watched};
+use crate::domain::Now;
+use crate::target::Target;
+
+/// A replacement under way. A target that stays keeps its state where it is: nothing is copied or
+/// moved. Until the last step readers see the old targets.
+pub struct Replacement {
+    new: IntoIter<Arc<Target>>,
+    order: Order,
+    outcome: Replaced,
+    /// What is to be removed; `None` until all new targets are in.
+    gone: Option<Vec<TargetRef>>,
+    now: Now,
+}
+
+/// What a replacement changed.
+#[derive(Debug, Default)]
+pub struct Replaced {
+    /// Targets that were not there before.
+    pub added: Vec<TargetRef>,
+    /// Targets whose poll interval is another one now.
+    pub rescheduled: Vec<TargetRef>,
+}
+
+/// What a step of a replacement came to.
+pub(super) enum Step {
+    /// There is more to do.
+    More,
+    /// Readers see the new targets from now on, and there is more to do.
+    Published,
+    /// All is done.
+    Done(Replaced),
+}
+
+impl Replacement {
+    /// Begins to put these targets in the place of the present ones.
+    pub fn new(targets: Vec<Arc<Target>>, now: Now) -> Self {
+        Self {
+            new: targets.into_iter(),
+            order: Order::default(),
+            outcome: Replaced::default(),
+            gone: None,
+            now,
+        }
+    }
+
+    /// Handles at most `count` targets.
+    pub(super) fn step(
+        &mut self,
+        table: &Mutex<Table>,
+        receives_webhooks: bool,
+        count: usize,
+    ) -> Step {
+        match &mut self.gone {
+            None => {
+                for _ in 0..count {
+                    let Some(target) = self.new.next() else {
+                        self.gone = Some(self.publish(table));
+                        return Step::Published;
+                    };
+                    self.put(&mut lock(table), target, receives_webhooks);
+                }
+                Step::More
+            }
+            Some(gone) if gone.is_empty() => Step::Done(std::mem::take(&mut self.outcome)),
+            Some(gone) => {
+                let mut table = lock(table);
+                for target in gone.drain(gone.len().saturating_sub(count)..) {
+                    table.remove(target);
+                }
+                Step::More
+            }
+        }
+    }
+
+    fn put(&mut self, table: &mut Table, target: Arc<Target>, receives_webhooks: bool) {
+        let kind = target.kind;
+        let found = table.find(kind, target.name.as_str());
+        let kept = found.filter(|found| {
+            table.get(*found).is_some_and(|watched| watched.provider() == target.provider())
+        });
+        let reference = match kept {
+            Some(kept) => {
+                if let Some(watched) = table.get_mut(kept) {
+                    if watched.policy().interval != target.policy().interval {
+                        self.outcome.rescheduled.push(kept);
+                    }
+                    if let TargetState::Token(state) = &mut watched.state {
+                        let before = &watched.target.options.required_scopes;
+                        state.require(before, &target.options.required_scopes);
+                    }
+                }
+                table.set_target(kept, target);
+                kept
+            }
+            None => {
+                let watched = Watched::new(target, self.now, receives_webhooks);
+                let added = table.insert(watched);
+                self.outcome.added.push(added);
+                added
+            }
+        };
+        self.order[kind.index()].push(reference);
+    }
+
+    /// Lets readers see the new targets. Returns those that are to be removed.
+    fn publish(&mut self, table: &Mutex<Table>) -> Vec<TargetRef> {
+        let stay: HashSet<TargetRef> = self.order.iter().flatten().copied().collect();
+        let mut table = lock(table);
+        let gone = table.refs().filter(|target| !stay.contains(target)).collect();
+        table.set_order(std::mem::take(&mut self.order));
+        gone
+    }
+}

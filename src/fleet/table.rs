@@ -1,0 +1,220 @@
+//! The table of all targets: one row each, found by kind and name or by the upstream's id.
+//!
+//! Not here: what happens to a row.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashTable;
+
+use super::watched::{Unattributed, Watched};
+use crate::domain::TargetKind;
+use crate::target::Target;
+use crate::upstream::ProviderId;
+
+/// A panic while a lock was held cannot leave a state half written that matters: each write stands
+/// by itself.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Names a row for as long as its target is watched, over reloads too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetRef {
+    row: u32,
+    /// Grows when the row is used anew, so that an old reference never finds another target.
+    generation: u32,
+}
+
+/// The targets there are, by kind, in order.
+pub(super) type Order = [Vec<TargetRef>; TargetKind::COUNT];
+
+#[derive(Debug, Default)]
+struct Row {
+    generation: u32,
+    watched: Option<Watched>,
+}
+
+/// All targets.
+#[derive(Debug)]
+pub(super) struct Table {
+    rows: Vec<Row>,
+    free: Vec<u32>,
+    order: Arc<Order>,
+    hasher: RandomState,
+    by_name: HashTable<u32>,
+    by_id: HashTable<u32>,
+    pub(super) unattributed: Vec<Unattributed>,
+}
+
+impl Table {
+    pub(super) fn new(unattributed: Vec<Unattributed>) -> Self {
+        Self {
+            rows: Vec::new(),
+            free: Vec::new(),
+            order: Arc::default(),
+            hasher: RandomState::new(),
+            by_name: HashTable::new(),
+            by_id: HashTable::new(),
+            unattributed,
+        }
+    }
+
+    pub(super) fn order(&self) -> Arc<Order> {
+        Arc::clone(&self.order)
+    }
+
+    /// Says which targets there are from now on.
+    pub(super) fn set_order(&mut self, mut order: Order) {
+        order.iter_mut().for_each(Vec::shrink_to_fit);
+        self.order = Arc::new(order);
+    }
+
+    pub(super) fn get(&self, target: TargetRef) -> Option<&Watched> {
+        let row = self.rows.get(target.row as usize)?;
+        row.watched.as_ref().filter(|_| row.generation == target.generation)
+    }
+
+    pub(super) fn get_mut(&mut self, target: TargetRef) -> Option<&mut Watched> {
+        let row = self.rows.get_mut(target.row as usize)?;
+        row.watched.as_mut().filter(|_| row.generation == target.generation)
+    }
+
+    /// Every row that is in use.
+    pub(super) fn refs(&self) -> impl Iterator<Item = TargetRef> {
+        let rows = self.rows.iter().zip(0..).filter(|(row, _)| row.watched.is_some());
+        rows.map(|(row, at)| TargetRef { row: at, generation: row.generation })
+    }
+
+    pub(super) fn find(&self, kind: TargetKind, name: &str) -> Option<TargetRef> {
+        let hash = self.hash_name(kind, name);
+        let found = self.by_name.find(hash, |row| {
+            self.at(*row).is_some_and(|watched| {
+                watched.target.kind == kind && watched.target.name.as_str() == name
+            })
+        });
+        found.map(|row| self.reference(*row))
+    }
+
+    /// The channel with this id of the upstream's; of this source, if one is named.
+    pub(super) fn find_by_id(
+        &self,
+        provider: ProviderId,
+        source: Option<&str>,
+        id: &str,
+    ) -> Option<TargetRef> {
+        let found = self.by_id.find(self.hash_id(provider, id), |row| {
+            self.at(*row).is_some_and(|watched| {
+                watched.provider() == provider
+                    && watched.id() == Some(id)
+                    && source.is_none_or(|source| {
+                        watched.target.source.as_ref().is_some_and(|own| own.as_str() == source)
+                    })
+            })
+        });
+        found.map(|row| self.reference(*row))
+    }
+
+    /// Adds a target. One of the same kind and name is no longer found by its name.
+    pub(super) fn insert(&mut self, watched: Watched) -> TargetRef {
+        let row = self.free.pop().unwrap_or_else(|| {
+            self.rows.push(Row::default());
+            u32::try_from(self.rows.len() - 1).unwrap_or(u32::MAX)
+        });
+        let hash = self.hash_name(watched.target.kind, watched.target.name.as_str());
+        if let Some(old) = self.find(watched.target.kind, watched.target.name.as_str()) {
+            self.forget_name(old, hash);
+        }
+        self.rows[row as usize].watched = Some(watched);
+        let Self { by_name, rows, hasher, .. } = self;
+        by_name.insert_unique(hash, row, |other| {
+            let target = rows[*other as usize].watched.as_ref().map(|watched| &watched.target);
+            target.map_or(0, |target| hash_name(hasher, target.kind, target.name.as_str()))
+        });
+        self.index_id(row);
+        self.reference(row)
+    }
+
+    /// Removes a target. Nothing finds it from now on.
+    pub(super) fn remove(&mut self, target: TargetRef) {
+        let Some(watched) = self.get(target) else { return };
+        let name_hash = self.hash_name(watched.target.kind, watched.target.name.as_str());
+        let id_hash = self.id_hash(target.row);
+        self.forget_name(target, name_hash);
+        self.forget_id(target.row, id_hash);
+        let row = &mut self.rows[target.row as usize];
+        row.watched = None;
+        row.generation = row.generation.wrapping_add(1);
+        self.free.push(target.row);
+    }
+
+    /// Puts a target's new settings in the place of the old ones.
+    pub(super) fn set_target(&mut self, target: TargetRef, settings: Arc<Target>) {
+        self.change(target, |watched| watched.target = settings);
+    }
+
+    /// Changes a row, and keeps the index of ids right.
+    pub(super) fn change<R>(
+        &mut self,
+        target: TargetRef,
+        change: impl FnOnce(&mut Watched) -> R,
+    ) -> Option<R> {
+        let before = self.id_hash(target.row);
+        let result = change(self.get_mut(target)?);
+        if self.id_hash(target.row) != before {
+            self.forget_id(target.row, before);
+            self.index_id(target.row);
+        }
+        Some(result)
+    }
+
+    fn at(&self, row: u32) -> Option<&Watched> {
+        self.rows.get(row as usize)?.watched.as_ref()
+    }
+
+    fn reference(&self, row: u32) -> TargetRef {
+        TargetRef { row, generation: self.rows[row as usize].generation }
+    }
+
+    fn hash_name(&self, kind: TargetKind, name: &str) -> u64 {
+        hash_name(&self.hasher, kind, name)
+    }
+
+    fn hash_id(&self, provider: ProviderId, id: &str) -> u64 {
+        self.hasher.hash_one((provider, id))
+    }
+
+    /// The hash of a row's id, if it has one.
+    fn id_hash(&self, row: u32) -> Option<u64> {
+        let watched = self.at(row)?;
+        watched.id().map(|id| self.hash_id(watched.provider(), id))
+    }
+
+    fn forget_name(&mut self, target: TargetRef, hash: u64) {
+        if let Ok(entry) = self.by_name.find_entry(hash, |row| *row == target.row) {
+            entry.remove();
+        }
+    }
+
+    fn forget_id(&mut self, row: u32, hash: Option<u64>) {
+        if let Some(hash) = hash
+            && let Ok(entry) = self.by_id.find_entry(hash, |other| *other == row)
+        {
+            entry.remove();
+        }
+    }
+
+    fn index_id(&mut self, row: u32) {
+        let Some(hash) = self.id_hash(row) else { return };
+        let Self { by_id, rows, hasher, .. } = self;
+        by_id.insert_unique(hash, row, |other| {
+            let watched = rows[*other as usize].watched.as_ref();
+            let id = watched.and_then(|watched| Some((watched.provider(), watched.id()?)));
+            id.map_or(0, |id| hasher.hash_one(id))
+        });
+    }
+}
+
+fn hash_name(hasher: &RandomState, kind: TargetKind, name: impl Hash) -> u64 {
+    hasher.hash_one((kind, name))
+}

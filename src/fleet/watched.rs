@@ -1,0 +1,127 @@
+//! A target with all that is known of it.
+//!
+//! Not here: where it is among the others.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    ChannelState, FailureReason, Now, PollPolicy, PollStats, RequestCounts, SourceState,
+    TargetKind, Timestamp, TokenState,
+};
+use crate::target::Target;
+use crate::upstream::ProviderId;
+
+/// A target and what is known of it.
+#[derive(Debug)]
+pub struct Watched {
+    /// As configured or listed.
+    pub target: Arc<Target>,
+    /// As known.
+    pub state: TargetState,
+    /// The application's requests with its credential; `None` before the first.
+    pub requests: Option<Box<RequestCounts>>,
+    /// Since when its counters count.
+    pub created: Timestamp,
+}
+
+/// What is known of a target, by its kind.
+#[derive(Debug)]
+pub enum TargetState {
+    /// Of a channel.
+    Channel(ChannelState),
+    /// Of a token.
+    Token(TokenState),
+    /// Of a source.
+    Source(SourceState),
+}
+
+impl Watched {
+    /// A target that was never polled.
+    pub(super) fn new(target: Arc<Target>, now: Now, receives_webhooks: bool) -> Self {
+        let state = match target.kind {
+            TargetKind::Channel => {
+                let state = ChannelState::new(now);
+                TargetState::Channel(if receives_webhooks { state.with_webhooks() } else { state })
+            }
+            TargetKind::Token => {
+                TargetState::Token(TokenState::new(target.options.required_scopes.len()))
+            }
+            TargetKind::Source => TargetState::Source(SourceState::default()),
+        };
+        Self { target, state, requests: None, created: now.unix }
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> ProviderId {
+        self.target.provider()
+    }
+
+    /// How often it is polled, and how long answers count.
+    pub fn policy(&self) -> PollPolicy {
+        self.target.policy()
+    }
+
+    /// The channel's state, if it is one.
+    pub const fn channel(&self) -> Option<&ChannelState> {
+        match &self.state {
+            TargetState::Channel(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The token's state, if it is one.
+    pub const fn token(&self) -> Option<&TokenState> {
+        match &self.state {
+            TargetState::Token(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The source's state, if it is one.
+    pub const fn source(&self) -> Option<&SourceState> {
+        match &self.state {
+            TargetState::Source(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The statistics of its polls.
+    pub const fn polls(&self) -> &PollStats {
+        match &self.state {
+            TargetState::Channel(state) => state.polls(),
+            TargetState::Token(state) => state.polls(),
+            TargetState::Source(state) => state.polls(),
+        }
+    }
+
+    /// The upstream's id of a channel: as configured, else as learnt.
+    pub fn id(&self) -> Option<&str> {
+        let learnt = self.channel().and_then(ChannelState::channel_id);
+        self.target.id.as_deref().or(learnt)
+    }
+
+    /// Whether a channel's id is not known because it could not be asked yet. Of one that has
+    /// answered without an id, or whose credential is refused, none is to be expected soon.
+    pub(super) fn may_yet_report_its_id(&self) -> bool {
+        let polls = self.polls();
+        let refused = matches!(
+            polls.last_failure(),
+            Some(FailureReason::ChannelNotFound | FailureReason::CredentialUnauthorized)
+        );
+        self.channel().is_some()
+            && self.id().is_none()
+            && polls.last_success().is_none()
+            && !refused
+    }
+}
+
+/// All credentials of a provider that are not configured, taken together.
+#[derive(Debug, Clone)]
+pub struct Unattributed {
+    /// Whose credentials they claim to be.
+    pub provider: ProviderId,
+    /// The application's requests with them.
+    pub requests: RequestCounts,
+    /// Since when they are counted.
+    pub created: Timestamp,
+}

@@ -1,0 +1,86 @@
+//! The body of an answer on its way through the listener: while it lives, its connection has a
+//! request.
+//!
+//! Not here: what is in it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::CONTENT_LENGTH;
+use hyper::{Response, StatusCode};
+
+use super::connections::Answering;
+
+/// A body, and the request that it answers.
+pub(super) struct ServedBody<B> {
+    content: ServedContent<B>,
+    _answering: Option<Answering>,
+}
+
+enum ServedContent<B> {
+    /// As the handler gave it.
+    Given(B),
+    /// A sentence of the listener's own.
+    Sentence(Bytes),
+    /// There is none, but the head says how long it would be. hyper drops that length from an
+    /// answer that it knows to be empty.
+    Described,
+}
+
+impl<B: Body> ServedBody<B> {
+    /// A handler's answer.
+    pub(super) fn given(answer: Response<B>, answering: Answering) -> Response<Self> {
+        let described = answer.status() == StatusCode::NOT_MODIFIED
+            && answer.headers().contains_key(CONTENT_LENGTH);
+        answer.map(|body| {
+            let content =
+                if described { ServedContent::Described } else { ServedContent::Given(body) };
+            Self { content, _answering: Some(answering) }
+        })
+    }
+
+    /// A sentence of the listener's own.
+    pub(super) const fn sentence(text: &'static str) -> Self {
+        Self {
+            content: ServedContent::Sentence(Bytes::from_static(text.as_bytes())),
+            _answering: None,
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for ServedBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match &mut self.get_mut().content {
+            ServedContent::Given(body) => Pin::new(body).poll_frame(cx),
+            ServedContent::Sentence(text) if text.is_empty() => Poll::Ready(None),
+            ServedContent::Sentence(text) => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))))
+            }
+            ServedContent::Described => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            ServedContent::Given(body) => body.is_end_stream(),
+            ServedContent::Sentence(text) => text.is_empty(),
+            ServedContent::Described => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            ServedContent::Given(body) => body.size_hint(),
+            ServedContent::Sentence(text) => SizeHint::with_exact(text.len() as u64),
+            ServedContent::Described => SizeHint::default(),
+        }
+    }
+}

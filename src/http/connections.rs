@@ -1,0 +1,640 @@
+//! The open connections of a listener: what each is doing and since when, whose time is up, and who
+//! makes room for another.
+//!
+//! Not here: reading and writing them; see `connection.rs`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::limits::Limits;
+use super::refusal::ConnectionRefusal;
+use super::socket::has_unread;
+
+use crate::clock;
+
+/// How often a connection that waits for a place looks for one.
+const RETRY: Duration = Duration::from_millis(250);
+/// So many connections are looked at for one that makes room.
+const CANDIDATES: usize = 16;
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It was accepted, and has not sent a byte.
+    New,
+    /// It has begun to send a head, or to shake hands.
+    Head,
+    /// It has sent a whole head, and waits for a place.
+    Ready,
+    /// It has a request, of which the answer is not all written.
+    Busy,
+    /// It has had an answer, and waits for a next request.
+    Idle,
+}
+
+const PHASES: usize = 5;
+/// What [`SlotSignals::phase`] holds while the connection is idle.
+const IDLE: u8 = Phase::Idle as u8;
+
+/// When something began, and whose it is: the oldest comes first.
+type Since = (Instant, u64);
+
+/// All open connections.
+pub(super) struct Connections {
+    limits: Limits,
+    open: Mutex<OpenConnections>,
+    /// A place of those that have asked for something is free.
+    freed: Notify,
+    /// One was closed.
+    closed: Notify,
+}
+
+#[derive(Default)]
+struct OpenConnections {
+    all: HashMap<u64, OpenConnection>,
+    phases: [BTreeSet<Since>; PHASES],
+    /// Readers that are behind.
+    stalled: BTreeSet<Since>,
+    /// How many have asked for something.
+    served: usize,
+    /// Numbers are given in order and never twice.
+    next: u64,
+}
+
+struct OpenConnection {
+    phase: Phase,
+    since: Instant,
+    stalled: Option<Instant>,
+    served: bool,
+    shared: Arc<SlotSignals>,
+}
+
+struct SlotSignals {
+    /// `None` in tests.
+    tcp: Option<Arc<TcpStream>>,
+    phase: AtomicU8,
+    /// It is to go at once.
+    close: Notify,
+    /// It is to go when it has no request.
+    leave: Notify,
+}
+
+/// One connection's place among the open ones, given back when dropped.
+pub(super) struct Slot {
+    number: u64,
+    shared: Arc<SlotSignals>,
+    all: Arc<Connections>,
+}
+
+/// A request under way, until its answer is written; then the connection is idle.
+pub(super) struct Answering(Arc<Slot>);
+
+impl OpenConnections {
+    fn phase(&mut self, phase: Phase) -> &mut BTreeSet<Since> {
+        &mut self.phases[phase as usize]
+    }
+
+    /// Changes an entry, and its place in every order.
+    fn change(&mut self, number: u64, change: impl FnOnce(&mut OpenConnection)) {
+        let Some(mut entry) = self.take(number) else { return };
+        change(&mut entry);
+        self.insert(number, entry);
+    }
+
+    fn insert(&mut self, number: u64, entry: OpenConnection) {
+        entry.shared.phase.store(entry.phase as u8, Ordering::Relaxed);
+        // What was answered and is not all taken yet is not idle.
+        if entry.phase != Phase::Idle || entry.stalled.is_none() {
+            self.phase(entry.phase).insert((entry.since, number));
+        }
+        if let Some(stalled) = entry.stalled {
+            self.stalled.insert((stalled, number));
+        }
+        self.served += usize::from(entry.served);
+        self.all.insert(number, entry);
+    }
+
+    fn take(&mut self, number: u64) -> Option<OpenConnection> {
+        let entry = self.all.remove(&number)?;
+        self.phase(entry.phase).remove(&(entry.since, number));
+        if let Some(stalled) = entry.stalled {
+            self.stalled.remove(&(stalled, number));
+        }
+        self.served -= usize::from(entry.served);
+        Some(entry)
+    }
+
+    /// The longest silent connection of a phase that has been so until `before`.
+    fn silent(&self, phase: Phase, before: Option<Instant>) -> Option<u64> {
+        let oldest = self.phases[phase as usize].iter();
+        oldest
+            .take_while(|(since, _)| Some(*since) <= before)
+            .take(CANDIDATES)
+            .map(|(_, number)| *number)
+            .find(|number| phase == Phase::Head || self.all[number].is_silent())
+    }
+}
+
+impl OpenConnection {
+    /// Whether nothing came that is not read yet.
+    fn is_silent(&self) -> bool {
+        !self.shared.tcp.as_deref().is_some_and(has_unread)
+    }
+}
+
+impl Connections {
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        let (freed, closed) = (Notify::new(), Notify::new());
+        Arc::new(Self { limits, open: Mutex::default(), freed, closed })
+    }
+
+    fn open_ones(&self) -> MutexGuard<'_, OpenConnections> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open_ones().all.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.open_ones().all.len() >= self.limits.connections
+    }
+
+    /// Takes a place for a new connection, if need be that of one that is of no use to anybody.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        tcp: Option<Arc<TcpStream>>,
+    ) -> Result<Slot, ConnectionRefusal> {
+        let now = clock::instant();
+        let mut open = self.open_ones();
+        if open.all.len() >= self.limits.connections && !self.make_room(&mut open, now) {
+            return Err(ConnectionRefusal::Full);
+        }
+        let shared = Arc::new(SlotSignals {
+            tcp,
+            phase: AtomicU8::new(Phase::New as u8),
+            close: Notify::new(),
+            leave: Notify::new(),
+        });
+        let number = open.next;
+        open.next += 1;
+        let (phase, shared_too) = (Phase::New, Arc::clone(&shared));
+        open.insert(
+            number,
+            OpenConnection { phase, since: now, stalled: None, served: false, shared: shared_too },
+        );
+        Ok(Slot { number, shared, all: Arc::clone(self) })
+    }
+
+    fn close(&self, open: &mut OpenConnections, number: u64) {
+        if let Some(entry) = self.remove(open, number) {
+            entry.shared.close.notify_one();
+        }
+    }
+
+    fn remove(&self, open: &mut OpenConnections, number: u64) -> Option<OpenConnection> {
+        let removed = open.take(number);
+        if removed.as_ref().is_some_and(|entry| entry.served) {
+            self.freed.notify_one();
+        }
+        removed
+    }
+
+    /// Closes a connection without a request that has had its chance: one that sends a head slowly,
+    /// one that has never sent anything, or the longest idle one. Whether there was one.
+    fn make_room(&self, open: &mut OpenConnections, now: Instant) -> bool {
+        let before = now.checked_sub(self.limits.patience);
+        let phases = [Phase::Head, Phase::New, Phase::Idle];
+        let silent = phases.into_iter().find_map(|phase| open.silent(phase, before));
+        silent.inspect(|number| self.close(open, *number)).is_some()
+    }
+
+    /// Closes one that has had its chance, since the process has no descriptors left.
+    pub(super) fn give_way(&self) {
+        self.make_room(&mut self.open_ones(), clock::instant());
+    }
+
+    /// Closes the reader that has been behind for longest, if it had some time: others wait for
+    /// what it holds.
+    pub(super) fn drop_stalled_reader(&self) {
+        self.close_stalled(&mut self.open_ones(), clock::instant());
+    }
+
+    fn close_stalled(&self, open: &mut OpenConnections, now: Instant) -> bool {
+        if self.limits.stall.is_none() {
+            return false;
+        }
+        let before = now.checked_sub(self.limits.patience);
+        let stalled = open.stalled.first().filter(|(since, _)| Some(*since) <= before);
+        let stalled = stalled.map(|(_, number)| *number);
+        stalled.inspect(|number| self.close(open, *number)).is_some()
+    }
+
+    /// Frees one of the places of connections that have asked for something. Whether there is one.
+    fn free_place(&self, open: &mut OpenConnections, now: Instant) -> bool {
+        match open.silent(Phase::Idle, now.checked_sub(self.limits.patience)) {
+            Some(idle) => {
+                self.close(open, idle);
+                true
+            }
+            None => self.close_stalled(open, now),
+        }
+    }
+
+    /// Closes every connection whose time is up.
+    pub(super) fn sweep(&self) {
+        let now = clock::instant();
+        let mut open = self.open_ones();
+        let Limits { idle, head, answer, stall, .. } = self.limits;
+        for phase in [Phase::New, Phase::Idle] {
+            let mut over = over(&open.phases[phase as usize], Some(idle), now);
+            over.retain(|number| open.all[number].is_silent());
+            over.into_iter().for_each(|number| self.close(&mut open, number));
+        }
+        for (phase, limit) in [(Phase::Head, Some(head)), (Phase::Busy, answer)] {
+            let over = over(&open.phases[phase as usize], limit, now);
+            over.into_iter().for_each(|number| self.close(&mut open, number));
+        }
+        let over = over(&open.stalled, stall, now);
+        over.into_iter().for_each(|number| self.close(&mut open, number));
+    }
+
+    /// Tells all to leave.
+    pub(super) fn leave(&self) {
+        for entry in self.open_ones().all.values() {
+            entry.shared.leave.notify_one();
+        }
+    }
+
+    /// Waits until none is open.
+    pub(super) async fn all_closed(&self) {
+        loop {
+            let mut closed = std::pin::pin!(self.closed.notified());
+            closed.as_mut().enable();
+            if self.is_empty() {
+                return;
+            }
+            closed.await;
+        }
+    }
+}
+
+/// Those that began so long ago.
+fn over(since: &BTreeSet<Since>, limit: Option<Duration>, now: Instant) -> Vec<u64> {
+    let before = limit.and_then(|limit| now.checked_sub(limit));
+    let over = since.iter().take_while(|(since, _)| Some(*since) <= before);
+    over.map(|(_, number)| *number).collect()
+}
+
+impl Slot {
+    fn set(&self, phase: Phase) {
+        let since = clock::instant();
+        self.all.open_ones().change(self.number, |entry| {
+            (entry.phase, entry.since) = (phase, since);
+        });
+    }
+
+    /// Records the first byte of a connection.
+    pub(super) fn begun(&self) {
+        self.set(Phase::Head);
+    }
+
+    /// Records that a connection waits for a request.
+    pub(super) fn idle(&self) {
+        self.set(Phase::Idle);
+    }
+
+    /// Records bytes that came, which are the beginning of a head if the connection was idle.
+    pub(super) fn received(&self, size: usize) {
+        if size > 0 && self.shared.phase.load(Ordering::Relaxed) == IDLE {
+            self.set(Phase::Head);
+        }
+    }
+
+    /// Takes one of the places of connections that have asked for something; waits for one as long
+    /// as a head may take. Returns how many others have one.
+    pub(super) async fn serve(&self) -> Result<usize, ConnectionRefusal> {
+        self.set(Phase::Ready);
+        let placed = async {
+            loop {
+                let freed = self.all.freed.notified();
+                if let Some(others) = self.try_serve() {
+                    return others;
+                }
+                // Those that are idle or stalled give way only after a while.
+                let _ = tokio::time::timeout(RETRY, freed).await;
+            }
+        };
+        let placed = tokio::time::timeout(self.all.limits.head, placed).await;
+        placed.map_err(|_| ConnectionRefusal::Full)
+    }
+
+    fn try_serve(&self) -> Option<usize> {
+        let all = &self.all;
+        let mut open = all.open_ones();
+        if open.served >= all.limits.served && !all.free_place(&mut open, clock::instant()) {
+            return None;
+        }
+        let others = open.served;
+        // Time that it had to wait is not its own.
+        let since = clock::instant();
+        open.change(self.number, |entry| {
+            (entry.served, entry.phase, entry.since) = (true, Phase::Head, since);
+        });
+        Some(others)
+    }
+
+    /// Records a request.
+    pub(super) fn answering(self: &Arc<Self>) -> Result<Answering, ConnectionRefusal> {
+        let now = clock::instant();
+        let mut open = self.all.open_ones();
+        if open.phase(Phase::Busy).len() >= self.all.limits.requests {
+            return Err(ConnectionRefusal::Requests);
+        }
+        open.change(self.number, |entry| (entry.phase, entry.since) = (Phase::Busy, now));
+        Ok(Answering(Arc::clone(self)))
+    }
+
+    /// Records that the reader is behind.
+    pub(super) fn stalled(&self) {
+        let since = clock::instant();
+        self.all.open_ones().change(self.number, |entry| entry.stalled = Some(since));
+    }
+
+    /// Records that the reader has caught up. An idle connection is idle from now on.
+    pub(super) fn flowing(&self) {
+        let now = clock::instant();
+        self.all.open_ones().change(self.number, |entry| {
+            entry.stalled = None;
+            if entry.phase == Phase::Idle {
+                entry.since = now;
+            }
+        });
+    }
+
+    /// Ends when the connection is to go at once.
+    pub(super) async fn closed(&self) {
+        self.shared.close.notified().await;
+    }
+
+    /// Has the connection go after the request that it has begun to send.
+    pub(super) fn leave_later(&self) {
+        self.shared.leave.notify_one();
+    }
+
+    /// Ends when the connection is to go as soon as it has no request.
+    pub(super) async fn leaving(&self) {
+        self.shared.leave.notified().await;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.all.remove(&mut self.all.open_ones(), self.number);
+        self.all.closed.notify_waiters();
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.set(Phase::Idle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        connections: 100,
+        served: 50,
+        requests: 40,
+        idle: Duration::from_secs(65),
+        head: Duration::from_secs(10),
+        answer: Some(Duration::from_secs(60)),
+        stall: Some(Duration::from_secs(10)),
+        patience: Duration::from_secs(1),
+        buffer: 16 * 1024,
+        unsent: None,
+        headers: None,
+        own_answers: true,
+    };
+
+    fn connections() -> Arc<Connections> {
+        Connections::new(LIMITS)
+    }
+
+    fn open(all: &Arc<Connections>) -> Arc<Slot> {
+        Arc::new(all.open(None).unwrap_or_else(|why| panic!("{why:?}")))
+    }
+
+    /// Whether a connection was told to close.
+    async fn closed(slot: &Slot) -> bool {
+        tokio::select! {
+            biased;
+            () = slot.closed() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    async fn pass(seconds: f64) {
+        tokio::time::advance(Duration::from_secs_f64(seconds)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_idle_connection_makes_room() {
+        let all = connections();
+        let mut slots = Vec::new();
+        for _ in 0..LIMITS.connections {
+            let slot = open(&all);
+            drop(slot.answering());
+            slots.push(slot);
+            pass(0.001).await;
+        }
+        assert!(all.open(None).is_err(), "none was idle for long");
+        pass(1.0).await;
+        let busy = slots[0].answering();
+        slots[1].begun();
+        let one_more = open(&all);
+        // The first is busy and the second sends a head, so the third goes.
+        assert!(closed(&slots[2]).await);
+        for at in [0, 1, 3] {
+            assert!(!closed(&slots[at]).await, "{at}");
+        }
+        drop((busy, one_more, slots));
+        assert!(all.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_never_asked_make_room_before_those_that_did() {
+        let all = connections();
+        let slots: Vec<_> = (0..LIMITS.connections).map(|_| open(&all)).collect();
+        drop(slots[0].answering());
+        slots[2].begun();
+        pass(1.0).await;
+        let first = open(&all);
+        assert!(closed(&slots[2]).await, "it is slow");
+        let second = open(&all);
+        assert!(closed(&slots[1]).await, "it never asked");
+        assert!(!closed(&slots[0]).await);
+        drop((first, second));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_never_closed_to_make_room() {
+        let all = Connections::new(Limits { served: 100, requests: 100, ..LIMITS });
+        let slots: Vec<_> = (0..LIMITS.connections).map(|_| open(&all)).collect();
+        let busy: Vec<_> = slots.iter().map(|slot| slot.answering()).collect();
+        pass(50.0).await;
+        assert_eq!(all.open(None).err(), Some(ConnectionRefusal::Full));
+        all.give_way();
+        for slot in &slots {
+            assert!(!closed(slot).await);
+        }
+        drop(busy);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_has_a_deadline() {
+        let slot = open(&connections());
+        let answering = slot.answering();
+        pass(59.9).await;
+        slot.all.sweep();
+        assert!(!closed(&slot).await);
+        pass(0.1).await;
+        slot.all.sweep();
+        assert!(closed(&slot).await);
+        drop(answering);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_has_none() {
+        let slot = open(&connections());
+        drop(slot.answering());
+        pass(64.0).await;
+        slot.all.sweep();
+        assert!(!closed(&slot).await);
+        pass(1.0).await;
+        slot.all.sweep();
+        assert!(closed(&slot).await, "but it is not kept for ever");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_head_has_a_deadline_from_its_first_byte() {
+        let slot = open(&connections());
+        drop(slot.answering());
+        pass(50.0).await;
+        for _ in 0..10 {
+            slot.received(1);
+            pass(0.9).await;
+            slot.all.sweep();
+            assert!(!closed(&slot).await);
+        }
+        pass(1.0).await;
+        slot.all.sweep();
+        assert!(closed(&slot).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stalled_reader_has_a_deadline_and_goes_sooner_when_others_wait() {
+        let all = connections();
+        let (first, second) = (open(&all), open(&all));
+        for slot in [&first, &second] {
+            drop(slot.answering());
+            slot.stalled();
+            pass(0.7).await;
+        }
+        all.drop_stalled_reader();
+        assert!(closed(&first).await);
+        all.drop_stalled_reader();
+        assert!(!closed(&second).await, "it has had no time");
+        pass(9.0).await;
+        all.sweep();
+        assert!(!closed(&second).await);
+        pass(0.5).await;
+        all.sweep();
+        assert!(closed(&second).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_taken_yet_is_not_idle() {
+        let all = connections();
+        let slots: Vec<_> = (0..LIMITS.connections).map(|_| open(&all)).collect();
+        for slot in &slots {
+            drop(slot.answering());
+            slot.stalled();
+        }
+        pass(5.0).await;
+        assert_eq!(all.open(None).err(), Some(ConnectionRefusal::Full));
+        slots[0].flowing();
+        assert_eq!(all.open(None).err(), Some(ConnectionRefusal::Full), "it may ask again at once");
+        pass(1.0).await;
+        assert!(all.open(None).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_so_many_are_served_and_only_so_many_requests_are_under_way() {
+        let all = connections();
+        let slots: Vec<_> = (0..LIMITS.served + 1).map(|_| open(&all)).collect();
+        for (at, slot) in slots[..LIMITS.served].iter().enumerate() {
+            assert_eq!(slot.serve().await, Ok(at));
+        }
+        let requests: Vec<_> = slots[..LIMITS.requests].iter().map(|s| s.answering()).collect();
+        assert!(requests.iter().all(Result::is_ok));
+        assert_eq!(slots[LIMITS.requests].answering().err(), Some(ConnectionRefusal::Requests));
+        let last = &slots[LIMITS.served];
+        assert!(last.try_serve().is_none(), "none is idle for long");
+        let all_busy: Vec<_> = slots[..LIMITS.requests].iter().map(|s| s.answering()).collect();
+        drop(all_busy);
+        let waiting = tokio::spawn({
+            let last = Arc::clone(last);
+            async move { last.serve().await }
+        });
+        tokio::task::yield_now().await;
+        slots[0].stalled();
+        pass(0.9).await;
+        assert!(!waiting.is_finished());
+        assert_eq!(waiting.await.unwrap(), Ok(LIMITS.served - 1));
+        assert!(closed(&slots[0]).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_place_for_ever() {
+        let all = Connections::new(Limits { served: 1, ..LIMITS });
+        let (first, second) = (open(&all), open(&all));
+        assert_eq!(first.serve().await, Ok(0));
+        let request = first.answering();
+        assert_eq!(second.serve().await, Err(ConnectionRefusal::Full));
+        drop(request);
+        pass(1.0).await;
+        assert_eq!(second.serve().await, Ok(0));
+        assert!(closed(&first).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_are_told_to_leave_and_are_waited_for() {
+        let all = connections();
+        let slot = open(&all);
+        all.leave();
+        slot.leaving().await;
+        assert!(!closed(&slot).await);
+        let waiting = tokio::spawn({
+            let all = Arc::clone(&all);
+            async move { all.all_closed().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(slot);
+        waiting.await.unwrap();
+    }
+}

@@ -1,0 +1,36 @@
+//! What one listener allows its clients: how many they may be, how slow, and how large their heads.
+//!
+//! Not here: keeping them; see `connections.rs` and `connection.rs`.
+
+use std::time::Duration;
+
+/// The limits of one listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Connections open at a time. One that has not asked for anything costs about 1 KiB.
+    pub connections: usize,
+    /// Connections that have asked for something, at a time. Each costs about 20 KiB.
+    pub served: usize,
+    /// Requests under way at a time.
+    pub requests: usize,
+    /// How long a connection may be silent before its first request and between two.
+    pub idle: Duration,
+    /// How long a TLS handshake or the head of a request may take from its first byte.
+    pub head: Duration,
+    /// How long a request and its answer may take in all.
+    pub answer: Option<Duration>,
+    /// How long a reader may take next to nothing of an answer.
+    pub stall: Option<Duration>,
+    /// No connection is closed to make room for another before it was silent for this long.
+    pub patience: Duration,
+    /// Largest head of a request, and most bytes of an answer that wait for a slow reader.
+    pub buffer: usize,
+    /// Most bytes of an answer that wait in the system to be sent, less where many connections
+    /// share. Without it they are megabytes, and written for a reader that may never take them.
+    pub unsent: Option<u32>,
+    /// Most headers of a request, if not hyper's 100, which cost no memory of their own.
+    pub headers: Option<usize>,
+    /// Whether an answer gets a `Date`, and the names of headers are sent in lower case. A gateway
+    /// passes on what it got.
+    pub own_answers: bool,
+}

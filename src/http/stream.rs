@@ -1,0 +1,132 @@
+//! The socket of a connection, as TLS and hyper read and write it: it tells when a request begins
+//! and when a reader stalls.
+//!
+//! Not here: what follows from that (`connections.rs`).
+
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::connections::Slot;
+
+/// A reader that took this much since it was last waited for is not stalled.
+const TAKES: usize = 32 * 1024;
+
+/// A socket that keeps its slot informed.
+pub(super) struct WatchedStream {
+    tcp: Arc<TcpStream>,
+    slot: Arc<Slot>,
+    /// Whether its reader is behind, and how much it took since.
+    behind: Option<usize>,
+}
+
+impl WatchedStream {
+    pub(super) const fn new(tcp: Arc<TcpStream>, slot: Arc<Slot>) -> Self {
+        Self { tcp, slot, behind: None }
+    }
+
+    fn wrote(&mut self, wrote: io::Result<usize>) -> Poll<io::Result<usize>> {
+        if let (Some(took), Ok(size)) = (&mut self.behind, &wrote) {
+            *took += size;
+            if *took >= TAKES {
+                self.keeps_up();
+            }
+        }
+        Poll::Ready(wrote)
+    }
+
+    fn lags(&mut self) {
+        if self.behind.is_none() {
+            self.behind = Some(0);
+            self.slot.stalled();
+        }
+    }
+
+    fn keeps_up(&mut self) {
+        if self.behind.take().is_some() {
+            self.slot.flowing();
+        }
+    }
+
+    fn poll_writing(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.tcp.poll_write_ready(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => {
+                    self.lags();
+                    return Poll::Pending;
+                }
+            }
+            match write(&self.tcp) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                wrote => return self.wrote(wrote),
+            }
+        }
+    }
+}
+
+impl AsyncRead for WatchedStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.tcp.poll_read_ready(cx))?;
+            match self.tcp.try_read_buf(buffer) {
+                Ok(size) => {
+                    self.slot.received(size);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for WatchedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_writing(cx, |tcp| tcp.try_write(bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_writing(cx, |tcp| tcp.try_write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Whoever flushes has nothing more to write.
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.keeps_up();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match SockRef::from(&*self.tcp).shutdown(Shutdown::Write) {
+            // The other end is gone already.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            done => Poll::Ready(done),
+        }
+    }
+}

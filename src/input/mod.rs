@@ -1,0 +1,19 @@
+//! How settings are read: variables, entries of the settings file, and the values in both.
+//!
+//! Not here: which settings there are; `config/` and each provider have their own.
+
+mod entry;
+mod policies;
+mod problems;
+mod secret_setting;
+mod setting;
+pub mod value;
+mod variables;
+pub(crate) mod yaml;
+
+pub use entry::{Entry, EntryPlace};
+pub use policies::Policies;
+pub use problems::Problems;
+pub use secret_setting::secret_setting;
+pub use setting::{FromSetting, Setting};
+pub use variables::{Variable, Variables};

@@ -1,0 +1,79 @@
+//! One sample as text: the fixed bytes around its name, and its value.
+//!
+//! Not here: which samples a family has; that is `plan.rs`.
+
+use super::catalog::Value;
+use crate::domain::Timestamp;
+use crate::upstream::ProviderId;
+
+/// The bytes around a target's name and a row's value.
+pub(super) struct Fixed {
+    /// `name{provider="…",channel="`; the label is one for all kinds of targets that share the
+    /// family.
+    pub(super) before: Vec<u8>,
+    /// `",status="…"} ` for each row.
+    pub(super) after: Vec<Vec<u8>>,
+    /// `before` in the sample that says since when a counter counts; `None` if this is no counter.
+    pub(super) created: Option<Vec<u8>>,
+}
+
+/// Whose rows are written.
+#[derive(Clone, Copy)]
+pub(super) struct Counted<'a> {
+    pub(super) provider: ProviderId,
+    pub(super) name: &'a str,
+    /// Since when its counters count.
+    pub(super) created: Timestamp,
+}
+
+/// One row of a family.
+#[derive(Clone, Copy)]
+pub(super) struct SampleRow<'a> {
+    pub(super) name: &'a str,
+    /// Which of the family's rows.
+    pub(super) at: usize,
+    /// Since when it counts, as it is written; `None` where that is not said.
+    pub(super) created: Option<&'a [u8]>,
+}
+
+impl Fixed {
+    /// Writes one row, and since when it counts.
+    pub(super) fn write(&self, row: SampleRow<'_>, value: Value, out: &mut Vec<u8>) {
+        let (name, after) = (row.name.as_bytes(), &self.after[row.at]);
+        for part in [&self.before, name, after] {
+            out.extend_from_slice(part);
+        }
+        write_value(value, out);
+        out.push(b'\n');
+        if let Some((before, created)) = self.created.as_ref().zip(row.created) {
+            for part in [before, name, after, created, b"\n"] {
+                out.extend_from_slice(part);
+            }
+        }
+    }
+}
+
+pub(super) fn write_value(value: Value, out: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    match value {
+        Value::Int(number) => out.extend_from_slice(digits.format(number).as_bytes()),
+        Value::Infinity => out.extend_from_slice(b"+Inf"),
+        Value::Millis(millis) => {
+            if millis < 0 {
+                out.push(b'-');
+            }
+            let millis = millis.unsigned_abs();
+            out.extend_from_slice(digits.format(millis / 1000).as_bytes());
+            let part = millis % 1000;
+            if part > 0 {
+                let three = [b'.', digit(part / 100), digit(part / 10 % 10), digit(part % 10)];
+                let zeros = three.iter().rev().take_while(|byte| **byte == b'0').count();
+                out.extend_from_slice(&three[..three.len() - zeros]);
+            }
+        }
+    }
+}
+
+const fn digit(number: u64) -> u8 {
+    b'0' + (number % 10) as u8
+}

@@ -1,0 +1,122 @@
+//! All rows of a family for names of one length, copied as a whole and then filled in: most values
+//! are zeros, and most names in a fleet are of a few lengths.
+//!
+//! Not here: what the rows are; that is `plan.rs`.
+
+use super::catalog::Value;
+use super::format::Format;
+use super::sample::{Counted, Fixed, SampleRow, write_value};
+use crate::domain::Timestamp;
+
+/// What is kept from one target to the next while one family is written.
+pub(super) struct Scratch {
+    says_created: bool,
+    /// The time that was written last: most targets of a fleet began together.
+    created: Option<(Timestamp, Vec<u8>)>,
+    /// By provider and length of the name.
+    templates: Vec<Vec<Template>>,
+}
+
+impl Scratch {
+    pub(super) const fn new(format: Format) -> Self {
+        let says_created = matches!(format, Format::OpenMetrics);
+        Self { says_created, created: None, templates: Vec::new() }
+    }
+
+    /// Forgets the last family.
+    pub(super) fn begin_family(&mut self) {
+        self.templates.clear();
+    }
+
+    /// The time as it is written, if this format says it.
+    pub(super) fn created(&mut self, at: Timestamp) -> Option<&[u8]> {
+        if !self.says_created {
+            return None;
+        }
+        if self.created.as_ref().is_none_or(|(last, _)| *last != at) {
+            let mut text = Vec::new();
+            write_value(at.into(), &mut text);
+            self.created = Some((at, text));
+        }
+        self.created.as_ref().map(|(_, text)| text.as_slice())
+    }
+
+    /// Writes all rows of a target as zeros.
+    pub(super) fn zeros<'a>(
+        &'a mut self,
+        fixed: &Fixed,
+        of: Counted<'_>,
+        out: &'a mut Vec<u8>,
+    ) -> Written<'a> {
+        let (provider, length) = (of.provider.index(), of.name.len());
+        // Two borrows of different fields, so the time is drawn first.
+        self.created(of.created);
+        let created = self.created.as_ref().filter(|_| self.says_created);
+        let created = created.map(|(_, text)| text.as_slice());
+        if self.templates.len() <= provider {
+            self.templates.resize_with(provider + 1, Vec::new);
+        }
+        let templates = &mut self.templates[provider];
+        if templates.len() <= length {
+            templates.resize_with(length + 1, Template::default);
+        }
+        let template = &mut templates[length];
+        let stale = created.is_some() && template.created != of.created;
+        if template.bytes.is_empty() || stale {
+            *template = Template::new(fixed, of, created);
+        }
+        let start = out.len();
+        out.extend_from_slice(&template.bytes);
+        let rows = &mut out[start..];
+        for at in &template.names {
+            rows[*at..*at + length].copy_from_slice(of.name.as_bytes());
+        }
+        Written { rows, values: &template.values }
+    }
+}
+
+/// The rows of one family with zeros.
+#[derive(Default)]
+struct Template {
+    bytes: Vec<u8>,
+    /// Where the name stands.
+    names: Vec<usize>,
+    /// Where the values stand, one for each row.
+    values: Vec<usize>,
+    /// Since when they count, if the rows say it.
+    created: Timestamp,
+}
+
+impl Template {
+    fn new(fixed: &Fixed, of: Counted<'_>, created: Option<&[u8]>) -> Self {
+        let mut template = Self { created: of.created, ..Self::default() };
+        let bytes = &mut template.bytes;
+        for (at, after) in fixed.after.iter().enumerate() {
+            let start = bytes.len();
+            fixed.write(SampleRow { name: of.name, at, created }, Value::Int(0), bytes);
+            let name = start + fixed.before.len();
+            let value = name + of.name.len() + after.len();
+            template.names.push(name);
+            template.values.push(value);
+            if let Some(before) = fixed.created.as_ref().filter(|_| created.is_some()) {
+                template.names.push(value + b"0\n".len() + before.len());
+            }
+        }
+        template
+    }
+}
+
+/// Rows just written, all zeros.
+pub(super) struct Written<'a> {
+    rows: &'a mut [u8],
+    values: &'a [usize],
+}
+
+impl Written<'_> {
+    /// Gives a row another value, of one digit.
+    pub(super) fn set(&mut self, at: usize, digit: u8) {
+        if let Some(value) = self.values.get(at) {
+            self.rows[*value] = b'0' + digit;
+        }
+    }
+}

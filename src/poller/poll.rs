@@ -1,0 +1,66 @@
+//! One poll of one target: its secrets, its requests, and what the answers say.
+//!
+//! Not here: when it happens, and what becomes of what it says.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::domain::{Failure, FailureReason};
+use crate::secret::Fingerprint;
+use crate::target::Target;
+use crate::upstream::{Answer, Endpoint, Fact, Next, PollContext, Reading, Request};
+
+/// Sends a request; [`crate::client::Client`] in the program, something else in a test.
+pub type Ask = Arc<
+    dyn Fn(Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>> + Send + Sync,
+>;
+
+/// A poll makes at most so many requests: pages of a list may lead in a circle.
+const MAX_REQUESTS: usize = 100;
+
+/// A poll that has ended.
+pub(super) struct Completed {
+    /// How long it took from the first request on; `None` when none was sent.
+    pub(super) took: Option<Duration>,
+    /// The secrets that were used, when they could be read.
+    pub(super) secrets: Option<Fingerprint>,
+    pub(super) reading: Reading,
+}
+
+/// Polls a target.
+pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: Ask) -> Completed {
+    let failed = |failure| Reading::from(Fact::failed(target.kind, failure));
+    let credentials = match target.credentials() {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let failure = Failure::new(FailureReason::Secret, error.to_string());
+            return Completed { took: None, secrets: None, reading: failed(failure) };
+        }
+    };
+    let secrets = Some(Fingerprint::of(&credentials.own, credentials.second.as_ref()));
+    let context = PollContext { api_url: &target.options.api_url, id: target.id.as_deref() };
+    let started = clock::instant();
+    let mut exchange = endpoint.poll(context, credentials);
+    let mut reading = None;
+    for _ in 0..MAX_REQUESTS {
+        match ask(exchange.request).await.map(exchange.read) {
+            Ok(Next::Ask(next)) => exchange = next,
+            Ok(Next::Done(done)) => {
+                reading = Some(done);
+                break;
+            }
+            Err(failure) => {
+                reading = Some(failed(failure));
+                break;
+            }
+        }
+    }
+    let reading = reading.unwrap_or_else(|| {
+        let what = format!("the list has no end: it was not whole after {MAX_REQUESTS} requests");
+        failed(Failure::new(FailureReason::Decode, what))
+    });
+    Completed { took: Some(started.elapsed()), secrets, reading }
+}

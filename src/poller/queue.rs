@@ -1,0 +1,306 @@
+//! Which target is polled next: by time, and fairly between upstreams.
+//!
+//! Not here: polling. Time is an argument.
+//!
+//! Polls in flight and polls that wait are counted per upstream, which is a host and a port. One
+//! that hangs holds its own polls up, and leaves room for those of the others.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use tokio::time::Instant;
+
+use crate::fleet::TargetRef;
+
+/// An upstream may have this many times as many polls in flight as there are places left. One alone
+/// gets eight of nine places; each one that hangs leaves a share for the next.
+const SHARE: usize = 8;
+
+/// An upstream that does not answer is asked by as many polls at a time, to notice when it does
+/// again.
+const MIN_WINDOW: usize = 2;
+
+/// The polls that are due, waiting or in flight.
+pub(super) struct Queue {
+    due: BinaryHeap<Reverse<Due>>,
+    upstreams: Vec<Upstream>,
+    by_authority: HashMap<Box<str>, UpstreamId>,
+    /// Upstreams with polls that wait, in the order of their turns.
+    turns: VecDeque<UpstreamId>,
+    in_flight: usize,
+    concurrency: usize,
+}
+
+/// An upstream's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UpstreamId(u32);
+
+/// A poll, when it is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Due {
+    pub(super) at: Instant,
+    pub(super) target: TargetRef,
+    pub(super) upstream: UpstreamId,
+}
+
+#[derive(Default)]
+struct Upstream {
+    in_flight: usize,
+    /// The most polls that may be in flight. It shrinks while the upstream does not answer.
+    window: usize,
+    waiting: VecDeque<Due>,
+}
+
+impl Queue {
+    pub(super) fn new(concurrency: usize) -> Self {
+        Self {
+            due: BinaryHeap::new(),
+            upstreams: Vec::new(),
+            by_authority: HashMap::new(),
+            turns: VecDeque::new(),
+            in_flight: 0,
+            concurrency,
+        }
+    }
+
+    /// The upstream of an API's base address.
+    pub(super) fn upstream(&mut self, api_url: &str) -> UpstreamId {
+        let authority = authority(api_url);
+        if let Some(known) = self.by_authority.get(authority) {
+            return *known;
+        }
+        let id = UpstreamId(u32::try_from(self.upstreams.len()).unwrap_or(u32::MAX));
+        self.upstreams.push(Upstream { window: self.concurrency, ..Upstream::default() });
+        self.by_authority.insert(authority.into(), id);
+        id
+    }
+
+    /// Has a target polled at a time.
+    pub(super) fn push(&mut self, due: Due) {
+        self.due.push(Reverse(due));
+    }
+
+    /// When the next poll is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.peek().map(|Reverse(due)| due.at)
+    }
+
+    /// Lets every poll that is due by `now` wait for its upstream.
+    pub(super) fn advance(&mut self, now: Instant) {
+        while self.due.peek().is_some_and(|Reverse(due)| due.at <= now)
+            && let Some(Reverse(due)) = self.due.pop()
+        {
+            let upstream = &mut self.upstreams[due.upstream.0 as usize];
+            if upstream.waiting.is_empty() {
+                self.turns.push_back(due.upstream);
+            }
+            upstream.waiting.push_back(due);
+        }
+    }
+
+    /// Takes the next poll that may start now, if any. It counts as in flight from here on.
+    pub(super) fn start_next(&mut self) -> Option<Due> {
+        for _ in 0..self.turns.len() {
+            let id = self.turns.pop_front()?;
+            let may_start = self.may_start(id);
+            let upstream = &mut self.upstreams[id.0 as usize];
+            let started = if may_start { upstream.waiting.pop_front() } else { None };
+            if !upstream.waiting.is_empty() {
+                self.turns.push_back(id);
+            }
+            if let Some(due) = started {
+                upstream.in_flight += 1;
+                self.in_flight += 1;
+                return Some(due);
+            }
+        }
+        None
+    }
+
+    fn may_start(&self, id: UpstreamId) -> bool {
+        let upstream = &self.upstreams[id.0 as usize];
+        // Each upstream has one place of its own, whatever the others do.
+        if upstream.in_flight == 0 {
+            return true;
+        }
+        let left = self.concurrency.saturating_sub(self.in_flight);
+        upstream.in_flight < upstream.window && upstream.in_flight < left.saturating_mul(SHARE)
+    }
+
+    /// Ends a poll. `answered` tells whether the upstream answered at all, rightly or not.
+    pub(super) fn end(&mut self, id: UpstreamId, answered: bool) {
+        let concurrency = self.concurrency;
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let upstream = &mut self.upstreams[id.0 as usize];
+        upstream.in_flight = upstream.in_flight.saturating_sub(1);
+        upstream.window = match answered {
+            true => (upstream.window + 1).min(concurrency),
+            false => (upstream.window / 2).max(MIN_WINDOW),
+        };
+    }
+
+    /// Has the chosen targets polled at `at` if their turn would come later.
+    pub(super) fn move_up(&mut self, at: Instant, chosen: impl Fn(TargetRef) -> bool) {
+        let mut moved = Vec::new();
+        self.due.retain(|Reverse(due)| {
+            let stays = due.at <= at || !chosen(due.target);
+            if !stays {
+                moved.push(Reverse(Due { at, ..*due }));
+            }
+            stays
+        });
+        self.due.extend(moved);
+    }
+
+    /// Gives the chosen targets another time.
+    pub(super) fn reschedule(&mut self, another: impl Fn(&Due) -> Option<Instant>) {
+        let due = std::mem::take(&mut self.due).into_vec();
+        self.due = due
+            .into_iter()
+            .map(|Reverse(due)| Reverse(Due { at: another(&due).unwrap_or(due.at), ..due }))
+            .collect();
+    }
+}
+
+/// The host and port of an address.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{Now, TargetKind, Timestamp};
+    use crate::fleet::Fleet;
+
+    /// So many references of a fleet of that many targets.
+    fn refs(count: usize) -> Vec<TargetRef> {
+        use std::sync::Arc;
+
+        use crate::domain::PollPolicy;
+        use crate::secret::SecretSource;
+        use crate::target::{Name, Target, TargetOptions};
+
+        let policy = PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::MAX };
+        let options = Arc::new(TargetOptions {
+            provider: crate::providers::all().next().unwrap(),
+            api_url: "http://a".into(),
+            policy,
+            required_scopes: Arc::new([]),
+            endpoint: None,
+            listing: None,
+        });
+        let target = |at: usize| {
+            Arc::new(Target {
+                kind: TargetKind::Channel,
+                name: Name::new(&format!("c{at}")).unwrap(),
+                id: None,
+                credential: SecretSource::from_value("s3cret").unwrap(),
+                options: Arc::clone(&options),
+                source: None,
+            })
+        };
+        let now = Now { unix: Timestamp::from_secs(0), steady: 0 };
+        Fleet::new((0..count).map(target).collect(), now, false).refs()
+    }
+
+    /// Puts polls of one upstream on the queue, all due now.
+    fn push(queue: &mut Queue, url: &str, targets: &[TargetRef], at: Instant) -> UpstreamId {
+        let upstream = queue.upstream(url);
+        for target in targets {
+            queue.push(Due { at, target: *target, upstream });
+        }
+        queue.advance(at);
+        upstream
+    }
+
+    fn start_all(queue: &mut Queue) -> Vec<Due> {
+        std::iter::from_fn(|| queue.start_next()).collect()
+    }
+
+    #[test]
+    fn an_upstream_is_a_host_and_a_port() {
+        let mut queue = Queue::new(4);
+        let one = queue.upstream("https://gate.example/a");
+        assert_eq!(one, queue.upstream("https://gate.example/b/c"));
+        assert_ne!(one, queue.upstream("https://gate.example:8443/a"));
+        assert_ne!(one, queue.upstream("https://gate.example.org"));
+    }
+
+    #[test]
+    fn one_upstream_leaves_room_for_another() {
+        let (now, refs) = (Instant::now(), refs(200));
+        let mut queue = Queue::new(64);
+        let hangs = push(&mut queue, "http://hangs", &refs[..100], now);
+        let started = start_all(&mut queue);
+        assert_eq!(started.len(), 57, "eight of nine places");
+        let well = push(&mut queue, "http://well", &refs[100..], now);
+        let started = start_all(&mut queue);
+        assert!(started.iter().all(|due| due.upstream == well));
+        assert!(started.len() >= 6, "{}", started.len());
+        // Whatever ends makes room for whoever waits, and the one that hangs gets less and less.
+        for _ in 0..57 {
+            queue.end(hangs, false);
+        }
+        let again = start_all(&mut queue);
+        let of_hanging = again.iter().filter(|due| due.upstream == hangs).count();
+        assert_eq!(of_hanging, MIN_WINDOW);
+        assert!(again.len() > 40, "{}", again.len());
+    }
+
+    #[test]
+    fn every_upstream_has_a_place_of_its_own() {
+        let (now, refs) = (Instant::now(), refs(20));
+        let mut queue = Queue::new(1);
+        for (at, target) in refs.iter().enumerate() {
+            push(&mut queue, &format!("http://host{at}"), &[*target], now);
+        }
+        assert_eq!(start_all(&mut queue).len(), 20);
+        push(&mut queue, "http://host0", &refs[..1], now);
+        assert_eq!(start_all(&mut queue).len(), 0);
+    }
+
+    #[test]
+    fn upstreams_take_turns() {
+        let (now, refs) = (Instant::now(), refs(20));
+        let mut queue = Queue::new(4);
+        let one = push(&mut queue, "http://one", &refs[..10], now);
+        let other = push(&mut queue, "http://other", &refs[10..], now);
+        let first = start_all(&mut queue);
+        let of = |upstream| first.iter().filter(|due| due.upstream == upstream).count();
+        assert_eq!((of(one), of(other)), (2, 2));
+    }
+
+    #[test]
+    fn an_upstream_that_answers_again_gets_its_places_back() {
+        let (now, refs) = (Instant::now(), refs(100));
+        let mut queue = Queue::new(32);
+        let upstream = push(&mut queue, "http://one", &refs, now);
+        let started = start_all(&mut queue).len();
+        (0..started).for_each(|_| queue.end(upstream, false));
+        assert_eq!(start_all(&mut queue).len(), MIN_WINDOW);
+        for round in 0..20 {
+            queue.end(upstream, true);
+            let more = start_all(&mut queue).len();
+            assert!(more >= 1 || round > 15, "round {round}");
+        }
+        assert!(queue.in_flight > 10, "{}", queue.in_flight);
+    }
+
+    #[test]
+    fn a_poll_is_moved_up_and_never_back() {
+        let (now, refs) = (Instant::now(), refs(2));
+        let mut queue = Queue::new(1);
+        let upstream = queue.upstream("http://one");
+        let later = now + Duration::from_secs(10);
+        queue.push(Due { at: later, target: refs[0], upstream });
+        queue.push(Due { at: now, target: refs[1], upstream });
+        queue.move_up(now + Duration::from_secs(5), |_| true);
+        assert_eq!(queue.next_due(), Some(now));
+        queue.advance(now);
+        assert_eq!(queue.next_due(), Some(now + Duration::from_secs(5)));
+    }
+}

@@ -1,0 +1,41 @@
+//! What a provider tells people to do, in its own terms: its panel, its words, its support.
+//!
+//! Not here: what is the same for all providers; that is `report/advice.rs`.
+
+use crate::domain::{FailureReason, Status};
+
+/// What is wrong with a token that can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenProblem {
+    /// It has expired.
+    Expired,
+    /// It is not valid for another reason.
+    Invalid,
+    /// It lacks a required scope.
+    ScopeMissing,
+    /// It expires within two days.
+    ExpiresVerySoon,
+    /// It expires within a week.
+    ExpiresSoon,
+    /// Its access to user data ends within a week.
+    DataAccessEnds,
+}
+
+/// A provider's words for people. Each is one or two sentences that say what to do.
+pub trait AdviceTexts: Sync {
+    /// What to do about a channel of this status; `None` when it is well.
+    fn status(&self, status: Status) -> Option<&'static str>;
+
+    /// What to do about a channel whose WhatsApp session is not authorized.
+    fn session_unauthorized(&self) -> &'static str;
+
+    /// What to do about a status word that this version does not know.
+    fn unknown_word(&self) -> &'static str;
+
+    /// What to do about polls that fail for this reason; `None` where there is nothing to say but
+    /// what holds for all providers.
+    fn failure(&self, reason: FailureReason) -> Option<&'static str>;
+
+    /// What to do about a token; `None` where the provider has none.
+    fn token(&self, problem: TokenProblem) -> Option<&'static str>;
+}

@@ -1,0 +1,16 @@
+//! What a provider is: the traits that every folder in `providers/` implements.
+//!
+//! Not here: any provider, and the table of them.
+
+mod advice;
+mod gateway_api;
+#[expect(clippy::module_inception, reason = "the trait that the module is about")]
+mod provider;
+mod webhook_api;
+
+pub use advice::{AdviceTexts, TokenProblem};
+pub use gateway_api::{ErrorMeaning, GatewayApi};
+pub use provider::{Provider, ProviderSettings, SettingsReader};
+pub use webhook_api::{
+    HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookCheck, WebhookHead,
+};

@@ -1,0 +1,112 @@
+//! How a provider's webhooks are received: who may post them, and what they say.
+//!
+//! Not here: receiving them (`server/webhook.rs`).
+
+use hyper::header::HeaderName;
+use hyper::{HeaderMap, Method};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::domain::{ChannelEvent, Failure};
+use crate::upstream::{Answer, PollContext, Request};
+
+/// What stands for the secret in what is shown.
+pub const SECRET_PLACEHOLDER: &str = "<WEBHOOK_SECRET>";
+
+/// The head of a delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookHead<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// What follows `/webhook/<provider>` in the path, without slashes around it.
+    pub rest: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The header that `WEBHOOK_SECRET_HEADER` names.
+    pub secret_header: &'a HeaderName,
+}
+
+impl WebhookHead<'_> {
+    /// Whether the header that `WEBHOOK_SECRET_HEADER` names holds the secret.
+    pub fn has_secret(&self, secret: &SecretString) -> bool {
+        let secret = secret.expose_secret().as_bytes();
+        let mut given = self.headers.get_all(self.secret_header).iter();
+        // The time that takes tells at most the length.
+        given.any(|given| bool::from(given.as_bytes().ct_eq(secret)))
+    }
+}
+
+/// Whether a delivery may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadVerdict {
+    /// Its head proves who sent it.
+    Accept,
+    /// It does not.
+    Refuse,
+    /// Only its body can prove it.
+    NeedsBody,
+}
+
+/// One event of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// The source whose channel it is, where ids are unique within a source alone.
+    pub source: Option<Box<str>>,
+    /// The upstream's id of the channel.
+    pub channel_id: Option<Box<str>>,
+    /// What happened.
+    pub event: ChannelEvent,
+}
+
+/// A provider's webhooks.
+pub trait WebhookApi: Sync {
+    /// The methods that deliveries come with.
+    fn methods(&self) -> &'static [Method];
+
+    /// Whether there is a receiver at the path that ends in `rest`.
+    fn has_path(&self, rest: &str) -> bool;
+
+    /// The largest body that is read, in bytes.
+    fn max_body_bytes(&self) -> usize;
+
+    /// Whether the head proves that the sender knows the secret. Compared in constant time.
+    fn authorize(&self, head: WebhookHead<'_>, secret: &SecretString) -> HeadVerdict;
+
+    /// What to tell a sender that could not prove it.
+    fn refusal(&self) -> &'static str;
+
+    /// Whether the body proves it. Only asked after [`HeadVerdict::NeedsBody`].
+    fn authorize_body(&self, head: WebhookHead<'_>, body: &[u8], secret: &SecretString) -> bool;
+
+    /// The events of a delivery; `None` when the body is no JSON object.
+    fn events(&self, head: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>>;
+
+    /// How `check` finds out whether a channel's webhooks reach the exporter, if that can be asked.
+    fn check(&self) -> Option<&'static dyn WebhookCheck>;
+}
+
+/// What a webhook must have to reach this exporter.
+pub struct Needed<'a> {
+    /// The address of the receiver, if it is known.
+    pub url: Option<&'a str>,
+    /// The header that carries the secret.
+    pub header: &'a str,
+    /// The secret.
+    pub secret: &'a SecretString,
+}
+
+/// Asks a channel which webhooks it has.
+pub trait WebhookCheck: Sync {
+    /// Asks for the channel's webhooks.
+    fn request(&self, channel: PollContext<'_>, credential: SecretString) -> Request;
+
+    /// Why the channel does not tell this exporter all that happens to it; `None` when it does.
+    ///
+    /// # Errors
+    ///
+    /// The failure that the answer speaks of.
+    fn problem(&self, answer: &Answer, needed: &Needed<'_>) -> Result<Option<String>, Failure>;
+
+    /// What to send so that it does, with [`SECRET_PLACEHOLDER`] for the secret.
+    fn instructions(&self, needed: &Needed<'_>) -> String;
+}

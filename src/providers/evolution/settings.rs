@@ -1,0 +1,137 @@
+//! Evolution's settings: one server from the environment, and servers in the settings file.
+//!
+//! Not here: where the texts come from (`input/`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::instances::Instances;
+use crate::domain::{PollPolicy, TargetKind};
+use crate::input::value::{self, ApiUrl, FilePath, Secret};
+use crate::input::{Entry, Setting, Variable, secret_setting};
+use crate::provider::{ProviderSettings, SettingsReader};
+use crate::secret::SecretSource;
+use crate::target::{ListingOptions, Name, Target, TargetOptions};
+use crate::upstream::ProviderId;
+
+pub(super) const VARIABLES: &[Variable] = &[
+    Variable::new(
+        "EVOLUTION_URL",
+        "",
+        "the address of one Evolution API server, all of whose instances are watched",
+    ),
+    Variable::new("EVOLUTION_API_KEY", "", "that server's API key"),
+    Variable::new(
+        "EVOLUTION_API_KEY_FILE",
+        "",
+        "file that contains it, read again before each use",
+    ),
+];
+
+pub(super) const SOURCE_KEYS: &[&str] = &[
+    "name",
+    "provider",
+    "token_file",
+    "api_url",
+    "poll_interval",
+    "only",
+    "except",
+    "names",
+    "max_channels",
+];
+
+/// The list counts every instance's messages in the database (`monitor.service.ts`).
+const LIST_INTERVAL: Duration = Duration::from_secs(300);
+
+/// An instance's state comes from the server's memory within milliseconds (observed).
+const CHANNEL_INTERVAL: Duration = Duration::from_secs(30);
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct EvolutionVariables {
+    evolution_url: Setting<ApiUrl>,
+    evolution_api_key: Setting<Secret>,
+    evolution_api_key_file: Setting<FilePath>,
+}
+
+pub(super) struct EvolutionSettings {
+    provider: ProviderId,
+}
+
+impl EvolutionSettings {
+    pub(super) fn read(reader: SettingsReader<'_>) -> Self {
+        let SettingsReader { provider, variables, policies, problems, targets } = reader;
+        let settings = Self { provider };
+        let environment: EvolutionVariables = variables.read(VARIABLES);
+        let (has_url, before) = (environment.evolution_url.is_set(), problems.count());
+        let url = environment.evolution_url.get("EVOLUTION_URL", problems);
+        let key = secret_setting(
+            "EVOLUTION_API_KEY",
+            environment.evolution_api_key,
+            environment.evolution_api_key_file,
+            problems,
+        );
+        match (url, key, Name::new(provider.label())) {
+            (Some(ApiUrl(url)), Some(key), Ok(name)) => {
+                let listing = ListingOptions {
+                    channel_policy: Some(policies.policy(CHANNEL_INTERVAL)),
+                    ..ListingOptions::default()
+                };
+                let policy = policies.policy(LIST_INTERVAL);
+                targets.push(settings.source(name, key, url, policy, listing));
+            }
+            (None, Some(_), _) if !has_url => {
+                problems.add("EVOLUTION_API_KEY is set, but EVOLUTION_URL is not; write the server's address, such as `http://evolution:8080`");
+            }
+            (Some(_), None, _) if problems.count() == before => {
+                problems.add("EVOLUTION_URL is set, but neither EVOLUTION_API_KEY nor EVOLUTION_API_KEY_FILE; use the server's AUTHENTICATION_API_KEY");
+            }
+            _ => {}
+        }
+        settings
+    }
+
+    fn source(
+        &self,
+        name: Name,
+        credential: SecretSource,
+        api_url: Arc<str>,
+        policy: PollPolicy,
+        listing: ListingOptions,
+    ) -> Target {
+        let options = TargetOptions {
+            provider: self.provider,
+            api_url,
+            policy,
+            required_scopes: Arc::new([]),
+            endpoint: Some(Arc::new(Instances::default())),
+            listing: Some(Arc::new(listing)),
+        };
+        Target {
+            kind: TargetKind::Source,
+            name,
+            id: None,
+            credential,
+            options: Arc::new(options),
+            source: None,
+        }
+    }
+}
+
+impl ProviderSettings for EvolutionSettings {
+    fn gateway_url(&self) -> Option<&Arc<str>> {
+        None
+    }
+
+    fn target(&self, _: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {
+        let name = entry.name();
+        let credential = entry.token_file();
+        // An Evolution server is where its operator runs it.
+        let api_url = entry.required("api_url", value::api_url);
+        let (policy, channels) = entry.list_and_channel_policies(LIST_INTERVAL, CHANNEL_INTERVAL);
+        let listing = ListingOptions { channel_policy: Some(channels), ..entry.listing() };
+        Some(self.source(name?, credential?, api_url?, policy, listing))
+    }
+}

@@ -1,0 +1,238 @@
+//! GREEN-API's settings: one instance or one partner from the environment, and both kinds in the
+//! settings file.
+//!
+//! Not here: where the texts come from (`input/`).
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::instances::Instances;
+use super::state;
+use crate::domain::{PollPolicy, TargetKind};
+use crate::input::value::{ApiUrl, FilePath, Secret, setting_values};
+use crate::input::{
+    Entry, FromSetting, Policies, Problems, Setting, Variable, Variables, secret_setting,
+};
+use crate::provider::{ProviderSettings, SettingsReader};
+use crate::secret::SecretSource;
+use crate::target::{ListingOptions, Name, Target, TargetOptions};
+use crate::upstream::{Endpoint, ProviderId};
+
+pub(super) const VARIABLES: &[Variable] = &[
+    Variable::new(
+        "GREEN_API_INSTANCE_ID",
+        "",
+        "the id of one GREEN-API instance, which is also its name: the label `channel`",
+    ),
+    Variable::new("GREEN_API_TOKEN", "", "that instance's token"),
+    Variable::new("GREEN_API_TOKEN_FILE", "", "file that contains it, read again before each use"),
+    Variable::new(
+        "GREEN_API_PARTNER_TOKEN",
+        "",
+        "the token of a GREEN-API partner, all of whose instances are watched",
+    ),
+    Variable::new(
+        "GREEN_API_PARTNER_TOKEN_FILE",
+        "",
+        "file that contains it, read again before each use",
+    ),
+    Variable::new("GREEN_API_URL", "https://api.green-api.com", "GREEN-API's address"),
+];
+
+pub(super) const CHANNEL_KEYS: &[&str] =
+    &["name", "provider", "token_file", "channel_id", "poll_interval", "api_url"];
+
+pub(super) const SOURCE_KEYS: &[&str] = &[
+    "name",
+    "provider",
+    "token_file",
+    "api_url",
+    "poll_interval",
+    "only",
+    "except",
+    "names",
+    "max_channels",
+];
+
+/// Instances are created and deleted seldom, and the list brings every token anew.
+const LIST_INTERVAL: Duration = Duration::from_secs(600);
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct GreenApiVariables {
+    green_api_instance_id: Setting<InstanceId>,
+    green_api_token: Setting<Secret>,
+    green_api_token_file: Setting<FilePath>,
+    green_api_partner_token: Setting<Secret>,
+    green_api_partner_token_file: Setting<FilePath>,
+    green_api_url: Setting<ApiUrl>,
+}
+
+setting_values! {
+    /// GREEN-API's id of an instance.
+    InstanceId(Box<str>) = instance_id;
+}
+
+fn instance_id(text: &str) -> Result<Box<str>, String> {
+    let text = text.trim();
+    let good = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    good.then(|| text.into()).ok_or_else(|| {
+        "is not an instance's id, which is made of digits only; it is idInstance in https://console.green-api.com"
+            .to_owned()
+    })
+}
+
+/// One for all partners, over reloads too, so that equal options are the same.
+static INSTANCES: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(Instances));
+
+/// What entries take when they do not say otherwise.
+pub(super) struct GreenApiSettings {
+    provider: ProviderId,
+    api_url: Arc<str>,
+}
+
+impl GreenApiSettings {
+    pub(super) fn read(reader: SettingsReader<'_>) -> Self {
+        let SettingsReader { provider, variables, policies, problems, targets } = reader;
+        let GreenApiVariables {
+            green_api_instance_id,
+            green_api_token,
+            green_api_token_file,
+            green_api_partner_token,
+            green_api_partner_token_file,
+            green_api_url,
+        } = variables.read(VARIABLES);
+        let default = Variable::default_in(VARIABLES, "GREEN_API_URL");
+        let url = green_api_url.get_or("GREEN_API_URL", default, problems);
+        let api_url = url.map_or_else(|| "".into(), |ApiUrl(url)| url);
+        let settings = Self { provider, api_url };
+        let id = green_api_instance_id.get("GREEN_API_INSTANCE_ID", problems);
+        let token =
+            secret_setting("GREEN_API_TOKEN", green_api_token, green_api_token_file, problems);
+        targets.extend(settings.instance(id, token, variables, policies, problems));
+        let partner_token = secret_setting(
+            "GREEN_API_PARTNER_TOKEN",
+            green_api_partner_token,
+            green_api_partner_token_file,
+            problems,
+        );
+        if let (Some(token), Ok(name)) = (partner_token, Name::new(provider.label())) {
+            let listing = ListingOptions {
+                channel_policy: Some(policies.policy(POLL_INTERVAL)),
+                ..ListingOptions::default()
+            };
+            let url = Arc::clone(&settings.api_url);
+            let policy = policies.policy(LIST_INTERVAL);
+            targets.push(settings.source(name, token, url, policy, listing));
+        }
+        settings
+    }
+
+    /// The instance of the environment, which needs both an id and a token.
+    fn instance(
+        &self,
+        id: Option<InstanceId>,
+        token: Option<SecretSource>,
+        variables: &Variables,
+        policies: &Policies,
+        problems: &mut Problems,
+    ) -> Option<Target> {
+        let is_set = |name: &str| variables.get(name).is_some();
+        let has_token = is_set("GREEN_API_TOKEN") || is_set("GREEN_API_TOKEN_FILE");
+        match (id, token) {
+            (Some(InstanceId(id)), Some(token)) => {
+                let name = Name::new(&id).ok()?;
+                let policy = policies.policy(POLL_INTERVAL);
+                Some(self.channel(name, id, token, Arc::clone(&self.api_url), policy))
+            }
+            (Some(_), None) if !has_token => {
+                problems.add("GREEN_API_INSTANCE_ID is set, but neither GREEN_API_TOKEN nor GREEN_API_TOKEN_FILE; use apiTokenInstance of https://console.green-api.com");
+                None
+            }
+            (None, Some(_)) if !is_set("GREEN_API_INSTANCE_ID") => {
+                problems.add("GREEN_API_TOKEN is set, but GREEN_API_INSTANCE_ID is not; use idInstance of https://console.green-api.com");
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn channel(
+        &self,
+        name: Name,
+        id: Box<str>,
+        credential: SecretSource,
+        api_url: Arc<str>,
+        policy: PollPolicy,
+    ) -> Target {
+        let options = self.options(api_url, policy, state::endpoint(), None);
+        Target {
+            kind: TargetKind::Channel,
+            name,
+            id: Some(id),
+            credential,
+            options: Arc::new(options),
+            source: None,
+        }
+    }
+
+    fn source(
+        &self,
+        name: Name,
+        credential: SecretSource,
+        api_url: Arc<str>,
+        policy: PollPolicy,
+        listing: ListingOptions,
+    ) -> Target {
+        let endpoint = Arc::clone(&INSTANCES);
+        let options = self.options(api_url, policy, endpoint, Some(Arc::new(listing)));
+        Target {
+            kind: TargetKind::Source,
+            name,
+            id: None,
+            credential,
+            options: Arc::new(options),
+            source: None,
+        }
+    }
+
+    fn options(
+        &self,
+        api_url: Arc<str>,
+        policy: PollPolicy,
+        endpoint: Arc<dyn Endpoint>,
+        listing: Option<Arc<ListingOptions>>,
+    ) -> TargetOptions {
+        TargetOptions {
+            provider: self.provider,
+            api_url,
+            policy,
+            required_scopes: Arc::new([]),
+            endpoint: Some(endpoint),
+            listing,
+        }
+    }
+}
+
+impl ProviderSettings for GreenApiSettings {
+    fn gateway_url(&self) -> Option<&Arc<str>> {
+        None
+    }
+
+    fn target(&self, kind: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {
+        let name = entry.name();
+        let credential = entry.token_file();
+        let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.api_url));
+        if kind == TargetKind::Source {
+            let (list, channels) = entry.list_and_channel_policies(LIST_INTERVAL, POLL_INTERVAL);
+            let listing = ListingOptions { channel_policy: Some(channels), ..entry.listing() };
+            return Some(self.source(name?, credential?, api_url, list, listing));
+        }
+        let id = entry.required("channel_id", instance_id);
+        let policy = entry.policy(POLL_INTERVAL);
+        Some(self.channel(name?, id?, credential?, api_url, policy))
+    }
+}

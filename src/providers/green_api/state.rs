@@ -1,0 +1,156 @@
+//! `GET /waInstance<id>/getStateInstance/<token>`: the state of one instance.
+//!
+//! Not here: the words for states (`status.rs`).
+
+use std::sync::{Arc, LazyLock};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::refusal::refusal;
+use super::status::reported;
+use crate::domain::{ChannelObservation, Failure, Reported, Status};
+use crate::upstream::lenient::Lenient;
+use crate::upstream::{
+    Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request,
+};
+
+/// The poll of an instance's state.
+#[derive(Debug)]
+pub(super) struct GreenApiState;
+
+impl Endpoint for GreenApiState {
+    fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange {
+        let id = target.id.unwrap_or_default();
+        let method = format!("waInstance{}/getStateInstance", encode(id));
+        let request = request(target.api_url, &method, &credentials.own);
+        Exchange::single(request, |answer| Fact::Channel(interpret(&answer)).into())
+    }
+}
+
+/// One for all instances, over reloads too, so that equal options are the same.
+pub(super) fn endpoint() -> Arc<dyn Endpoint> {
+    static STATE: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(GreenApiState));
+    Arc::clone(&STATE)
+}
+
+/// A call of `method`. GREEN-API takes the credential as the last part of the path alone, so the
+/// URL is secret.
+pub(super) fn request(api_url: &str, method: &str, token: &SecretString) -> Request {
+    let token = encode(token.expose_secret());
+    Request { url: format!("{api_url}/{method}/{token}").into(), credential: Credential::InUrl }
+}
+
+/// All but what RFC 3986 calls unreserved is encoded.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encode(text: &str) -> String {
+    percent_encode(text.as_bytes(), UNRESERVED).to_string()
+}
+
+#[derive(Deserialize)]
+struct StateBody {
+    #[serde(rename = "stateInstance")]
+    state: Lenient,
+}
+
+fn interpret(answer: &Answer) -> Result<ChannelObservation, Failure> {
+    let failure = || refusal(answer, "an instance's state");
+    let status = match answer.status {
+        200..=299 => state(&answer.body),
+        400 => state_of_error(&answer.body).map(Reported::Known),
+        _ => None,
+    };
+    status.map(ChannelObservation::new).ok_or_else(failure)
+}
+
+fn state(body: &[u8]) -> Option<Reported> {
+    match serde_json::from_slice::<Option<StateBody>>(body).ok()? {
+        // An instance that is still being created has none (GREEN-API's recommendations).
+        None => Some(Reported::Known(Status::Init)),
+        Some(body) if body.state == Lenient::default() => Some(Reported::Known(Status::Init)),
+        Some(body) => body.state.raw_text().map(reported),
+    }
+}
+
+/// The state that an error 400 tells of. Source: GREEN-API's page on common errors.
+fn state_of_error(body: &[u8]) -> Option<Status> {
+    let beginning = body.get(..body.len().min(4096)).unwrap_or_default();
+    let text = String::from_utf8_lossy(beginning).to_ascii_lowercase();
+    [
+        ("instance account is expired", Status::Stop),
+        ("instance is deleted", Status::Stop),
+        ("instance in starting process", Status::Init),
+    ]
+    .into_iter()
+    .find_map(|(words, status)| text.contains(words).then_some(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::FailureReason;
+
+    fn read(status: u16, body: &str) -> Result<Reported, FailureReason> {
+        let answer = Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() };
+        interpret(&answer).map(|seen| seen.status).map_err(|failure| failure.reason)
+    }
+
+    #[test]
+    fn the_credential_is_in_the_path_and_nowhere_else() {
+        let context = PollContext { api_url: &"https://a.example".into(), id: Some("1101000001") };
+        let own = SecretString::from("d75b3a66/374942");
+        let exchange = GreenApiState.poll(context, Credentials { own, second: None });
+        assert_eq!(
+            exchange.request.url.expose_secret(),
+            "https://a.example/waInstance1101000001/getStateInstance/d75b3a66%2F374942"
+        );
+        assert!(matches!(exchange.request.credential, Credential::InUrl));
+        assert_eq!(format!("{:?}", exchange.request), "Request([REDACTED])");
+    }
+
+    #[test]
+    fn a_state_is_read_from_whatever_answer_tells_it() {
+        let known = |status| Ok(Reported::Known(status));
+        for (http, body, expected) in [
+            (200, r#"{"stateInstance":"authorized"}"#, known(Status::Auth)),
+            (200, r#"{"stateInstance":"blocked","x":1}"#, known(Status::Blocked)),
+            (200, r#"{"stateInstance":"dreaming"}"#, Ok(Reported::Word("dreaming".to_owned()))),
+            (200, "null", known(Status::Init)),
+            (200, r#"{"stateInstance":null}"#, known(Status::Init)),
+            (
+                400,
+                r#"{"message":"Instance account is expired. Renew your instance from personal area"}"#,
+                known(Status::Stop),
+            ),
+            (400, "Instance is deleted", known(Status::Stop)),
+            (400, r#"{"message":"instance in starting process try later"}"#, known(Status::Init)),
+        ] {
+            assert_eq!(read(http, body), expected, "{http} {body}");
+        }
+    }
+
+    #[test]
+    fn what_tells_no_state_is_a_failure() {
+        for (http, body, expected) in [
+            (400, r#"{"message":"bad request data"}"#, FailureReason::HttpOther),
+            (401, "", FailureReason::CredentialUnauthorized),
+            (403, "", FailureReason::Forbidden),
+            (429, "", FailureReason::RateLimited),
+            (466, "{}", FailureReason::HttpOther),
+            (502, "<html>Instance is deleted", FailureReason::ServerError),
+            (200, "", FailureReason::Decode),
+            (200, "{}", FailureReason::Decode),
+            (200, "[]", FailureReason::Decode),
+            (200, r#"{"stateInstance":7}"#, FailureReason::Decode),
+            (
+                200,
+                r#"{"code":401,"description":"Unauthorized"}"#,
+                FailureReason::CredentialUnauthorized,
+            ),
+        ] {
+            assert_eq!(read(http, body), Err(expected), "{http} {body}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! GREEN-API's webhooks: `stateInstanceChanged`, with `Authorization: Bearer <webhookUrlToken>`.
+//!
+//! Not here: receiving them. Of a delivery only what tells of the instance's state is read.
+//!
+//! Source: GREEN-API's documentation of the webhook and of `webhookUrlToken`.
+
+use hyper::Method;
+use hyper::header::AUTHORIZATION;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use subtle::ConstantTimeEq;
+
+use super::status::reported;
+use crate::domain::{ChannelEvent, ChannelObservation};
+use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
+use crate::upstream::lenient::Lenient;
+
+/// A change of state is below 1 KB; a message with a thumbnail is larger, and not needed.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+pub(super) struct GreenApiWebhooks;
+
+impl WebhookApi for GreenApiWebhooks {
+    fn methods(&self) -> &'static [Method] {
+        const METHODS: &[Method] = &[Method::POST];
+        METHODS
+    }
+
+    /// Ids of instances are unique over all accounts.
+    fn has_path(&self, rest: &str) -> bool {
+        rest.is_empty()
+    }
+
+    fn max_body_bytes(&self) -> usize {
+        MAX_BODY_BYTES
+    }
+
+    fn authorize(&self, head: WebhookHead<'_>, secret: &SecretString) -> HeadVerdict {
+        let secret = secret.expose_secret().as_bytes();
+        let mut given = head.headers.get_all(AUTHORIZATION).iter();
+        // The time that takes tells at most the length.
+        let knows = |given: &[u8]| {
+            bearer(given).is_some_and(|given| bool::from(given.trim_ascii().ct_eq(secret)))
+        };
+        match given.any(|given| knows(given.as_bytes())) {
+            true => HeadVerdict::Accept,
+            false => HeadVerdict::Refuse,
+        }
+    }
+
+    fn refusal(&self) -> &'static str {
+        "the webhook must be authorized: set WEBHOOK_SECRET as webhookUrlToken of the instance in GREEN-API"
+    }
+
+    fn authorize_body(&self, _: WebhookHead<'_>, _: &[u8], _: &SecretString) -> bool {
+        false
+    }
+
+    fn events(&self, _: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>> {
+        interpret(body).map(|webhook| vec![webhook])
+    }
+
+    fn check(&self) -> Option<&'static dyn WebhookCheck> {
+        None
+    }
+}
+
+/// What follows `Bearer `, the scheme in any case.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"Bearer ";
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(token)
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Delivery {
+    #[serde(default)]
+    type_webhook: Lenient,
+    #[serde(default)]
+    instance_data: InstanceData,
+    /// Seconds.
+    #[serde(default)]
+    timestamp: Lenient,
+    #[serde(default)]
+    state_instance: Lenient,
+}
+
+/// `wid`, a phone's number, is skipped unread.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct InstanceData {
+    #[serde(default)]
+    id_instance: Lenient,
+}
+
+/// Reads a delivery; `None` when the body is no JSON object.
+fn interpret(body: &[u8]) -> Option<Webhook> {
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return None;
+    }
+    serde_json::from_slice::<IgnoredAny>(body).ok()?;
+    let delivery: Delivery = serde_json::from_slice(body).unwrap_or_default();
+    let event = match (delivery.type_webhook.raw_text(), delivery.state_instance.raw_text()) {
+        (Some("stateInstanceChanged"), Some(word)) => ChannelEvent::Status(ChannelObservation {
+            at: delivery.timestamp.timestamp(),
+            ..ChannelObservation::new(reported(word))
+        }),
+        (Some("stateInstanceChanged"), None) => ChannelEvent::NoStatus,
+        _ => ChannelEvent::Other,
+    };
+    Some(Webhook { source: None, channel_id: delivery.instance_data.id_instance.label(), event })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Reported, Status, Timestamp};
+    use hyper::HeaderMap;
+    use hyper::header::{HeaderName, HeaderValue};
+
+    const BODY: &str = r#"{"typeWebhook":"stateInstanceChanged","instanceData":{"idInstance":1101000001,
+        "wid":"11001234567@c.us","typeInstance":"whatsapp"},"timestamp":1795000000,"stateInstance":"notAuthorized"}"#;
+
+    fn verdict(authorization: Option<&'static str>) -> HeadVerdict {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        let secret_header = HeaderName::from_static("x-webhook-secret");
+        let head = WebhookHead {
+            method: &Method::POST,
+            rest: "",
+            headers: &headers,
+            secret_header: &secret_header,
+        };
+        GreenApiWebhooks.authorize(head, &SecretString::from("s3cret"))
+    }
+
+    #[test]
+    fn only_the_right_bearer_token_is_accepted() {
+        for right in ["Bearer s3cret", "bearer s3cret", "Bearer  s3cret "] {
+            assert_eq!(verdict(Some(right)), HeadVerdict::Accept, "{right}");
+        }
+        for wrong in ["Bearer s3cre", "Bearer s3crets", "Basic s3cret", "s3cret", "Bearer ", ""] {
+            assert_eq!(verdict(Some(wrong)), HeadVerdict::Refuse, "{wrong}");
+        }
+        assert_eq!(verdict(None), HeadVerdict::Refuse);
+    }
+
+    #[test]
+    fn a_state_comes_with_its_instance_and_its_time() {
+        let webhook = interpret(BODY.as_bytes()).unwrap();
+        let expected = ChannelObservation {
+            at: Some(Timestamp::from_secs(1_795_000_000)),
+            ..ChannelObservation::new(Reported::Known(Status::Qr))
+        };
+        assert_eq!(
+            webhook,
+            Webhook {
+                source: None,
+                channel_id: Some("1101000001".into()),
+                event: ChannelEvent::Status(expected),
+            }
+        );
+    }
+
+    #[test]
+    fn anything_else_says_nothing_of_a_state() {
+        let event = |body: &str| interpret(body.as_bytes()).map(|webhook| webhook.event);
+        let message = r#"{"typeWebhook":"incomingMessageReceived","stateInstance":"authorized"}"#;
+        assert_eq!(event(message), Some(ChannelEvent::Other));
+        let nothing = r#"{"typeWebhook":"stateInstanceChanged","instanceData":{"idInstance":1}}"#;
+        assert_eq!(event(nothing), Some(ChannelEvent::NoStatus));
+        assert_eq!(event(r#"{"instanceData":7}"#), Some(ChannelEvent::Other));
+        for body in ["[]", "{", "", "null"] {
+            assert_eq!(event(body), None, "{body}");
+        }
+    }
+}

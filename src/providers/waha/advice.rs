@@ -1,0 +1,59 @@
+//! What to do about a WAHA session, in the words of WAHA's dashboard.
+//!
+//! Not here: which status is which.
+
+use crate::domain::{FailureReason, Status};
+use crate::provider::{AdviceTexts, TokenProblem};
+
+pub(super) struct WahaAdvice;
+
+impl AdviceTexts for WahaAdvice {
+    fn status(&self, status: Status) -> Option<&'static str> {
+        match status {
+            Status::Auth => None,
+            Status::Qr => Some(
+                "Logged out. Open the WAHA dashboard (/dashboard on the server) and scan the session's QR code with the phone.",
+            ),
+            Status::Init => Some(
+                "Starting. Normal for seconds; WAHA stays here while its network or proxy is down, so check those if it lasts.",
+            ),
+            Status::Stop => {
+                Some("Stopped. Start the session in the WAHA dashboard (/dashboard on the server).")
+            }
+            Status::Error => Some(
+                "Failed. Restart the session in the WAHA dashboard; if it fails again, log it out and link the phone anew.",
+            ),
+            Status::Blocked => Some(
+                "Blocked by WhatsApp. Look at the number in the WhatsApp app on the phone and request a review there.",
+            ),
+            Status::Unknown => Some("Not known. Find out why polls fail."),
+            Status::NotInit | Status::Launch | Status::SyncError => {
+                Some("Look at the session in the WAHA dashboard (/dashboard on the server).")
+            }
+        }
+    }
+
+    fn session_unauthorized(&self) -> &'static str {
+        "The WhatsApp session is not authorized. Open the WAHA dashboard; if it shows a QR code, scan it with the phone."
+    }
+
+    fn unknown_word(&self) -> &'static str {
+        "WAHA reports a status this version does not know (the word is in the log). Look at the WAHA dashboard, and update the exporter."
+    }
+
+    fn failure(&self, reason: FailureReason) -> Option<&'static str> {
+        match reason {
+            FailureReason::CredentialUnauthorized => Some(
+                "WAHA refused the API key. Check WAHA_API_KEY against the server's own setting of that name.",
+            ),
+            FailureReason::Connect | FailureReason::Timeout => Some(
+                "The WAHA server does not answer. Check that it runs and that the address is right.",
+            ),
+            _ => None,
+        }
+    }
+
+    fn token(&self, _: TokenProblem) -> Option<&'static str> {
+        None
+    }
+}

@@ -1,0 +1,154 @@
+//! `GET /api/sessions?all=true`: every session of a server, with its status.
+//!
+//! Not here: a session's `config`, which holds HMAC keys and proxy passwords: it is skipped unread.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::status::reported;
+use crate::domain::{ChannelObservation, Failure, FailureReason};
+use crate::upstream::lenient::Lenient;
+use crate::upstream::{
+    Answer, Credential, Credentials, Endpoint, Exchange, Fact, ListedChannel, PollContext, Reading,
+    Request,
+};
+
+/// The poll of a server's sessions. Without `all=true` stopped sessions are left out (observed).
+#[derive(Debug)]
+pub(super) struct Sessions;
+
+impl Endpoint for Sessions {
+    fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange {
+        let request = Request {
+            url: format!("{}/api/sessions?all=true", target.api_url).into(),
+            credential: Credential::Header("x-api-key", credentials.own),
+        };
+        Exchange::single(request, |answer| read(&answer))
+    }
+}
+
+/// Only what is needed of a session.
+#[derive(Deserialize)]
+struct Session {
+    #[serde(default)]
+    name: Lenient,
+    #[serde(default)]
+    status: Lenient,
+}
+
+fn read(answer: &Answer) -> Reading {
+    match sessions(answer) {
+        Ok(sessions) => Reading {
+            polled: Fact::Channels(Ok(sessions.iter().map(|(name, _)| listed(name)).collect())),
+            others: sessions
+                .into_iter()
+                .map(|(name, status)| (name, Fact::Channel(status)))
+                .collect(),
+        },
+        Err(failure) => Fact::Channels(Err(failure)).into(),
+    }
+}
+
+type SessionStatus = Result<ChannelObservation, Failure>;
+
+fn sessions(answer: &Answer) -> Result<Vec<(Box<str>, SessionStatus)>, Failure> {
+    if !answer.is_success() {
+        return Err(answer.failure_by_status());
+    }
+    let other = || answer.failure(FailureReason::Decode, "the answer is not a list of sessions");
+    let sessions: Vec<Session> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
+    sessions
+        .into_iter()
+        .map(|session| {
+            let name = session.name.label().ok_or_else(other)?;
+            let status = session.status.raw_text().map(reported).ok_or_else(|| {
+                answer.failure(FailureReason::Decode, "the list does not say the session's status")
+            });
+            Ok((name, status.map(ChannelObservation::new)))
+        })
+        .collect()
+}
+
+fn listed(name: &str) -> ListedChannel {
+    let name: Box<str> = name.into();
+    ListedChannel {
+        id: name.clone(),
+        name: Some(name),
+        credential: None,
+        api_url: None,
+        endpoint: None,
+    }
+}
+
+/// One for all servers, so that equal options are the same.
+pub(super) fn endpoint() -> Arc<dyn Endpoint> {
+    Arc::new(Sessions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Reported, Status};
+    use secrecy::ExposeSecret;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+    }
+
+    fn statuses(body: &str) -> Vec<(String, Result<Reported, FailureReason>)> {
+        let reading = read(&answer(200, body));
+        let status = |fact| match fact {
+            Fact::Channel(outcome) => outcome.map(|one| one.status).map_err(|one| one.reason),
+            _ => panic!("not about a channel"),
+        };
+        reading.others.into_iter().map(|(id, fact)| (id.into(), status(fact))).collect()
+    }
+
+    #[test]
+    fn watching_asks_for_the_list_and_for_nothing_else() {
+        let context = PollContext { api_url: &"http://waha:3000".into(), id: None };
+        let credentials = Credentials { own: "key".to_owned().into(), second: None };
+        let exchange = Sessions.poll(context, credentials);
+        assert_eq!(exchange.request.url.expose_secret(), "http://waha:3000/api/sessions?all=true");
+        assert!(matches!(exchange.request.credential, Credential::Header("x-api-key", _)));
+    }
+
+    #[test]
+    fn a_list_says_how_every_session_is() {
+        let body = r#"[{"name":"default","status":"WORKING","presence":"ONLINE","me":{"id":"1@c.us"},
+            "config":{"webhooks":[{"hmac":{"key":"s3cret"}}],"proxy":{"password":"s3cret"}}},
+            {"name":"shop","status":"SCAN_QR_CODE","config":null,"me":null},
+            {"name":"new","status":"SOMETHING"},{"name":"odd"}]"#;
+        assert_eq!(
+            statuses(body),
+            [
+                ("default".to_owned(), Ok(Reported::Known(Status::Auth))),
+                ("shop".to_owned(), Ok(Reported::Known(Status::Qr))),
+                ("new".to_owned(), Ok(Reported::Word("SOMETHING".to_owned()))),
+                ("odd".to_owned(), Err(FailureReason::Decode)),
+            ]
+        );
+        assert_eq!(statuses("[]"), []);
+    }
+
+    #[test]
+    fn what_is_no_list_is_a_failure() {
+        for (status, body, reason) in [
+            (
+                401,
+                r#"{"message":"Unauthorized","statusCode":401}"#,
+                FailureReason::CredentialUnauthorized,
+            ),
+            (500, "", FailureReason::ServerError),
+            (200, "{}", FailureReason::Decode),
+            (200, "[{}]", FailureReason::Decode),
+            (200, "<html>", FailureReason::Decode),
+        ] {
+            let reading = read(&answer(status, body));
+            let failure = reading.polled.failure().map(|failure| failure.reason);
+            assert_eq!(failure, Some(reason), "{status} {body}");
+            assert!(reading.others.is_empty());
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! WAHA's webhooks: `session.status`, signed with HMAC-SHA512 over the raw body.
+//!
+//! Not here: receiving them. Of a delivery only what tells of the session's status is read.
+//!
+//! Source: WAHA's `WebhookPlugin.sender.ts` and `enums.dto.ts` at 6aa4282. The signature was not
+//! seen on a running server: the CORE edition that was watched sends none.
+
+use hyper::Method;
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::status::reported;
+use crate::domain::{ChannelEvent, ChannelObservation};
+use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
+use crate::upstream::lenient::Lenient;
+
+/// A delivery of a session's status is below 2 KB; a message with media is larger, and not needed.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+const SIGNATURE: &str = "x-webhook-hmac";
+
+pub(super) struct WahaWebhooks;
+
+impl WebhookApi for WahaWebhooks {
+    fn methods(&self) -> &'static [Method] {
+        const METHODS: &[Method] = &[Method::POST];
+        METHODS
+    }
+
+    /// Behind the path there may be the source, since two servers may have sessions of one name.
+    fn has_path(&self, rest: &str) -> bool {
+        !rest.contains('/')
+    }
+
+    fn max_body_bytes(&self) -> usize {
+        MAX_BODY_BYTES
+    }
+
+    fn authorize(&self, head: WebhookHead<'_>, _: &SecretString) -> HeadVerdict {
+        match head.headers.contains_key(SIGNATURE) {
+            true => HeadVerdict::NeedsBody,
+            false => HeadVerdict::Refuse,
+        }
+    }
+
+    fn refusal(&self) -> &'static str {
+        "the webhook must be signed: set WEBHOOK_SECRET as the webhook's HMAC key in WAHA"
+    }
+
+    fn authorize_body(&self, head: WebhookHead<'_>, body: &[u8], secret: &SecretString) -> bool {
+        let key = hmac::Key::new(hmac::HMAC_SHA512, secret.expose_secret().as_bytes());
+        let signature = head.headers.get(SIGNATURE).and_then(|value| decode_hex(value.as_bytes()));
+        signature.is_some_and(|signature| hmac::verify(&key, body, &signature).is_ok())
+    }
+
+    fn events(&self, head: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>> {
+        let source = Some(head.rest).filter(|rest| !rest.is_empty()).map(Into::into);
+        interpret(body).map(|(channel_id, event)| vec![Webhook { source, channel_id, event }])
+    }
+
+    fn check(&self) -> Option<&'static dyn WebhookCheck> {
+        None
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct WahaEnvelope {
+    #[serde(default)]
+    event: Lenient,
+    #[serde(default)]
+    session: Lenient,
+    /// Milliseconds; older versions send none (observed).
+    #[serde(default)]
+    timestamp: Lenient,
+}
+
+/// Read only of a `session.status`: other payloads are messages.
+#[derive(Deserialize, Default)]
+struct WithPayload {
+    #[serde(default)]
+    payload: Payload,
+}
+
+#[derive(Deserialize, Default)]
+struct Payload {
+    #[serde(default)]
+    status: Lenient,
+}
+
+fn interpret(body: &[u8]) -> Option<(Option<Box<str>>, ChannelEvent)> {
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return None;
+    }
+    serde_json::from_slice::<IgnoredAny>(body).ok()?;
+    let WahaEnvelope { event, session, timestamp } =
+        serde_json::from_slice(body).unwrap_or_default();
+    let event = match event.raw_text() {
+        Some("session.status") => {
+            let with: WithPayload = serde_json::from_slice(body).unwrap_or_default();
+            with.payload.status.raw_text().map_or(ChannelEvent::NoStatus, |word| {
+                let observation = ChannelObservation::new(reported(word));
+                ChannelEvent::Status(ChannelObservation {
+                    at: timestamp.timestamp(),
+                    ..observation
+                })
+            })
+        }
+        _ => ChannelEvent::Other,
+    };
+    Some((session.label(), event))
+}
+
+fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Reported, Status, Timestamp};
+    use hyper::HeaderMap;
+    use hyper::header::{HeaderName, HeaderValue};
+
+    const BODY: &str = r#"{"id":"evt_1","event":"session.status","session":"default","timestamp":1795000000123,
+        "me":null,"payload":{"name":"default","status":"WORKING"},"engine":"NOWEB"}"#;
+
+    fn authorized(signature: Option<&str>, body: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        if let Some(signature) = signature {
+            headers.insert(SIGNATURE, HeaderValue::from_str(signature).unwrap());
+        }
+        let secret_header = HeaderName::from_static("x-webhook-secret");
+        let head = WebhookHead {
+            method: &Method::POST,
+            rest: "",
+            headers: &headers,
+            secret_header: &secret_header,
+        };
+        let secret = SecretString::from("s3cret");
+        match WahaWebhooks.authorize(head, &secret) {
+            HeadVerdict::NeedsBody => WahaWebhooks.authorize_body(head, body.as_bytes(), &secret),
+            verdict => verdict == HeadVerdict::Accept,
+        }
+    }
+
+    #[test]
+    fn only_a_right_signature_over_the_raw_body_is_accepted() {
+        let key = hmac::Key::new(hmac::HMAC_SHA512, b"s3cret");
+        let right: String =
+            hmac::sign(&key, BODY.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        assert!(authorized(Some(&right), BODY));
+        assert!(authorized(Some(&right.to_uppercase()), BODY));
+        assert!(!authorized(Some(&right), &BODY.replace("WORKING", "STOPPED")));
+        assert!(!authorized(Some(&right[2..]), BODY));
+        assert!(!authorized(Some("zz"), BODY));
+        assert!(!authorized(Some(""), BODY));
+        assert!(!authorized(None, BODY));
+    }
+
+    #[test]
+    fn a_status_comes_with_its_session_and_its_time() {
+        let (session, event) = interpret(BODY.as_bytes()).unwrap();
+        assert_eq!(session.as_deref(), Some("default"));
+        let expected = ChannelObservation {
+            at: Some(Timestamp::from_millis(1_795_000_000_123)),
+            ..ChannelObservation::new(Reported::Known(Status::Auth))
+        };
+        assert_eq!(event, ChannelEvent::Status(expected));
+    }
+
+    #[test]
+    fn anything_else_says_nothing_of_a_status() {
+        let kind = |body: &str| interpret(body.as_bytes()).map(|(_, event)| event);
+        assert_eq!(
+            kind(r#"{"event":"message","session":"a","payload":{"body":"x"}}"#),
+            Some(ChannelEvent::Other)
+        );
+        assert_eq!(
+            kind(r#"{"event":"session.status","session":"a"}"#),
+            Some(ChannelEvent::NoStatus)
+        );
+        assert_eq!(kind("[]"), None);
+        assert_eq!(kind("{"), None);
+    }
+}

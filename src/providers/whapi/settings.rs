@@ -1,0 +1,228 @@
+//! Whapi's settings: one channel or one partner account from the environment, and both kinds in the
+//! settings file.
+//!
+//! Not here: where the texts come from (`input/`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::health;
+use super::partner::ChannelList;
+use crate::domain::{PollPolicy, TargetKind};
+use crate::input::value::{ApiUrl, FilePath, Interval, Secret, TargetName, setting_values};
+use crate::input::{Entry, FromSetting, Setting, Variable, secret_setting};
+use crate::provider::{ProviderSettings, SettingsReader};
+use crate::secret::SecretSource;
+use crate::target::{ListingOptions, Name, Target, TargetOptions};
+use crate::upstream::ProviderId;
+
+pub(super) const VARIABLES: &[Variable] = &[
+    Variable::new("WHAPI_TOKEN", "", "token of one Whapi channel"),
+    Variable::new("WHAPI_TOKEN_FILE", "", "file that contains it, read again before each use"),
+    Variable::new("WHAPI_CHANNEL", "default", "that channel's name: the label `channel`"),
+    Variable::new(
+        "WHAPI_CHANNEL_ID",
+        "",
+        "that channel's id at Whapi, which its webhooks carry; taken from its first answer if not set",
+    ),
+    Variable::new("WHAPI_API_URL", "https://gate.whapi.cloud", "Whapi's address"),
+    Variable::new("WHAPI_POLL_INTERVAL", "30s", "time between two polls of a channel"),
+    Variable::new(
+        "WHAPI_PARTNER_TOKEN",
+        "",
+        "token of a Whapi partner account, all of whose channels are watched",
+    ),
+    Variable::new(
+        "WHAPI_PARTNER_TOKEN_FILE",
+        "",
+        "file that contains it, read again before each use",
+    ),
+    Variable::new(
+        "WHAPI_PARTNER_URL",
+        "https://manager.whapi.cloud",
+        "the address of Whapi's partner API",
+    ),
+];
+
+pub(super) const CHANNEL_KEYS: &[&str] =
+    &["name", "provider", "token_file", "channel_id", "poll_interval", "api_url"];
+
+pub(super) const SOURCE_KEYS: &[&str] = &[
+    "name",
+    "provider",
+    "token_file",
+    "api_url",
+    "poll_interval",
+    "only",
+    "except",
+    "names",
+    "max_channels",
+];
+
+/// Channels are created and deleted seldom, and the list brings every token anew.
+const LIST_INTERVAL: Duration = Duration::from_secs(600);
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct WhapiVariables {
+    whapi_token: Setting<Secret>,
+    whapi_token_file: Setting<FilePath>,
+    whapi_channel: Setting<TargetName>,
+    whapi_channel_id: Setting<ChannelId>,
+    whapi_api_url: Setting<ApiUrl>,
+    whapi_poll_interval: Setting<Interval>,
+    whapi_partner_token: Setting<Secret>,
+    whapi_partner_token_file: Setting<FilePath>,
+    whapi_partner_url: Setting<ApiUrl>,
+}
+
+setting_values! {
+    /// Whapi's id of a channel.
+    ChannelId(Box<str>) = channel_id;
+}
+
+/// Such as `MANTIS-M72HC`. Its documented shape is not insisted on.
+fn channel_id(text: &str) -> Result<Box<str>, String> {
+    let text = text.trim();
+    let good = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    good.then(|| text.into()).ok_or_else(|| {
+        "is not a channel's id, which looks like `MANTIS-M72HC` and stands in Whapi's dashboard"
+            .to_owned()
+    })
+}
+
+/// What entries take when they do not say otherwise.
+pub(super) struct WhapiSettings {
+    provider: ProviderId,
+    api_url: Arc<str>,
+    partner_url: Arc<str>,
+    poll_interval: Duration,
+}
+
+impl WhapiSettings {
+    pub(super) fn read(reader: SettingsReader<'_>) -> Self {
+        let SettingsReader { provider, variables, policies, problems, targets } = reader;
+        let environment: WhapiVariables = variables.read(VARIABLES);
+        let default = |name| Variable::default_in(VARIABLES, name);
+        let url =
+            environment.whapi_api_url.get_or("WHAPI_API_URL", default("WHAPI_API_URL"), problems);
+        let partner_url = environment.whapi_partner_url.get_or(
+            "WHAPI_PARTNER_URL",
+            default("WHAPI_PARTNER_URL"),
+            problems,
+        );
+        let interval = environment.whapi_poll_interval.get_or(
+            "WHAPI_POLL_INTERVAL",
+            default("WHAPI_POLL_INTERVAL"),
+            problems,
+        );
+        let settings = Self {
+            provider,
+            api_url: url.map_or_else(|| "".into(), |ApiUrl(url)| url),
+            partner_url: partner_url.map_or_else(|| "".into(), |ApiUrl(url)| url),
+            poll_interval: interval.map_or_else(Duration::default, |Interval(interval)| interval),
+        };
+        let credential = secret_setting(
+            "WHAPI_TOKEN",
+            environment.whapi_token,
+            environment.whapi_token_file,
+            problems,
+        );
+        let name =
+            environment.whapi_channel.get_or("WHAPI_CHANNEL", default("WHAPI_CHANNEL"), problems);
+        let id = environment.whapi_channel_id.get("WHAPI_CHANNEL_ID", problems);
+        // Also checked when only the file has channels, since they take it as their default.
+        let policy = policies.checked("WHAPI_POLL_INTERVAL", settings.poll_interval, problems);
+        if let (Some(credential), Some(TargetName(name))) = (credential, name) {
+            targets.push(Target {
+                kind: TargetKind::Channel,
+                name,
+                id: id.map(|ChannelId(id)| id),
+                credential,
+                options: Arc::new(settings.options(Arc::clone(&settings.api_url), policy)),
+                source: None,
+            });
+        }
+        let partner_token = secret_setting(
+            "WHAPI_PARTNER_TOKEN",
+            environment.whapi_partner_token,
+            environment.whapi_partner_token_file,
+            problems,
+        );
+        if let (Some(token), Ok(name)) = (partner_token, Name::new(provider.label())) {
+            let listing =
+                ListingOptions { channel_policy: Some(policy), ..ListingOptions::default() };
+            let url = Arc::clone(&settings.partner_url);
+            let policy = policies.policy(LIST_INTERVAL);
+            targets.push(settings.source(name, token, url, policy, listing));
+        }
+        settings
+    }
+
+    fn source(
+        &self,
+        name: Name,
+        credential: SecretSource,
+        api_url: Arc<str>,
+        policy: PollPolicy,
+        listing: ListingOptions,
+    ) -> Target {
+        let endpoint = ChannelList { gate_url: Arc::clone(&self.api_url) };
+        let options = TargetOptions {
+            endpoint: Some(Arc::new(endpoint)),
+            listing: Some(Arc::new(listing)),
+            ..self.options(api_url, policy)
+        };
+        Target {
+            kind: TargetKind::Source,
+            name,
+            id: None,
+            credential,
+            options: Arc::new(options),
+            source: None,
+        }
+    }
+
+    fn options(&self, api_url: Arc<str>, policy: PollPolicy) -> TargetOptions {
+        TargetOptions {
+            provider: self.provider,
+            api_url,
+            policy,
+            required_scopes: Arc::new([]),
+            endpoint: Some(health::endpoint()),
+            listing: None,
+        }
+    }
+}
+
+impl ProviderSettings for WhapiSettings {
+    fn gateway_url(&self) -> Option<&Arc<str>> {
+        Some(&self.api_url)
+    }
+
+    fn target(&self, kind: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {
+        let name = entry.name();
+        let credential = entry.token_file();
+        if kind == TargetKind::Source {
+            let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.partner_url));
+            let (list, channels) =
+                entry.list_and_channel_policies(LIST_INTERVAL, self.poll_interval);
+            let listing = ListingOptions { channel_policy: Some(channels), ..entry.listing() };
+            return Some(self.source(name?, credential?, api_url, list, listing));
+        }
+        let id = entry.optional("channel_id", channel_id);
+        let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.api_url));
+        let policy = entry.policy(self.poll_interval);
+        Some(Target {
+            kind,
+            name: name?,
+            id,
+            credential: credential?,
+            options: Arc::new(self.options(api_url, policy)),
+            source: None,
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! What a person should do, and the runbook that says more: the provider's words, or what holds for
+//! all.
+//!
+//! Not here: whether anything is wrong; that is `status_report.rs`.
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::domain::{FailureReason, Status};
+use crate::provider::TokenProblem;
+use crate::providers;
+use crate::upstream::ProviderId;
+
+/// Where the runbooks are.
+pub const RUNBOOKS: &str =
+    "https://github.com/whatsapp-exporter/whatsapp-exporter/blob/main/docs/runbooks";
+
+/// What to do, and where it is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advice {
+    /// The first step.
+    pub todo: &'static str,
+    /// The alert whose runbook explains it.
+    pub alert: &'static str,
+}
+
+impl Advice {
+    /// A first step, and the alert whose runbook explains it.
+    pub const fn new(todo: &'static str, alert: &'static str) -> Self {
+        Self { todo, alert }
+    }
+
+    /// The page that explains it.
+    pub fn runbook(self) -> String {
+        format!("{RUNBOOKS}/{}.md", self.alert)
+    }
+}
+
+/// `{"todo": …, "runbook": …}`.
+impl Serialize for Advice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Advice", 2)?;
+        fields.serialize_field("todo", self.todo)?;
+        fields.serialize_field("runbook", &self.runbook())?;
+        fields.end()
+    }
+}
+
+/// What to do about a channel of this status; `None` when it is well.
+pub fn status(provider: ProviderId, status: Status) -> Option<&'static str> {
+    providers::get(provider).advice().status(status)
+}
+
+/// What to do about a channel whose WhatsApp session is not authorized.
+pub fn session_unauthorized(provider: ProviderId) -> &'static str {
+    providers::get(provider).advice().session_unauthorized()
+}
+
+/// What to do about a status word that this version does not know.
+pub fn unknown_word(provider: ProviderId) -> &'static str {
+    providers::get(provider).advice().unknown_word()
+}
+
+/// What to do about a token.
+pub fn token(provider: ProviderId, problem: TokenProblem) -> &'static str {
+    let own = providers::get(provider).advice().token(problem);
+    own.unwrap_or("Replace the token, and look at it in the provider's console.")
+}
+
+/// What to do about polls that fail for this reason.
+pub fn failure(provider: ProviderId, reason: FailureReason) -> &'static str {
+    if let Some(own) = providers::get(provider).advice().failure(reason) {
+        return own;
+    }
+    match reason {
+        FailureReason::SessionUnauthorized => session_unauthorized(provider),
+        FailureReason::CredentialUnauthorized => {
+            "The credential was refused. Check that it is complete and still valid."
+        }
+        FailureReason::ChannelNotFound => {
+            "The upstream does not know this channel. Check the credential and that the channel was not deleted."
+        }
+        FailureReason::PaymentRequired => {
+            "The trial or the subscription is over. Check the billing in the provider's console."
+        }
+        FailureReason::Forbidden => {
+            "The upstream refuses permission. Check what the credential may do."
+        }
+        FailureReason::RateLimited => {
+            "The upstream says that there are too many requests. Make the poll interval longer."
+        }
+        FailureReason::ServerError => {
+            "The upstream has trouble of its own. Look at its status page and wait."
+        }
+        FailureReason::HttpOther => "An unexpected answer. Check the API's address.",
+        FailureReason::Timeout => {
+            "No answer in time. Check the network, the proxy and the upstream's status page."
+        }
+        FailureReason::Connect => {
+            "No connection. Check DNS, the network, the egress rules and the proxy."
+        }
+        FailureReason::Tls => {
+            "The TLS handshake failed. Check the clock, the proxy, and EXTRA_CA_FILE for a CA of your own."
+        }
+        FailureReason::Decode => {
+            "The answer is not what the API documents. Check the API's address and whether something answers in its place."
+        }
+        FailureReason::Secret => {
+            "The credential's file cannot be read. Check that it is mounted, not empty, and readable for the exporter's user."
+        }
+    }
+}

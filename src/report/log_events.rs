@@ -1,0 +1,46 @@
+//! What people are told in the log when a target changes, whoever noticed.
+//!
+//! Not here: what a status means for them; that is `advice.rs`.
+
+use tracing::{info, warn};
+
+use super::advice;
+use crate::domain::{Status, Transition};
+use crate::fleet::Change;
+use crate::provider::TokenProblem;
+use crate::target::Name;
+use crate::upstream::ProviderId;
+
+/// Logs changes of this provider's targets.
+pub fn log_changes(provider: ProviderId, changes: &[Change]) {
+    for change in changes {
+        match change {
+            Change::Moved(name, transition) => moved(provider, name, *transition),
+            Change::Validity(name, valid) => validity(provider, name, *valid),
+            Change::UnknownWord(name, word) => {
+                warn!(channel = %name, word, "the provider reports a status this version does not know; it is shown as UNKNOWN");
+            }
+        }
+    }
+}
+
+fn moved(provider: ProviderId, name: &Name, transition: Transition) {
+    let (from, to) = (transition.from.as_str(), transition.to.as_str());
+    match advice::status(provider, transition.to) {
+        None => info!(channel = %name, from, to, "the channel is {to}"),
+        // Every day for seconds; what lasts longer is for the alert to say.
+        Some(todo) if matches!(transition.to, Status::Init | Status::Launch) => {
+            info!(channel = %name, from, to, todo, "the channel is {to}");
+        }
+        Some(todo) => warn!(channel = %name, from, to, todo, "the channel is {to}"),
+    }
+}
+
+fn validity(provider: ProviderId, name: &Name, valid: bool) {
+    if valid {
+        info!(token = %name, "the token is valid");
+    } else {
+        let todo = advice::token(provider, TokenProblem::Invalid);
+        warn!(token = %name, todo, "the token is not valid");
+    }
+}

@@ -1,0 +1,9 @@
+//! What people are told of targets: on the page, in `/api/status`, by `check` and in the log.
+//!
+//! Not here: how it is shown.
+
+pub mod advice;
+pub mod humanize;
+pub mod log_events;
+pub mod outage_summary;
+pub mod status_report;

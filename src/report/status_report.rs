@@ -1,0 +1,399 @@
+//! What a person should know of each target: how it is, since when, and what to do.
+//!
+//! Not here: how it is shown; the page, `/api/status` and `check` all show this one view.
+
+use serde::Serialize;
+
+use super::advice::{self, Advice};
+use super::humanize;
+use super::outage_summary::{self, Move};
+use crate::domain::{Expiry, FailureReason, Now, PollStats, Status, TargetKind, WebhookState};
+use crate::fleet::{FleetView, Watched};
+use crate::provider::TokenProblem;
+
+/// How much a target asks for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It does not work.
+    Bad,
+    /// It works in part, or not for long.
+    Warning,
+    /// It is not known.
+    Unknown,
+    /// It is well.
+    Ok,
+}
+
+impl Level {
+    /// The level in a word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bad => "bad",
+            Self::Warning => "warning",
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+/// The polls of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PollView {
+    /// When a poll last succeeded, in milliseconds since the epoch.
+    #[serde(skip)]
+    pub last_success_millis: Option<i64>,
+    /// When a poll last succeeded.
+    pub last_success: Option<String>,
+    /// Why the last poll failed.
+    pub failure: Option<&'static str>,
+    /// Since when polls fail.
+    pub failing_since: Option<String>,
+}
+
+impl PollView {
+    fn new(polls: &PollStats) -> Self {
+        Self {
+            last_success_millis: polls.last_success().map(|at| at.millis()),
+            last_success: polls.last_success().map(humanize::rfc3339),
+            failure: polls.last_failure().map(FailureReason::as_str),
+            failing_since: polls.failing_since().map(|moment| humanize::rfc3339(moment.unix)),
+        }
+    }
+}
+
+/// What a person should know of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelView {
+    /// The provider.
+    pub provider: &'static str,
+    /// The operator's name for it.
+    pub name: String,
+    /// How it is.
+    pub level: Level,
+    /// Its status.
+    pub status: &'static str,
+    /// Whether messages can be sent; null when that is not known.
+    pub authorized: Option<bool>,
+    /// Since when the status is what it is, in milliseconds since the epoch.
+    #[serde(skip)]
+    pub since_millis: i64,
+    /// Since when the status is what it is.
+    pub since: String,
+    /// Its polls.
+    pub poll: PollView,
+    /// Its last moves, the oldest first; only while webhooks are received.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<Move>,
+    /// How long it was away before it became what it is, in words.
+    #[serde(skip)]
+    pub returned: Option<String>,
+    /// What to do; null when it is well.
+    pub advice: Option<Advice>,
+}
+
+impl ChannelView {
+    /// The view of a target at `now`; `None` if it is no channel.
+    pub fn new(watched: &Watched, now: Now) -> Option<Self> {
+        let state = watched.channel()?;
+        let (provider, policy) = (watched.provider(), watched.policy());
+        let status = state.status(now, policy);
+        let since = state.since(now, policy);
+        let (level, advice) = channel_level(watched, now)?;
+        let moves = state.webhooks().map(WebhookState::recent_moves).unwrap_or_default();
+        let returned = (status == Status::Auth)
+            .then(|| outage_summary::return_to_auth(&moves, now.unix))
+            .flatten();
+        Some(Self {
+            provider: provider.label(),
+            name: watched.target.name.to_string(),
+            level,
+            status: status.as_str(),
+            authorized: state.authorized(now, policy),
+            since_millis: since.millis(),
+            since: humanize::rfc3339(since),
+            poll: PollView::new(state.polls()),
+            moves: outage_summary::recent(&moves),
+            returned,
+            advice,
+        })
+    }
+}
+
+/// How a channel is, and what to do.
+fn channel_level(watched: &Watched, now: Now) -> Option<(Level, Option<Advice>)> {
+    let state = watched.channel()?;
+    let (provider, policy) = (watched.provider(), watched.policy());
+    let status = state.status(now, policy);
+    let polls = state.polls();
+    let of_status = |alert| advice::status(provider, status).map(|todo| Advice::new(todo, alert));
+    let of_failure =
+        |reason| Some(Advice::new(advice::failure(provider, reason), channel_alert(reason)));
+    let (level, advice) = match status {
+        Status::Auth => (Level::Ok, None),
+        Status::Init | Status::Launch => {
+            (Level::Warning, of_status("WhatsAppChannelStuckStarting"))
+        }
+        Status::SyncError => (Level::Warning, of_status("WhatsAppChannelSyncError")),
+        Status::Blocked => (Level::Bad, of_status("WhatsAppChannelBlocked")),
+        Status::Unknown if state.authorized(now, policy) == Some(false) => {
+            let todo = advice::session_unauthorized(provider);
+            (Level::Bad, Some(Advice::new(todo, "WhatsAppChannelNotAuthorized")))
+        }
+        Status::Unknown if polls.polls() == 0 => (Level::Unknown, None),
+        Status::Unknown => match polls.last_failure() {
+            Some(reason) => (level_of(reason), of_failure(reason)),
+            None => {
+                let todo = advice::unknown_word(provider);
+                (Level::Unknown, Some(Advice::new(todo, "WhatsAppChannelStatusUnknown")))
+            }
+        },
+        _ => (Level::Bad, of_status("WhatsAppChannelNotAuthorized")),
+    };
+    // A status that still counts although polls fail is worth a word.
+    Some(match (level, polls.last_failure()) {
+        (Level::Ok, Some(reason)) => (Level::Warning, of_failure(reason)),
+        (level, _) => (level, advice),
+    })
+}
+
+/// A refused credential is known to be bad; other failures only say that nothing is known.
+const fn level_of(reason: FailureReason) -> Level {
+    match reason {
+        FailureReason::CredentialUnauthorized
+        | FailureReason::ChannelNotFound
+        | FailureReason::PaymentRequired => Level::Bad,
+        _ => Level::Unknown,
+    }
+}
+
+const fn channel_alert(reason: FailureReason) -> &'static str {
+    match reason {
+        FailureReason::CredentialUnauthorized | FailureReason::ChannelNotFound => {
+            "WhatsAppChannelCredentialRejected"
+        }
+        _ => "WhatsAppChannelStatusUnknown",
+    }
+}
+
+/// What a person should know of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenView {
+    /// The provider.
+    pub provider: &'static str,
+    /// The operator's name for it.
+    pub name: String,
+    /// How it is.
+    pub level: Level,
+    /// Its condition: `valid`, `expiring`, `expired`, `invalid`, `scope missing` or `unknown`.
+    pub status: &'static str,
+    /// Whether it works; null when that is not known.
+    pub valid: Option<bool>,
+    /// Whether it never expires.
+    pub never_expires: bool,
+    /// When it expires, in milliseconds since the epoch.
+    #[serde(skip)]
+    pub expires_millis: Option<i64>,
+    /// When it expires; null when it never does or that is not known.
+    pub expires: Option<String>,
+    /// When its access to user data ends, in milliseconds since the epoch.
+    #[serde(skip)]
+    pub data_access_millis: Option<i64>,
+    /// When its access to user data ends; null when it never does or that is not known.
+    pub data_access_expires: Option<String>,
+    /// The required scopes it was not granted.
+    pub missing_scopes: Vec<String>,
+    /// Its polls.
+    pub poll: PollView,
+    /// What to do; null when it is well.
+    pub advice: Option<Advice>,
+}
+
+/// The user's thresholds: the alert rules hold the same.
+const WEEK_MILLIS: i64 = 7 * 86_400_000;
+const TWO_DAYS_MILLIS: i64 = 2 * 86_400_000;
+
+impl TokenView {
+    /// The view of a target at `now`; `None` if it is no token.
+    pub fn new(watched: &Watched, now: Now) -> Option<Self> {
+        let state = watched.token()?;
+        let polls = state.polls();
+        let valid = state.valid(now, watched.policy());
+        let expiry = state.expiry();
+        let (level, status, advice) = token_level(watched, now)?;
+        let missing = if valid == Some(true) { missing_scopes(watched) } else { Vec::new() };
+        let at = |expiry: Option<Expiry>| match expiry {
+            Some(Expiry::At(at)) => Some(at),
+            _ => None,
+        };
+        Some(Self {
+            provider: watched.provider().label(),
+            name: watched.target.name.to_string(),
+            level,
+            status,
+            valid,
+            never_expires: expiry == Some(Expiry::Never),
+            expires_millis: at(expiry).map(|at| at.millis()),
+            expires: at(expiry).map(humanize::rfc3339),
+            data_access_millis: at(state.data_access_expiry()).map(|at| at.millis()),
+            data_access_expires: at(state.data_access_expiry()).map(humanize::rfc3339),
+            missing_scopes: missing,
+            poll: PollView::new(polls),
+            advice,
+        })
+    }
+
+    /// The time left, in words.
+    pub fn countdown(&self, now: Now) -> String {
+        match self.expires_millis {
+            Some(at) => distance(at, now),
+            None if self.never_expires => "never".to_owned(),
+            None => "not known".to_owned(),
+        }
+    }
+}
+
+/// What a person should know of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceView {
+    /// The provider.
+    pub provider: &'static str,
+    /// The operator's name for it.
+    pub name: String,
+    /// How it is.
+    pub level: Level,
+    /// `listed`, `failing` or `unknown`.
+    pub status: &'static str,
+    /// Channels that are watched; null until it listed any.
+    pub channels: Option<u32>,
+    /// Channels beyond `max_channels`, which are not watched; null until it listed any.
+    pub ignored: Option<u32>,
+    /// Its polls.
+    pub poll: PollView,
+    /// What to do; null when it is well.
+    pub advice: Option<Advice>,
+}
+
+impl SourceView {
+    /// The view of a target; `None` if it is no source.
+    pub fn new(watched: &Watched) -> Option<Self> {
+        let state = watched.source()?;
+        let (level, status, advice) = source_level(watched)?;
+        Some(Self {
+            provider: watched.provider().label(),
+            name: watched.target.name.to_string(),
+            level,
+            status,
+            channels: state.listed().map(|listed| listed.watched),
+            ignored: state.listed().map(|listed| listed.ignored),
+            poll: PollView::new(state.polls()),
+            advice,
+        })
+    }
+}
+
+/// How a source is, in a word, and what to do.
+fn source_level(watched: &Watched) -> Option<(Level, &'static str, Option<Advice>)> {
+    let state = watched.source()?;
+    Some(match (state.polls().last_failure(), state.listed()) {
+        (Some(reason), _) => {
+            let todo = advice::failure(watched.provider(), reason);
+            (level_of(reason), "failing", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
+        }
+        (None, Some(listed)) if listed.ignored > 0 => {
+            let todo = "Channels beyond max_channels are not watched. Raise it, or choose with only and except.";
+            (Level::Warning, "listed", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
+        }
+        (None, Some(_)) => (Level::Ok, "listed", None),
+        (None, None) => (Level::Unknown, "unknown", None),
+    })
+}
+
+/// The required scopes that a token was not granted.
+fn missing_scopes(watched: &Watched) -> Vec<String> {
+    let Some(state) = watched.token() else { return Vec::new() };
+    let required = watched.target.options.required_scopes.iter().enumerate();
+    required.filter(|(at, _)| !state.granted(*at)).map(|(_, scope)| scope.to_string()).collect()
+}
+
+/// How a token is, in a word, and what to do.
+fn token_level(watched: &Watched, now: Now) -> Option<(Level, &'static str, Option<Advice>)> {
+    use TokenProblem::{
+        DataAccessEnds, Expired, ExpiresSoon, ExpiresVerySoon, Invalid, ScopeMissing,
+    };
+    let state = watched.token()?;
+    let provider = watched.provider();
+    let left = |expiry: Option<Expiry>| expiry.and_then(|expiry| expiry.millis_left(now.unix));
+    let (expires_in, access_ends_in) = (left(state.expiry()), left(state.data_access_expiry()));
+    let within = |left: Option<i64>, limit: i64| left.is_some_and(|left| left <= limit);
+    let problem = |level, status, problem, alert| {
+        (level, status, Some(Advice::new(advice::token(provider, problem), alert)))
+    };
+    let of_failure = || {
+        let todo = advice::failure(provider, state.polls().last_failure()?);
+        Some(Advice::new(todo, "WhatsAppTokenStatusUnknown"))
+    };
+    Some(match state.valid(now, watched.policy()) {
+        _ if within(expires_in, 0) => {
+            problem(Level::Bad, "expired", Expired, "WhatsAppTokenExpired")
+        }
+        Some(false) => problem(Level::Bad, "invalid", Invalid, "WhatsAppTokenInvalid"),
+        None => (Level::Unknown, "unknown", of_failure()),
+        Some(true) if !missing_scopes(watched).is_empty() => {
+            problem(Level::Bad, "scope missing", ScopeMissing, "WhatsAppTokenScopeMissing")
+        }
+        Some(true) if within(expires_in, TWO_DAYS_MILLIS) => {
+            problem(Level::Bad, "expiring", ExpiresVerySoon, "WhatsAppTokenExpiringVerySoon")
+        }
+        Some(true) if within(expires_in, WEEK_MILLIS) => {
+            problem(Level::Warning, "expiring", ExpiresSoon, "WhatsAppTokenExpiringSoon")
+        }
+        Some(true) if within(access_ends_in, WEEK_MILLIS) => problem(
+            Level::Warning,
+            "data access expiring",
+            DataAccessEnds,
+            "WhatsAppTokenDataAccessExpiring",
+        ),
+        Some(true) => match of_failure() {
+            Some(advice) => (Level::Warning, "valid", Some(advice)),
+            None => (Level::Ok, "valid", None),
+        },
+    })
+}
+
+/// How much a target asks for a person, without anything else of its view.
+pub fn level(watched: &Watched, now: Now) -> Level {
+    let of_channel = || channel_level(watched, now).map(|(level, _)| level);
+    let of_token = || token_level(watched, now).map(|(level, ..)| level);
+    let of_source = || source_level(watched).map(|(level, ..)| level);
+    of_channel().or_else(of_token).or_else(of_source).unwrap_or(Level::Unknown)
+}
+
+/// The views of all channels, in order.
+pub fn channels(view: &FleetView) -> Vec<ChannelView> {
+    view.look(|targets| {
+        let channels = targets.of(TargetKind::Channel);
+        channels.filter_map(|channel| ChannelView::new(channel, view.now)).collect()
+    })
+}
+
+/// The views of all tokens, in order.
+pub fn tokens(view: &FleetView) -> Vec<TokenView> {
+    view.look(|targets| {
+        let tokens = targets.of(TargetKind::Token);
+        tokens.filter_map(|token| TokenView::new(token, view.now)).collect()
+    })
+}
+
+/// The views of all sources, in order.
+pub fn sources(view: &FleetView) -> Vec<SourceView> {
+    view.look(|targets| targets.of(TargetKind::Source).filter_map(SourceView::new).collect())
+}
+
+/// How far a time is from now: `in 6 days 4 h`, `3 days ago`.
+pub fn distance(at_millis: i64, now: Now) -> String {
+    match at_millis.saturating_sub(now.unix.millis()) {
+        left if left > 0 => format!("in {}", humanize::length(left)),
+        left => format!("{} ago", humanize::length(left)),
+    }
+}

@@ -1,0 +1,15 @@
+//! What is polled: targets of any kind, with their names and how they are asked.
+//!
+//! Not here: what is known of them (`domain/`, `fleet.rs`), and where settings come from
+//! (`config/`).
+
+mod listing;
+mod name;
+#[expect(clippy::module_inception, reason = "the struct that the module is about")]
+mod target;
+mod target_set;
+
+pub use listing::{DEFAULT_MAX_CHANNELS, ListingOptions};
+pub use name::Name;
+pub use target::{Target, TargetOptions, UNKNOWN_CREDENTIAL};
+pub use target_set::TargetSet;

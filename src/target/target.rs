@@ -1,0 +1,111 @@
+//! One target: its kind and name, its credential, and how it is polled.
+//!
+//! Not here: what is known of it; that is `domain/`.
+
+use std::sync::Arc;
+
+use super::Name;
+use super::listing::ListingOptions;
+use crate::domain::{PollPolicy, TargetKind};
+use crate::secret::{SecretError, SecretSource};
+use crate::upstream::{Credentials, Endpoint, ProviderId};
+
+/// The name of the label value for credentials that are not configured.
+pub const UNKNOWN_CREDENTIAL: &str = "other";
+
+/// One target. Its kind and its name identify it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// What it is.
+    pub kind: TargetKind,
+    /// The label that its kind names.
+    pub name: Name,
+    /// The upstream's id of it, if it is known beforehand.
+    pub id: Option<Box<str>>,
+    /// What proves who asks.
+    pub credential: SecretSource,
+    /// What it shares with others that are configured alike.
+    pub options: Arc<TargetOptions>,
+    /// The source that listed it, if it was not configured.
+    pub source: Option<Name>,
+}
+
+/// How targets are polled.
+#[derive(Debug, Clone)]
+pub struct TargetOptions {
+    /// The label `provider`.
+    pub provider: ProviderId,
+    /// The API's base address, without a trailing slash.
+    pub api_url: Arc<str>,
+    /// How often it is polled, and how long an answer counts.
+    pub policy: PollPolicy,
+    /// The scopes that a token must have been granted.
+    pub required_scopes: Arc<[Box<str>]>,
+    /// How it is polled; `None` when another target's answers say how it is.
+    pub endpoint: Option<Arc<dyn Endpoint>>,
+    /// Which channels of a source are watched.
+    pub listing: Option<Arc<ListingOptions>>,
+}
+
+impl TargetOptions {
+    /// The variant of the endpoint, if there is one.
+    pub(super) fn variant(&self) -> Option<u8> {
+        self.endpoint.as_ref().map(|endpoint| endpoint.variant())
+    }
+
+    /// Whether channels of these options are polled alike; endpoints are made anew by each list.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.provider == other.provider
+            && self.api_url == other.api_url
+            && self.policy == other.policy
+            && self.variant() == other.variant()
+            && self.listing == other.listing
+    }
+}
+
+impl PartialEq for TargetOptions {
+    fn eq(&self, other: &Self) -> bool {
+        let same_endpoint = match (&self.endpoint, &other.endpoint) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        same_endpoint
+            && self.provider == other.provider
+            && self.api_url == other.api_url
+            && self.policy == other.policy
+            && self.required_scopes == other.required_scopes
+            && self.listing == other.listing
+    }
+}
+
+impl Target {
+    /// How many targets there are of each kind.
+    pub fn count_by_kind(targets: &[Arc<Self>]) -> [usize; TargetKind::COUNT] {
+        let mut counts = [0; TargetKind::COUNT];
+        targets.iter().for_each(|target| counts[target.kind.index()] += 1);
+        counts
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> ProviderId {
+        self.options.provider
+    }
+
+    /// How often it is polled, and how long an answer counts.
+    pub fn policy(&self) -> PollPolicy {
+        self.options.policy
+    }
+
+    /// Its secrets as they are now.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, in words that do not repeat it.
+    pub fn credentials(&self) -> Result<Credentials, SecretError> {
+        let own = self.credential.read()?;
+        let second = self.options.endpoint.as_ref().and_then(|endpoint| endpoint.second_secret());
+        let second = second.map(SecretSource::read).transpose()?;
+        Ok(Credentials { own, second })
+    }
+}

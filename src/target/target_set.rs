@@ -1,0 +1,307 @@
+//! The targets to watch, merged from the settings and from what sources list.
+//!
+//! Not here: their states. There is one owner of the set, so a reload and a discovery cannot fight.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::listing::ListingOptions;
+use super::{Name, Target, TargetOptions};
+use crate::domain::{Listed, TargetKind};
+use crate::secret::SecretSource;
+use crate::upstream::{ListedChannel, ProviderId};
+
+/// The targets of the settings, and of each source's last whole list.
+#[derive(Debug, Default)]
+pub struct TargetSet {
+    configured: Vec<Arc<Target>>,
+    /// By the source's name.
+    listed: BTreeMap<Name, Vec<Candidate>>,
+}
+
+/// A listed channel that is wanted, before it is known which of its names is free.
+#[derive(Debug, Clone, PartialEq)]
+struct Candidate {
+    id: Box<str>,
+    names: Vec<Name>,
+    credential: SecretSource,
+    options: Arc<TargetOptions>,
+}
+
+impl TargetSet {
+    /// The set that settings name.
+    pub fn new(configured: Vec<Arc<Target>>) -> Self {
+        Self { configured, listed: BTreeMap::new() }
+    }
+
+    /// Takes the targets of new settings. Lists stay for sources that are still configured.
+    pub fn configure(&mut self, configured: Vec<Arc<Target>>) {
+        let sources: HashSet<&Name> = configured
+            .iter()
+            .filter(|target| target.kind == TargetKind::Source)
+            .map(|target| &target.name)
+            .collect();
+        self.listed.retain(|name, _| sources.contains(name));
+        self.configured = configured;
+    }
+
+    /// Takes a source's whole list. Returns how many channels it has, and whether the set changed.
+    pub fn list(&mut self, source: &Target, channels: Vec<ListedChannel>) -> (Listed, bool) {
+        let fallback = ListingOptions::default();
+        let listing = source.options.listing.as_deref().unwrap_or(&fallback);
+        let mut seen = HashSet::new();
+        let mut wanted: Vec<ListedChannel> = channels
+            .into_iter()
+            .filter(|channel| listing.wants(channel) && seen.insert(channel.id.clone()))
+            .collect();
+        // In a fixed order, so that the same channels give way each time.
+        wanted.sort_by(|one, other| one.id.cmp(&other.id));
+        let ignored = wanted.len().saturating_sub(listing.max_channels);
+        wanted.truncate(listing.max_channels);
+        let listed = Listed { watched: count(wanted.len()), ignored: count(ignored) };
+        let before = self.listed.get(&source.name);
+        let mut options = HashMap::new();
+        let candidates: Vec<Candidate> = wanted
+            .into_iter()
+            .map(|channel| candidate(source, listing, channel, before, &mut options))
+            .collect();
+        let changed = before.is_none_or(|before| *before != candidates);
+        if changed {
+            self.listed.insert(source.name.clone(), candidates);
+        }
+        (listed, changed)
+    }
+
+    /// All targets: the configured ones, then what each source lists. A configured channel wins
+    /// over a listed one of the same provider and id.
+    pub fn targets(&self) -> Vec<Arc<Target>> {
+        let mut targets = self.configured.clone();
+        let channels = || self.configured.iter().filter(|one| one.kind == TargetKind::Channel);
+        let mut names: HashSet<Name> = channels().map(|channel| channel.name.clone()).collect();
+        let ids: HashSet<(ProviderId, &str)> = channels()
+            .filter_map(|channel| Some((channel.provider(), channel.id.as_deref()?)))
+            .collect();
+        for (source, candidates) in &self.listed {
+            for candidate in candidates {
+                if ids.contains(&(candidate.options.provider, &candidate.id)) {
+                    continue;
+                }
+                let Some(name) = free_name(source, candidate, &names) else { continue };
+                names.insert(name.clone());
+                targets.push(Arc::new(Target {
+                    kind: TargetKind::Channel,
+                    name,
+                    id: Some(candidate.id.clone()),
+                    credential: candidate.credential.clone(),
+                    options: Arc::clone(&candidate.options),
+                    source: Some(source.clone()),
+                }));
+            }
+        }
+        targets
+    }
+}
+
+/// The best name that no other channel has; with the source's name before it, if need be.
+fn free_name(source: &Name, candidate: &Candidate, taken: &HashSet<Name>) -> Option<Name> {
+    let free = |name: &Name| !taken.contains(name);
+    let best = candidate.names.first()?;
+    if free(best) {
+        return Some(best.clone());
+    }
+    let qualified = candidate.names.iter().map(|name| Name::new(&format!("{source}.{name}")));
+    qualified.flatten().chain(candidate.names.iter().cloned()).find(free)
+}
+
+fn candidate(
+    source: &Target,
+    listing: &ListingOptions,
+    channel: ListedChannel,
+    before: Option<&Vec<Candidate>>,
+    shared: &mut HashMap<(Arc<str>, Option<u8>), Arc<TargetOptions>>,
+) -> Candidate {
+    let names = listing.candidate_names(&channel);
+    let ListedChannel { id, credential, api_url, endpoint, .. } = channel;
+    let credential = match credential {
+        Some(secret) => SecretSource::Value(secret),
+        None => source.credential.clone(),
+    };
+    let api_url = api_url.unwrap_or_else(|| Arc::clone(&source.options.api_url));
+    let own_policy = listing.channel_policy.filter(|_| endpoint.is_some());
+    let of_source = TargetOptions {
+        policy: own_policy.unwrap_or(source.options.policy),
+        endpoint,
+        api_url: Arc::clone(&api_url),
+        listing: None,
+        required_scopes: Arc::new([]),
+        ..TargetOptions::clone(&source.options)
+    };
+    // Channels that are polled alike share one copy, over lists too.
+    let key = (api_url, of_source.variant());
+    let options = shared.entry(key).or_insert_with(|| {
+        let old = before.and_then(|before| {
+            before.iter().find(|old| old.options.is_like(&of_source)).map(|old| &old.options)
+        });
+        old.map_or_else(|| Arc::new(of_source), Arc::clone)
+    });
+    Candidate { id, names, credential, options: Arc::clone(options) }
+}
+
+fn count(channels: usize) -> u32 {
+    u32::try_from(channels).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use wildmatch::WildMatch;
+
+    use super::*;
+    use crate::domain::PollPolicy;
+    use crate::upstream::{Credentials, Endpoint, Exchange, PollContext};
+
+    fn source(name: &str, listing: ListingOptions) -> Target {
+        let policy =
+            PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
+        Target {
+            kind: TargetKind::Source,
+            name: Name::new(name).unwrap(),
+            id: None,
+            credential: SecretSource::from_value("s3cret").unwrap(),
+            options: Arc::new(TargetOptions {
+                provider: ProviderId::new(0, "test"),
+                api_url: "http://one".into(),
+                policy,
+                required_scopes: Arc::new([]),
+                endpoint: None,
+                listing: Some(Arc::new(listing)),
+            }),
+            source: None,
+        }
+    }
+
+    fn channel(id: &str) -> ListedChannel {
+        ListedChannel { id: id.into(), name: None, credential: None, api_url: None, endpoint: None }
+    }
+
+    fn channels(ids: &[&str]) -> Vec<ListedChannel> {
+        ids.iter().map(|id| channel(id)).collect()
+    }
+
+    fn names(set: &TargetSet) -> Vec<String> {
+        let targets = set.targets();
+        let channels = targets.iter().filter(|target| target.kind == TargetKind::Channel);
+        channels.map(|target| target.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_list_adds_and_removes_channels_and_keeps_those_of_the_settings() {
+        let eu = Arc::new(source("eu", ListingOptions::default()));
+        let mut own = source("x", ListingOptions::default());
+        own.kind = TargetKind::Channel;
+        own.name = Name::new("mine").unwrap();
+        own.id = Some("b".into());
+        let mut set = TargetSet::new(vec![Arc::clone(&eu), Arc::new(own)]);
+        assert_eq!(names(&set), ["mine"]);
+        let (listed, changed) = set.list(&eu, channels(&["a", "b", "c"]));
+        assert_eq!((listed.watched, listed.ignored, changed), (3, 0, true));
+        assert_eq!(names(&set), ["mine", "a", "c"], "the configured channel has the id `b`");
+        assert!(!set.list(&eu, channels(&["c", "b", "a"])).1, "the same list in another order");
+        assert!(set.list(&eu, channels(&["c"])).1);
+        assert_eq!(names(&set), ["mine", "c"]);
+        set.configure(vec![Arc::clone(&eu)]);
+        assert_eq!(names(&set), ["c"], "a reload keeps what was listed");
+        set.configure(Vec::new());
+        assert_eq!(names(&set), [""; 0]);
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let sources = [source("eu", Default::default()), source("us", Default::default())];
+        let mut set = TargetSet::new(sources.iter().cloned().map(Arc::new).collect());
+        for source in &sources {
+            set.list(source, channels(&["default", "shop"]));
+        }
+        assert_eq!(names(&set), ["default", "shop", "us.default", "us.shop"]);
+    }
+
+    #[test]
+    fn names_come_from_the_operator_first_then_from_the_upstream_then_from_the_id() {
+        let names_of = BTreeMap::from([("1".into(), Name::new("sales").unwrap())]);
+        let eu = source("eu", ListingOptions { names: names_of, ..Default::default() });
+        let mut set = TargetSet::new(vec![Arc::new(eu.clone())]);
+        let named = |id: &str, name: &str| ListedChannel { name: Some(name.into()), ..channel(id) };
+        set.list(&eu, vec![named("1", "one"), named("2", "two"), named("3", "not a name")]);
+        assert_eq!(names(&set), ["sales", "two", "3"]);
+    }
+
+    #[test]
+    fn globs_choose_and_the_bound_is_counted() {
+        let glob = |text: &str| vec![WildMatch::new(text)];
+        let listing = ListingOptions {
+            only: glob("sales-*"),
+            except: glob("*-test"),
+            max_channels: 2,
+            ..Default::default()
+        };
+        let eu = source("eu", listing);
+        let mut set = TargetSet::new(vec![Arc::new(eu.clone())]);
+        let all = ["sales-4", "other", "sales-test", "sales-2", "sales-1"];
+        let (listed, _) = set.list(&eu, channels(&all));
+        assert_eq!((listed.watched, listed.ignored), (2, 1));
+        assert_eq!(names(&set), ["sales-1", "sales-2"]);
+    }
+
+    /// Polls as its variant says.
+    #[derive(Debug)]
+    struct Variant(u8);
+
+    impl Endpoint for Variant {
+        fn poll(&self, _: PollContext<'_>, _: Credentials) -> Exchange {
+            unreachable!("no test of the set polls")
+        }
+
+        fn variant(&self) -> u8 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn channels_share_options_with_those_that_are_polled_alike_over_lists_too() {
+        let eu = Arc::new(source("eu", ListingOptions::default()));
+        let mut set = TargetSet::new(vec![Arc::clone(&eu)]);
+        let polled = |id: &str, variant| ListedChannel {
+            endpoint: Some(Arc::new(Variant(variant))),
+            ..channel(id)
+        };
+        let list = |c| vec![channel("0"), polled("a", 1), polled("b", 1), polled("c", c)];
+        let options = |set: &TargetSet| -> Vec<Arc<TargetOptions>> {
+            set.targets()[1..].iter().map(|target| Arc::clone(&target.options)).collect()
+        };
+        set.list(&eu, list(2));
+        let first = options(&set);
+        let variants: Vec<Option<u8>> = first.iter().map(|options| options.variant()).collect();
+        assert_eq!(variants, [None, Some(1), Some(1), Some(2)]);
+        assert!(Arc::ptr_eq(&first[1], &first[2]));
+        assert!(!set.list(&eu, list(2)).1, "the same list with new endpoints");
+        assert!(set.list(&eu, list(3)).1, "one channel is polled in another way");
+        let second = options(&set);
+        assert_eq!(second[3].variant(), Some(3));
+        assert!(Arc::ptr_eq(&first[1], &second[1]));
+    }
+
+    #[test]
+    fn channels_that_are_polled_themselves_have_an_interval_of_their_own() {
+        let often =
+            PollPolicy { interval: Duration::from_secs(5), stale_after: Duration::from_secs(60) };
+        let listing = ListingOptions { channel_policy: Some(often), ..Default::default() };
+        let eu = Arc::new(source("eu", listing));
+        let mut set = TargetSet::new(vec![Arc::clone(&eu)]);
+        let polled = ListedChannel { endpoint: Some(Arc::new(Variant(0))), ..channel("b") };
+        set.list(&eu, vec![channel("a"), polled]);
+        let policies: Vec<PollPolicy> =
+            set.targets().iter().map(|target| target.policy()).collect();
+        assert_eq!(policies, [eu.policy(), eu.policy(), often]);
+    }
+}

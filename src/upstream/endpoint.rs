@@ -1,0 +1,131 @@
+//! How targets are polled: the endpoint that makes the requests, and what the answers say.
+//!
+//! Not here: I/O, and what becomes of what is said (`fleet/`, `domain/`). One file, since a
+//! source's list says how each of its channels is polled.
+
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{Answer, Request};
+use crate::domain::{ChannelObservation, Failure, TargetKind, TokenReading};
+use crate::secret::SecretSource;
+
+/// A way to poll targets. One serves all targets that are configured alike.
+pub trait Endpoint: Send + Sync + fmt::Debug {
+    /// Begins a poll: a pure function of the target and its credentials.
+    fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange;
+
+    /// Tells apart the ways in which the channels of one list are polled. Endpoints are made anew
+    /// by each list; those of one variant are alike.
+    fn variant(&self) -> u8 {
+        0
+    }
+
+    /// A secret that polls need beside the target's own, such as that of an app that inspects it.
+    fn second_secret(&self) -> Option<&SecretSource> {
+        None
+    }
+}
+
+/// The target of a poll.
+#[derive(Debug, Clone, Copy)]
+pub struct PollContext<'a> {
+    /// The base address of the API, without a trailing slash.
+    pub api_url: &'a Arc<str>,
+    /// The upstream's id of the target, if it is known beforehand.
+    pub id: Option<&'a str>,
+}
+
+/// The secrets of a poll, just read.
+pub struct Credentials {
+    /// The target's own.
+    pub own: SecretString,
+    /// The endpoint's second secret, if it has one.
+    pub second: Option<SecretString>,
+}
+
+/// A request, and how its answer is read.
+pub struct Exchange {
+    /// What to send.
+    pub request: Request,
+    /// Reads the answer.
+    pub read: Box<dyn FnOnce(Answer) -> Next + Send>,
+}
+
+/// What follows an answer.
+pub enum Next {
+    /// There is more to ask: the next page, or the same with fewer fields.
+    Ask(Exchange),
+    /// The poll is complete.
+    Done(Reading),
+}
+
+impl Exchange {
+    /// A request whose answer completes the poll.
+    pub fn single(request: Request, read: impl FnOnce(Answer) -> Reading + Send + 'static) -> Self {
+        Self { request, read: Box::new(|answer| Next::Done(read(answer))) }
+    }
+}
+
+/// What a poll says about one target, or why it says nothing.
+#[derive(Debug)]
+pub enum Fact {
+    /// About a channel.
+    Channel(Result<ChannelObservation, Failure>),
+    /// About a token. Errors are counted whether or not the poll succeeded.
+    Token(TokenReading),
+    /// About a source: its whole list.
+    Channels(Result<Vec<ListedChannel>, Failure>),
+}
+
+impl Fact {
+    /// A poll of a target of this kind that brought nothing.
+    pub fn failed(kind: TargetKind, failure: Failure) -> Self {
+        match kind {
+            TargetKind::Channel => Self::Channel(Err(failure)),
+            TargetKind::Token => Self::Token(TokenReading::failed(failure)),
+            TargetKind::Source => Self::Channels(Err(failure)),
+        }
+    }
+
+    /// Why it says nothing, if it does.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Channel(outcome) => outcome.as_ref().err(),
+            Self::Token(reading) => reading.outcome.as_ref().err(),
+            Self::Channels(list) => list.as_ref().err(),
+        }
+    }
+}
+
+/// What one poll says.
+#[derive(Debug)]
+pub struct Reading {
+    /// About the target that was polled.
+    pub polled: Fact,
+    /// About other channels of the same source, by the upstream's ids of them.
+    pub others: Vec<(Box<str>, Fact)>,
+}
+
+impl From<Fact> for Reading {
+    fn from(polled: Fact) -> Self {
+        Self { polled, others: Vec::new() }
+    }
+}
+
+/// A channel as a source lists it.
+#[derive(Debug)]
+pub struct ListedChannel {
+    /// The upstream's id of it, or its name where names are ids.
+    pub id: Box<str>,
+    /// The upstream's name for it, if it has one that people choose.
+    pub name: Option<Box<str>>,
+    /// Its own credential; without one the source's serves.
+    pub credential: Option<SecretString>,
+    /// The base address of its own API; without one the source's serves.
+    pub api_url: Option<Arc<str>>,
+    /// How it is polled; `None` when the list itself says how it is.
+    pub endpoint: Option<Arc<dyn Endpoint>>,
+}

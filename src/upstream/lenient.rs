@@ -1,0 +1,146 @@
+//! JSON values read without insisting on their kind: a number may be a string, an optional field
+//! null.
+//!
+//! Not here: which fields there are. Only declared fields are read at all.
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::domain::Timestamp;
+
+/// One value of any kind.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Lenient(Value);
+
+/// The longest text that is kept of an upstream's: it may become a label value.
+const MAX_TEXT_CHARS: usize = 128;
+
+/// Later than this, a number of seconds is one of milliseconds (the year 5138).
+const SECONDS_END: f64 = 100_000_000_000.0;
+
+impl Lenient {
+    /// The number, also out of a text.
+    pub(crate) fn number(&self) -> Option<f64> {
+        let number = match &self.0 {
+            Value::Number(number) => number.as_f64()?,
+            Value::String(text) => text.trim().parse().ok()?,
+            _ => return None,
+        };
+        number.is_finite().then_some(number)
+    }
+
+    /// A whole number.
+    pub(crate) fn integer(&self) -> Option<i64> {
+        self.number().filter(|number| number.abs() < 9e15).map(|number| number as i64)
+    }
+
+    /// The flag, also out of a text or a number.
+    pub(crate) fn flag(&self) -> Option<bool> {
+        match &self.0 {
+            Value::Bool(flag) => Some(*flag),
+            Value::Number(number) => Some(number.as_f64()? != 0.0),
+            Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The text as it is.
+    pub(crate) fn raw_text(&self) -> Option<&str> {
+        self.0.as_str()
+    }
+
+    /// The text, or a number's digits, printable and short enough for a label.
+    pub(crate) fn label(&self) -> Option<Box<str>> {
+        let text = match &self.0 {
+            Value::String(text) => printable(text),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        (!text.is_empty()).then(|| text.into())
+    }
+
+    /// A point in time, in seconds or, told apart by magnitude, milliseconds. Zero is a time here;
+    /// negative is none.
+    pub(crate) fn timestamp(&self) -> Option<Timestamp> {
+        let number = self.number().filter(|number| *number >= 0.0)?;
+        let millis = if number > SECONDS_END { number } else { number * 1000.0 };
+        (millis < 9e15).then(|| Timestamp::from_millis(millis.round() as i64))
+    }
+
+    /// A number of seconds, as milliseconds.
+    pub(crate) fn seconds_as_millis(&self) -> Option<i64> {
+        self.number()
+            .filter(|seconds| (0.0..9e12).contains(seconds))
+            .map(|seconds| (seconds * 1000.0).round() as i64)
+    }
+
+    /// The texts of a list; of an object in it, the text of `key`.
+    pub(crate) fn texts(&self, key: &str) -> Option<Vec<String>> {
+        let list = self.0.as_array()?;
+        let texts =
+            list.iter().filter_map(|item| item.as_str().or_else(|| item.get(key)?.as_str()));
+        Some(texts.map(str::to_owned).collect())
+    }
+}
+
+/// A secret in an answer: a text that is not empty, or none.
+#[derive(Debug, Default)]
+pub(crate) struct LenientSecret(pub(crate) Option<SecretString>);
+
+impl<'de> Deserialize<'de> for LenientSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Lenient(value) = Lenient::deserialize(deserializer)?;
+        let Value::String(text) = value else { return Ok(Self(None)) };
+        let text = text.trim();
+        Ok(Self((!text.is_empty()).then(|| text.into())))
+    }
+}
+
+/// The text without control characters, cut to a length that a label can have.
+pub(crate) fn printable(text: &str) -> String {
+    text.trim().chars().filter(|letter| !letter.is_control()).take(MAX_TEXT_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lenient(json: &str) -> Lenient {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn numbers_come_in_any_dress() {
+        for json in
+            ["1713774883", "1713774883.0", "\"1713774883\"", "1713774883000", "\"1713774883000\""]
+        {
+            assert_eq!(
+                lenient(json).timestamp(),
+                Some(Timestamp::from_secs(1_713_774_883)),
+                "{json}"
+            );
+        }
+        for json in ["null", "{}", "[]", "\"soon\"", "-5", "\"NaN\"", "1e300", "true"] {
+            assert_eq!(lenient(json).timestamp(), None, "{json}");
+        }
+        assert_eq!(lenient("77.5").seconds_as_millis(), Some(77_500));
+    }
+
+    #[test]
+    fn lists_keep_their_texts_and_scopes() {
+        let list =
+            lenient(r#"["a", 1, null, {"scope":"b","target_ids":["1"]}, {"x":{}}, [true], false]"#)
+                .texts("scope");
+        assert_eq!(list, Some(vec!["a".to_owned(), "b".to_owned()]));
+    }
+
+    #[test]
+    fn a_label_is_printable_and_short() {
+        assert_eq!(lenient("\"a\\nb\\u0000c\"").label().as_deref(), Some("abc"));
+        assert_eq!(lenient("634974688087057").label().as_deref(), Some("634974688087057"));
+        assert_eq!(lenient(&format!("\"{}\"", "x".repeat(500))).label().unwrap().len(), 128);
+        assert_eq!(lenient("\"\"").label(), None);
+    }
+}

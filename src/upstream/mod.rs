@@ -1,0 +1,16 @@
+//! What passes between the exporter and any upstream API: a request, an answer, and what it says.
+//!
+//! Not here: connections (`client/`), any provider's words (`providers/`), timers (`poller/`).
+
+mod answer;
+mod endpoint;
+pub(crate) mod lenient;
+mod provider_id;
+mod request;
+
+pub use answer::{Answer, MAX_ANSWER_BYTES};
+pub use endpoint::{
+    Credentials, Endpoint, Exchange, Fact, ListedChannel, Next, PollContext, Reading,
+};
+pub use provider_id::ProviderId;
+pub use request::{Credential, Request};

@@ -1,0 +1,665 @@
+//! Secrets: files that hold them or do not, their rotation, and that none of them ever gets out.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http, within};
+use whatsapp_simulator::{Fault, GraphError, MetaToken, MetaTokenState, Response, WhapiChannel};
+
+const GOOD: &str = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f";
+
+#[test]
+fn a_secret_file_that_holds_no_secret_is_a_failure_in_words_and_stops_nothing_else() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    upstream.set_channel(GOOD, WhapiChannel::new("sales"));
+    /// A name, what its file holds, and what is wrong with it.
+    type Case = (&'static str, Option<&'static [u8]>, Option<&'static str>);
+    let cases: &[Case] = &[
+        ("plain", Some(GOOD.as_bytes()), None),
+        ("newline", Some(b"Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f\n"), None),
+        ("windows", Some(b"\xef\xbb\xbfAb3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f\r\n"), None),
+        ("blanks", Some(b"  Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f \n\n"), None),
+        ("missing", None, Some("does not exist")),
+        ("dangling", None, Some("does not exist")),
+        ("directory", None, Some("is not a regular file")),
+        ("fifo", None, Some("is not a regular file")),
+        ("loop", None, Some("cannot be read")),
+        ("empty", Some(b""), Some("is empty")),
+        ("newline-only", Some(b"\n"), Some("is empty")),
+        ("two-words", Some(b"Ab3dEf6hIj9l Mn2pQr5tUv8x"), Some("character 13 is white space")),
+        ("bytes", Some(b"\xff\xfe\x00A"), Some("is not text")),
+        ("huge", Some(&[b'x'; 100_000]), Some("longer than")),
+    ];
+    symlink("nowhere", files.path("dangling")).expect("a link");
+    symlink("loop", files.path("loop")).expect("a link");
+    std::fs::create_dir(files.path("directory")).expect("a directory");
+    let made = Command::new("mkfifo").arg(files.path("fifo")).status();
+    assert!(made.expect("the command mkfifo").success());
+    let mut yaml = "channels:\n".to_owned();
+    for (name, content, _) in cases {
+        if let Some(content) = content {
+            files.write(name, content);
+        }
+        let _ = write!(yaml, "  - name: {name}\n    token_file: {name}\n");
+    }
+    let program = Setup::of(&upstream).file(&files, &yaml).start();
+    for (name, _, problem) in cases {
+        let failures =
+            format!("whatsapp_channel_poll_failures_total{{channel=\"{name}\",reason=\"secret\"}}");
+        let Some(problem) = problem else {
+            program.until_is(&format!("whatsapp_channel_authorized{{channel=\"{name}\"}}"), 1.0);
+            assert_eq!(program.metrics().get(&failures), Some(0.0), "{name}");
+            continue;
+        };
+        program.until_at_least(&failures, 1.0);
+        let log = program.log();
+        let told = log
+            .lines()
+            .any(|line| line.contains(&format!("name=\"{name}\"")) && line.contains(problem));
+        assert!(told, "{name}: {problem}: {log}");
+    }
+    // A file that appears is used without anything else being done.
+    files.write("missing", GOOD);
+    program.until_is("whatsapp_channel_authorized{channel=\"missing\"}", 1.0);
+    assert!(program.log().contains("polls succeed again"));
+    assert!(!program.printed().contains(&GOOD[..16]));
+    assert!(!program.printed().contains("Mn2pQr5tUv8x"));
+}
+
+#[test]
+fn a_rotated_secret_is_used_by_the_next_poll() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    upstream.set_channel("first", WhapiChannel::new("before"));
+    upstream.set_channel("second", WhapiChannel::new("after"));
+    // As Kubernetes mounts secrets: a link to a link to a directory, the middle of which is
+    // replaced.
+    for (version, secret) in [("..v1", "first"), ("..v2", "second")] {
+        std::fs::create_dir(files.path(version)).expect("a directory");
+        std::fs::write(files.path(version).join("token"), secret).expect("a file");
+    }
+    symlink("..v1", files.path("..data")).expect("a link");
+    symlink("..data/token", files.path("token")).expect("a link");
+    let program = Setup::of(&upstream).set("WHAPI_TOKEN_FILE", files.path("token")).start();
+    eventually("a poll with the first", || (upstream.asked(Some("before")) > 0).then_some(()));
+    assert_eq!(upstream.asked(Some("after")), 0);
+    symlink("..v2", files.path("..data.new")).expect("a link");
+    std::fs::rename(files.path("..data.new"), files.path("..data")).expect("a rename");
+    eventually("a poll with the second", || (upstream.asked(Some("after")) > 0).then_some(()));
+    let before = upstream.asked(Some("before"));
+    eventually("more with the second", || (upstream.asked(Some("after")) > 3).then_some(()));
+    assert_eq!(upstream.asked(Some("before")), before, "the first is never used again");
+    assert_eq!(program.metrics().sum("whatsapp_channel_poll_failures_total"), 0.0);
+}
+
+#[test]
+fn a_refused_target_is_tried_at_once_when_its_secret_file_changes() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    upstream.set_channel("right", WhapiChannel::new("sales"));
+    upstream.set_token("alive", MetaToken::new("marketing"));
+    upstream.set_app(MetaToken::APP_ID, "appSecret", "shop app");
+    files.write("channel", "wrong");
+    files.write("token", "alive");
+    files.write("app", "wrongToo");
+    let yaml = format!(
+        "channels:\n  - name: sales\n    token_file: channel\ntokens:\n  - name: marketing\n    token_file: token\n    app_id: \"{}\"\n    app_secret_file: app\n",
+        MetaToken::APP_ID
+    );
+    // After a refusal the next poll is at least an hour and a half away.
+    let program = Setup::of(&upstream).file(&files, &yaml).pace("1h").start();
+    program
+        .until_at_least("whatsapp_channel_poll_failures_total{reason=\"channel_not_found\"}", 1.0);
+    program.until_at_least(
+        "whatsapp_token_poll_failures_total{reason=\"credential_unauthorized\"}",
+        1.0,
+    );
+    files.write("channel", "right");
+    files.write("app", "appSecret");
+    program.until_is("whatsapp_channel_authorized", 1.0);
+    program.until_is("whatsapp_token_valid", 1.0);
+    assert_eq!(program.metrics().get("whatsapp_channel_polls_total"), Some(2.0));
+    assert_eq!(program.metrics().get("whatsapp_token_polls_total"), Some(2.0));
+}
+
+/// Looks for secrets in everything that gets out.
+struct Hunt {
+    needles: Vec<(String, String)>,
+    /// What was looked through, in bytes.
+    seen: usize,
+}
+
+impl Hunt {
+    fn new(secrets: &[String]) -> Self {
+        let mut needles = BTreeSet::new();
+        for secret in secrets {
+            for form in forms(secret) {
+                let middle = form.len() / 2;
+                for part in [&form[..], &form[..middle], &form[middle..]] {
+                    if part.len() >= 8 {
+                        needles.insert((part.to_ascii_lowercase(), secret.clone()));
+                    }
+                }
+            }
+        }
+        Self { needles: needles.into_iter().collect(), seen: 0 }
+    }
+
+    fn search(&mut self, place: &str, text: &str) {
+        self.seen += text.len();
+        let text = text.to_ascii_lowercase();
+        for (needle, secret) in &self.needles {
+            if let Some(at) = text.find(needle) {
+                let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
+                let line = text[start..].lines().next().unwrap_or_default();
+                panic!("{place} shows {secret} as {needle}: {line}");
+            }
+        }
+    }
+}
+
+/// A secret as it is, percent-encoded, and in base64 wherever it begins in what is encoded.
+fn forms(secret: &str) -> Vec<String> {
+    let mut forms = vec![secret.to_owned()];
+    let encoded: String = secret
+        .bytes()
+        .map(|byte| match byte {
+            b if b.is_ascii_alphanumeric() => char::from(b).to_string(),
+            b => format!("%{b:02X}"),
+        })
+        .collect();
+    forms.push(encoded);
+    for before in 0..3 {
+        let text = base64(&[&b"\0\0\0"[..before], secret.as_bytes()].concat());
+        // The first and last letters also depend on the neighbours.
+        let inner = text.trim_end_matches('=');
+        forms.push(inner[[0, 2, 3][before]..inner.len() - 1].to_owned());
+    }
+    forms
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let number = three.iter().chain(&[0, 0]).take(3).fold(0, |n, b| n << 8 | usize::from(*b));
+        for place in 0..=three.len() {
+            text.push(char::from(LETTERS[number >> (18 - 6 * place) & 63]));
+        }
+    }
+    text + &"=".repeat(3 - bytes.chunks(3).last().map_or(3, <[u8]>::len))
+}
+
+/// A secret that looks like a real one, and in no part like another.
+fn secret(kind: &str, number: usize) -> String {
+    let mut state = number as u64 * 7919 + kind.bytes().map(u64::from).sum::<u64>() * 104_729;
+    let mut text = String::new();
+    while text.len() < 32 {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let letters = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
+        text.push(char::from(letters[(state >> 33) as usize % letters.len()]));
+    }
+    match kind {
+        // Meta's hold letters that a URL must encode only seldom, but an app's credential always
+        // does.
+        "meta" => format!("EAAG{text}|{}", text.chars().rev().collect::<String>()),
+        _ => text,
+    }
+}
+
+#[test]
+fn the_hunter_finds_what_it_hunts() {
+    assert_eq!(base64(b"user:pass"), "dXNlcjpwYXNz");
+    assert_eq!(base64(b"a"), "YQ==");
+    let secret = secret("whapi", 1);
+    for leak in [
+        secret.clone(),
+        secret.to_uppercase(),
+        format!("token={}", &secret[..16]),
+        base64(secret.as_bytes()),
+        base64(format!("u:{secret}").as_bytes()),
+        base64(format!("user:{secret}").as_bytes()),
+    ] {
+        let caught = std::panic::catch_unwind(|| {
+            Hunt::new(std::slice::from_ref(&secret)).search("here", &format!("x {leak} y"));
+        });
+        assert!(caught.is_err(), "{leak}");
+    }
+}
+
+/// Every way to go wrong, some of which repeat the secret as careless upstreams do.
+fn faults(secret: &str) -> Vec<Fault> {
+    let echo = format!(r#"{{"error":{{"code":190,"message":"Malformed token {secret}"}}}}"#);
+    let echo_data = format!(
+        r#"{{"data":{{"is_valid":false,"error":{{"code":190,"message":"bad {secret}"}}}}}}"#
+    );
+    let location = format!("https://example.com/?access_token={secret}");
+    let json = |status, body: &str| {
+        Fault::response(Response::new(status, "application/json", body.to_owned()))
+    };
+    vec![
+        Fault::session_unauthorized(),
+        Fault::unauthorized(),
+        Fault::channel_not_found(),
+        Fault::payment_required(),
+        Fault::forbidden(),
+        Fault::rate_limited(),
+        Fault::server_error(),
+        Fault::server_error_page(),
+        Fault::bad_gateway(),
+        Fault::garbage(),
+        Fault::empty(),
+        Fault::page(),
+        Fault::wrong_shape(),
+        Fault::truncated(),
+        Fault::oversized(2 << 20),
+        Fault::endless(),
+        Fault::raw(format!("{secret}\r\n\r\n")),
+        Fault::raw(format!("HTTP/1.1 200 OK\r\n{secret}\r\n\r\n")),
+        Fault::hang(),
+        Fault::close(),
+        Fault::cut_head(),
+        Fault::cut_body(),
+        Fault::graph_error(&GraphError::new(4, 0)),
+        Fault::graph_error(&GraphError::new(190, 463)),
+        json(400, &echo),
+        json(401, &echo),
+        json(404, &echo),
+        json(200, &echo),
+        json(200, &echo_data),
+        Fault::response(Response::new(302, "text/html", "").header("Location", location.clone())),
+        Fault::response(
+            Response::new(429, "text/html", "").header("Retry-After", secret.to_owned()),
+        ),
+        Fault::response(Response::new(403, "text/html", echo).header("X-Debug", location)),
+    ]
+}
+
+/// Sends every secret through the gateway in every place that may carry one, and waits a moment for
+/// each answer, since some never end. Returns the answers that are the gateway's own; an upstream's
+/// may repeat what they like.
+fn through_the_gateway(program: &Program, secrets: &[String]) -> Vec<String> {
+    let gateway = program.gateway();
+    let mut own = Vec::new();
+    for secret in secrets {
+        let encoded = secret.replace('|', "%7C");
+        let body = format!("{{\"token\":\"{secret}\"}}");
+        for request in [
+            format!(
+                "POST /whapi/messages/{encoded}?token={encoded} HTTP/1.1\r\nAuthorization: Bearer {secret}"
+            ),
+            format!(
+                "POST /meta/v25.0/debug_token?input_token={encoded} HTTP/1.1\r\nAuthorization: Bearer {secret}"
+            ),
+            format!("POST /{encoded}?token={encoded} HTTP/1.1\r\nX: {secret}"),
+            format!(
+                "POST /meta/x?access_token={encoded} HTTP/1.1\r\nHost: {secret}\r\nX-A: {secret}"
+            ),
+            format!("POST http://{encoded}/ HTTP/1.1\r\nX: {secret}\r\n{secret}: x"),
+        ] {
+            let length = body.len();
+            let whole = format!(
+                "{request}\r\nHost: a\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+            let mut stream = http::connect(gateway).expect("a connection");
+            stream.write_all(whole.as_bytes()).expect("sent");
+            stream.set_read_timeout(Some(Duration::from_millis(300))).expect("an option");
+            let mut answer = vec![0; 4096];
+            let size = stream.read(&mut answer).unwrap_or(0);
+            let answer = String::from_utf8_lossy(&answer[..size]).into_owned();
+            if answer.contains("whatsapp-exporter's gateway: ") {
+                own.push(answer);
+            }
+        }
+    }
+    assert!(own.len() > secrets.len(), "only {} answers were the gateway's own", own.len());
+    own
+}
+
+#[test]
+fn no_secret_leaves_whatever_goes_wrong() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let mut secrets = Vec::new();
+    let mut make = |kind: &str| {
+        secrets.push(secret(kind, secrets.len()));
+        secrets[secrets.len() - 1].clone()
+    };
+    let (own_channel, own_token, own_app) = (make("whapi"), make("meta"), make("app"));
+    let (proxy_user, file_app) = (make("proxy"), make("app"));
+    upstream.set_channel(&own_channel, WhapiChannel::new("default"));
+    upstream.set_token(&own_token, MetaToken::expiring_in("default", Duration::from_secs(3)));
+    upstream.set_app(MetaToken::APP_ID, &own_app, "shop app");
+    files.write("app", &file_app);
+    files.write("wrong", make("app"));
+
+    let closed = format!("http://{}", closed_port());
+    let not_tls = upstream.url().replace("http", "https");
+    let (mut channels, mut tokens) = ("channels:\n".to_owned(), "tokens:\n".to_owned());
+    let count = faults("").len();
+    for at in 0..count {
+        let (channel, token) = (make("whapi"), make("meta"));
+        files.write(&format!("c{at}"), format!("{channel}\n"));
+        files.write(&format!("t{at}"), &token);
+        upstream.set_channel(&channel, WhapiChannel::new("x"));
+        upstream.set_token(&token, MetaToken::new("x"));
+        upstream.set_fault(&channel, Some(faults(&channel)[at].clone()));
+        upstream.set_fault(&token, Some(faults(&token)[at].clone()));
+        let _ = write!(channels, "  - name: c{at}\n    token_file: c{at}\n");
+        let _ = write!(tokens, "  - name: t{at}\n    token_file: t{at}\n");
+        if at % 2 == 0 {
+            let _ =
+                write!(tokens, "    app_id: \"{}\"\n    app_secret_file: app\n", MetaToken::APP_ID);
+        }
+    }
+    // Trouble before any answer, and secrets that cannot be used.
+    for (name, url) in
+        [("closed", &*closed), ("no-tls", &not_tls), ("no-name", "http://nowhere.invalid")]
+    {
+        let (channel, token) = (make("whapi"), make("meta"));
+        files.write(&format!("c-{name}"), &channel);
+        files.write(&format!("t-{name}"), &token);
+        let _ =
+            write!(channels, "  - name: {name}\n    token_file: c-{name}\n    api_url: {url}\n");
+        let _ = write!(tokens, "  - name: {name}\n    token_file: t-{name}\n    api_url: {url}\n");
+    }
+    for (name, file) in [
+        ("two-lines", format!("{}\n{}\n", make("whapi"), make("whapi"))),
+        ("not-ascii", format!("{}\u{e9}", make("whapi"))),
+        ("too-long", make("whapi").repeat(1000)),
+        // A careless hand puts the secret where its file's name belongs.
+        ("instead", String::new()),
+    ] {
+        let path = if name == "instead" { make("whapi") } else { name.to_owned() };
+        if !file.is_empty() {
+            files.write(name, file);
+        }
+        let _ = write!(channels, "  - name: {name}\n    token_file: {path}\n");
+    }
+    let revoked = make("meta");
+    files.write("revoked", &revoked);
+    upstream.set_token(
+        &revoked,
+        MetaToken { state: MetaTokenState::Revoked(460), ..MetaToken::new("x") },
+    );
+    let _ = write!(tokens, "  - name: revoked\n    token_file: revoked\n");
+    let _ = write!(
+        tokens,
+        "  - name: refused\n    token_file: revoked\n    app_id: \"1\"\n    app_secret_file: wrong\n"
+    );
+
+    let setup = Setup::of(&upstream)
+        .file(&files, &(channels + &tokens))
+        .pace("2s")
+        .set("STALE_AFTER", "3s")
+        .set("LOG_LEVEL", "trace")
+        .set("GATEWAY_ADDRESS", "127.0.0.1:0")
+        .set("GATEWAY_HOLD", "100ms")
+        .set("WHAPI_TOKEN", &own_channel)
+        .set("META_TOKEN", &own_token)
+        .set("META_APP_ID", MetaToken::APP_ID)
+        .set("META_APP_SECRET", &own_app);
+    let by_proxy = |setup: &Setup| {
+        setup
+            .clone()
+            .set("HTTP_PROXY", format!("http://user:{proxy_user}@{}", closed_port()))
+            .set("HTTPS_PROXY", format!("http://user:{proxy_user}@{}", closed_port()))
+    };
+    let mut hunt = Hunt::new(&secrets);
+
+    for format in ["text", "json"] {
+        let setup = setup.clone().set("LOG_FORMAT", format);
+        for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
+            let mut program = setup.start();
+            let place = format!("{format} {way}");
+            // Every target has been asked twice, so that also a failure that repeats itself is
+            // told.
+            program.until("every target asked twice", |page| {
+                let polls: Vec<_> = page
+                    .0
+                    .iter()
+                    .filter(|(series, _)| series.name.ends_with("_polls_total"))
+                    .collect();
+                (polls.len() > 2 * count && polls.iter().all(|(_, polls)| **polls >= 2.0))
+                    .then_some(())
+            });
+            for path in [
+                "/",
+                "/?page=2",
+                "/metrics",
+                "/api/status",
+                "/healthz",
+                "/readyz",
+                "/channels/default/ready",
+                "/channels/c0/ready",
+                "/nowhere",
+            ] {
+                for accept in ["*/*", "application/openmetrics-text;version=1.0.0"] {
+                    for coding in ["identity", "gzip"] {
+                        let headers = [("Accept", accept), ("Accept-Encoding", coding)];
+                        let reply = http::get(program.address, path, &headers).expect("an answer");
+                        hunt.search(&format!("{place} {path} {accept} {coding}"), &reply.whole());
+                    }
+                }
+            }
+            // Secrets that a visitor sends are not repeated either.
+            let path = format!("/{}?token={}", secrets[0], secrets[1].replace('|', "%7C"));
+            for method in ["GET", "POST", "HEAD"] {
+                let bearer = format!("Bearer {}", secrets[0]);
+                let reply =
+                    http::ask(program.address, method, &path, &[("Authorization", &bearer)]);
+                hunt.search(&format!("{place} {method}"), &reply.expect("an answer").whole());
+            }
+            for sentence in through_the_gateway(&program, &secrets) {
+                hunt.search(&format!("{place}: the gateway's own words"), &sentence);
+            }
+            assert!(program.log().contains("a request of the application"), "{}", program.log());
+            let health = Setup::bare()
+                .argument("healthcheck")
+                .set("LISTEN_ADDRESS", program.address.to_string())
+                .set("WHAPI_TOKEN", &own_channel)
+                .run();
+            assert_eq!(health.code, Some(0));
+            hunt.search(&place, &format!("{health:?}"));
+            program.signal("TERM");
+            program.wait(Duration::from_secs(30));
+            hunt.search(&format!("{place}: its log"), &program.printed());
+        }
+        for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
+            let checked = setup.argument("check").run();
+            assert_eq!(checked.code, Some(1), "{checked:?}");
+            hunt.search(&format!("check {way}"), &format!("{checked:?}"));
+        }
+    }
+    assert!(hunt.seen > 1_000_000, "only {} bytes were looked through", hunt.seen);
+}
+
+#[test]
+fn the_secret_of_webhooks_leaves_no_more_than_others() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let [ours, second, wrong, image] =
+        ["ours", "second", "wrong", "image"].map(|kind| secret(kind, 9));
+    let mut hunt = Hunt::new(&[ours.clone(), second.clone(), wrong.clone(), image.clone()]);
+    upstream.set_channel("t", WhapiChannel::new("sales"));
+    let path = files.write("secret", format!("{ours}\n"));
+    let setup = Setup::of(&upstream)
+        .set("WHAPI_TOKEN", "t")
+        .set("LOG_LEVEL", "trace")
+        .set("WEBHOOK_URL", "https://exporter.example.com/webhook/whapi");
+    let event = format!(
+        r#"{{"qr":{{"base64":"{image}","rowdata":"{image}"}},"event":{{"type":"channel","event":"patch"}},"channel_id":"MANTIS-M72HC"}}"#
+    );
+    for format in ["text", "json"] {
+        for setup in [
+            setup.clone().set("WEBHOOK_SECRET", &ours),
+            setup.clone().set("WEBHOOK_SECRET_FILE", &path),
+        ] {
+            let setup = setup.set("LOG_FORMAT", format);
+            let mut program = setup.start();
+            program.until_is("whatsapp_channel_authorized", 1.0);
+            for (secret, body) in [
+                (&ours, &*event),
+                (&ours, "<html>"),
+                (&ours, &*image),
+                (&wrong, &*event),
+                (&second, ""),
+            ] {
+                let headers = [("X-Webhook-Secret", &**secret), ("X-Other", &**secret)];
+                for path in
+                    ["/webhook/whapi", "/webhook/whapi/channel/patch", "/webhook/whapi/a/b/c"]
+                {
+                    let reply = http::send(program.address, "POST", path, &headers, body);
+                    hunt.search(path, &reply.expect("an answer").whole());
+                }
+            }
+            for path in ["/", "/metrics", "/api/status"] {
+                hunt.search(path, &program.get(path).whole());
+            }
+            program.signal("TERM");
+            program.wait(Duration::from_secs(30));
+            hunt.search("the log", &program.printed());
+            hunt.search("check", &format!("{:?}", setup.argument("check").run()));
+        }
+    }
+    // In a wrong place: in place of the header's name, of its file's name, in the address.
+    for (name, value) in [
+        ("WEBHOOK_SECRET_HEADER", ours.clone()),
+        ("WEBHOOK_SECRET_HEADER", format!("{ours} and more")),
+        ("WEBHOOK_URL", ours.clone()),
+        ("WEBHOOK_URL", format!("https://exporter.example.com/?secret={ours}")),
+        ("WEBHOOK_URL", format!("https://u:{ours}@exporter.example.com/")),
+        ("WEBHOOK_SECRET", format!("{ours} {second}")),
+        ("WEBHOOK_SECRET_FILE", ours.clone()),
+    ] {
+        let setup = setup.clone().set("WEBHOOK_SECRET", &ours).set(name, value);
+        let ended = setup.run();
+        assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
+        assert!(ended.stderr.contains(name), "{ended:?}");
+        hunt.search(name, &format!("{ended:?}"));
+    }
+    let program = setup.clone().set("WEBHOOK_SECRET_FILE", &second).start();
+    let headers = [("X-Webhook-Secret", &*second)];
+    let reply = http::send(program.address, "POST", "/webhook/whapi", &headers, &event);
+    hunt.search("the answer", &reply.expect("an answer").whole());
+    eventually("it is told", || program.log().contains("cannot be used").then_some(()));
+    hunt.search("the log", &program.printed());
+}
+
+#[test]
+fn no_secret_leaves_from_a_wrong_place_in_the_settings() {
+    let (whapi, meta) = (secret("whapi", 1), secret("meta", 2));
+    let mut hunt = Hunt::new(&[whapi.clone(), meta.clone()]);
+    let both = |text: &str| [text.replace("SECRET", &whapi), text.replace("SECRET", &meta)];
+    // Each is refused, whichever of the two secrets it holds; where a file is one, it is refused
+    // for the secret alone.
+    let files = Files::new();
+    let yaml = [
+        "SECRET",
+        "SECRET: []\n",
+        "channels: SECRET\n",
+        "channels:\n  - SECRET\n",
+        "channels:\n  SECRET:\n    token_file: x\n",
+        "channels:\n  - name: a\n    SECRET: x\n",
+        "channels:\n  - name: a\n    token: SECRET\n",
+        "channels:\n  - name: a\n    token: {SECRET: SECRET}\n",
+        "channels:\n  - name: \"SECRET \"\n    token_file: x\n",
+        "channels:\n  - name: [SECRET]\n    token_file: x\n",
+        "channels:\n  - name: a\n    token_file: [SECRET]\n",
+        "channels:\n  - name: a\n    token_file: {SECRET: SECRET}\n",
+        "channels:\n  - name: a\n    token_file: x\n    poll_interval: SECRET\n",
+        "channels:\n  - name: a\n    token_file: x\n    provider: SECRET\n",
+        "channels:\n  - name: a\n    token_file: x\n    api_url: SECRET\n",
+        "channels:\n  - name: a\n    token_file: x\n    api_url: https://u:SECRET@gate.whapi.cloud\n",
+        "channels:\n  - name: a\n    token_file: x\n    api_url: https://gate.whapi.cloud/?token=SECRET\n",
+        "channels:\n  - name: a\n    token_file: x\n    token_file: SECRET\n",
+        "channels:\n  - name: a\n    token_file: !SECRET x\n    poll_interval: x\n",
+        "channels:\n  - name: a\n    token_file: *SECRET\n",
+        "channels:\n  - name: a\n    token_file: \"SECRET\n",
+        "channels:\n  - name: a\n\ttoken_file: SECRET\n",
+        "channels: [SECRET\n",
+        "channels: &SECRET [*SECRET]\n",
+        "tokens:\n  - name: a\n    token_file: x\n    app_id: SECRET\n    app_secret_file: x\n",
+        "tokens:\n  - name: a\n    token_file: x\n    required_scopes: [SECRET]\n",
+        "tokens:\n  - name: a\n    token_file: x\n    required_scopes: SECRET\n",
+        "tokens:\n  - name: a\n    token_file: x\n    required_scopes: {SECRET: 1}\n",
+        "tokens:\n  - name: a\n    token_file: x\n    api_version: SECRET\n",
+        "tokens:\n  - name: a\n    token_file: x\n    app_secret: SECRET\n",
+    ];
+    for text in yaml.iter().flat_map(|text| both(text)) {
+        for command in ["", "check"] {
+            let setup = Setup::new().file(&files, &text).set("LOG_LEVEL", "trace");
+            let setup = if command.is_empty() { setup } else { setup.argument(command) };
+            let ended = setup.run();
+            assert_eq!(ended.code, Some(2), "{text}: {ended:?}");
+            assert!(ended.stderr.starts_with("error: CONFIG_FILE "), "{text}: {ended:?}");
+            hunt.search(&text, &format!("{ended:?}"));
+        }
+    }
+    let variables = [
+        ("LISTEN_ADDRESS", "SECRET"),
+        ("LOG_LEVEL", "SECRET"),
+        ("LOG_FORMAT", "SECRET"),
+        ("WHAPI_TOKEN", "SECRET and more"),
+        ("WHAPI_CHANNEL", "SECRET/"),
+        ("WHAPI_API_URL", "SECRET"),
+        ("WHAPI_API_URL", "https://u:SECRET@gate.whapi.cloud"),
+        ("WHAPI_API_URL", "https://gate.whapi.cloud?SECRET"),
+        ("WHAPI_API_URL", "https://gate.whapi.cloud:SECRET"),
+        ("WHAPI_API_URL", "SECRET://gate.whapi.cloud"),
+        ("WHAPI_POLL_INTERVAL", "SECRET"),
+        ("META_TOKEN_NAME", "-SECRET"),
+        ("META_APP_ID", "SECRET"),
+        ("META_API_VERSION", "SECRET"),
+        ("META_REQUIRED_SCOPES", "SECRET"),
+        ("POLL_TIMEOUT", "SECRET"),
+        ("POLL_CONCURRENCY", "SECRET"),
+        ("STALE_AFTER", "SECRET"),
+    ];
+    for (name, value) in variables {
+        for value in both(value) {
+            let ended = Setup::new().set("WHAPI_TOKEN", "t").set(name, &value).run();
+            assert_eq!(ended.code, Some(2), "{name}={value}: {ended:?}");
+            assert!(ended.stderr.contains(name), "{name}={value}: {ended:?}");
+            hunt.search(name, &format!("{ended:?}"));
+        }
+    }
+    // A name that is the secret itself would be a label on every series.
+    for (token, name, value) in
+        [("WHAPI_TOKEN", "WHAPI_CHANNEL", &whapi), ("META_TOKEN", "META_TOKEN_NAME", &whapi)]
+    {
+        let ended = Setup::new().set(token, value).set(name, value).run();
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        hunt.search(name, &format!("{ended:?}"));
+    }
+    // The command line is no place for one either.
+    let ended = Setup::new().argument(&whapi).run();
+    assert_eq!(ended.code, Some(2));
+    hunt.search("arguments", &format!("{ended:?}"));
+    let ended = Setup::new().argument("check").argument("--token").argument(&whapi).run();
+    assert_eq!(ended.code, Some(2));
+    hunt.search("arguments", &format!("{ended:?}"));
+}
+
+#[test]
+fn a_secret_in_place_of_its_files_name_is_not_repeated() {
+    let upstream = Upstream::start();
+    let (whapi, meta, app) = (secret("whapi", 5), secret("meta", 6), secret("app", 7));
+    let mut hunt = Hunt::new(&[whapi.clone(), meta.clone(), app.clone()]);
+    let setup = Setup::of(&upstream)
+        .set("WHAPI_TOKEN_FILE", whapi)
+        .set("META_TOKEN_FILE", meta)
+        .set("META_APP_ID", MetaToken::APP_ID)
+        .set("META_APP_SECRET_FILE", app)
+        .set("LOG_LEVEL", "trace");
+    let program = setup.start();
+    program.until_at_least("whatsapp_channel_poll_failures_total{reason=\"secret\"}", 1.0);
+    program.until_at_least("whatsapp_token_poll_failures_total{reason=\"secret\"}", 1.0);
+    let told = within(Duration::from_secs(30), || {
+        (program.log().matches("does not exist").count() >= 2).then_some(())
+    });
+    assert!(told.is_some(), "{}", program.log());
+    hunt.search("the log", &program.printed());
+    hunt.search("check", &format!("{:?}", setup.argument("check").run()));
+}
