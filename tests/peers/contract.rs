@@ -172,7 +172,10 @@ impl Contract {
             }
         }
         for rule in rules.groups.iter().flat_map(|group| &group.rules) {
-            let mut labels = self.check(&rule.expr).ok().flatten().unwrap_or_default();
+            // A rule may read its own last value, which is not known yet: its other parts say which labels there are.
+            let tree = parse(&rule.expr).ok();
+            let labels = tree.and_then(|tree| self.labels(&tree, &mut Vec::new()));
+            let mut labels = labels.unwrap_or_default();
             for (name, value) in &rule.labels {
                 labels.all.insert(name.clone(), Allowed::words([value.as_str()]));
             }
