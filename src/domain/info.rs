@@ -1,5 +1,5 @@
-//! What an upstream says a target is, made fit for labels: bounded in length, in alphabet, and in how
-//! often it changes, since each change makes a new series.
+//! What an upstream says a target is, made fit for labels: bounded in length, in alphabet, and in
+//! how often it changes, since each change makes a new series.
 //!
 //! Not here: which labels there are.
 

@@ -140,8 +140,8 @@ impl Forwarding<'_> {
         Ok(answer)
     }
 
-    /// Sends a request that may have been held, and records that it was, unless the application broke
-    /// off.
+    /// Sends a request that may have been held, and records that it was, unless the application
+    /// broke off.
     async fn send_held(
         &self,
         held: &mut Held,

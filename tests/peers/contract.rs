@@ -172,7 +172,8 @@ impl Contract {
             }
         }
         for rule in rules.groups.iter().flat_map(|group| &group.rules) {
-            // A rule may read its own last value, which is not known yet: its other parts say which labels there are.
+            // A rule may read its own last value, which is not known yet: its other parts say which
+            // labels there are.
             let tree = parse(&rule.expr).ok();
             let labels = tree.and_then(|tree| self.labels(&tree, &mut Vec::new()));
             let mut labels = labels.unwrap_or_default();
