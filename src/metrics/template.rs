@@ -48,6 +48,35 @@ impl Scratch {
         of: Counted<'_>,
         out: &'a mut Vec<u8>,
     ) -> Written<'a> {
+        let template = self.template(fixed, of);
+        let start = out.len();
+        out.extend_from_slice(&template.bytes);
+        let rows = &mut out[start..];
+        put(of.name.as_bytes(), &template.names, rows);
+        Written { rows, values: &template.values }
+    }
+
+    /// Writes the row of a family that has one for each target.
+    pub(super) fn one(&mut self, fixed: &Fixed, of: Counted<'_>, value: Value, out: &mut Vec<u8>) {
+        if let Value::Int(digit @ 0..=9) = value {
+            // Checked in this line's pattern.
+            return self.zeros(fixed, of, out).set(0, digit as u8);
+        }
+        let template = self.template(fixed, of);
+        let name = of.name.as_bytes();
+        let at = template.values[0];
+        let start = out.len();
+        out.extend_from_slice(&template.bytes[..at]);
+        put(name, &template.names[..1], &mut out[start..]);
+        write_value(value, out);
+        let start = out.len();
+        out.extend_from_slice(&template.bytes[at + 1..]);
+        if let Some(created) = template.names.get(1) {
+            put(name, &[created - at - 1], &mut out[start..]);
+        }
+    }
+
+    fn template(&mut self, fixed: &Fixed, of: Counted<'_>) -> &Template {
         let (provider, length) = (of.provider.index(), of.name.len());
         // Two borrows of different fields, so the time is drawn first.
         self.created(of.created);
@@ -65,13 +94,31 @@ impl Scratch {
         if template.bytes.is_empty() || stale {
             *template = Template::new(fixed, of, created);
         }
-        let start = out.len();
-        out.extend_from_slice(&template.bytes);
-        let rows = &mut out[start..];
-        for at in &template.names {
-            rows[*at..*at + length].copy_from_slice(of.name.as_bytes());
+        template
+    }
+}
+
+/// Puts a name in its places. A copy whose length the compiler knows is no call.
+fn put(name: &[u8], places: &[usize], rows: &mut [u8]) {
+    match name.len() {
+        4..8 => put_ends::<4>(name, places, rows),
+        8..16 => put_ends::<8>(name, places, rows),
+        16..=32 => put_ends::<16>(name, places, rows),
+        length => {
+            for at in places {
+                rows[*at..*at + length].copy_from_slice(name);
+            }
         }
-        Written { rows, values: &template.values }
+    }
+}
+
+/// Puts the first and the last bytes of a name in their places, which together are all of it.
+fn put_ends<const N: usize>(name: &[u8], places: &[usize], rows: &mut [u8]) {
+    let Some((first, last)) = name.first_chunk::<N>().zip(name.last_chunk::<N>()) else { return };
+    for at in places {
+        let place = &mut rows[*at..*at + name.len()];
+        place.first_chunk_mut::<N>().into_iter().for_each(|chunk| *chunk = *first);
+        place.last_chunk_mut::<N>().into_iter().for_each(|chunk| *chunk = *last);
     }
 }
 
