@@ -47,7 +47,6 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn add(&mut self, mut target: Target) {
-        self.check(&target);
         let current = (self.current)(target.kind, &target.name);
         // Thousands of channels are configured alike; they share one copy.
         let alike = current.as_ref().map(|current| &current.options);
@@ -61,7 +60,10 @@ impl<'a> Collector<'a> {
                 && current.id == target.id
                 && current.credential == target.credential
         });
-        self.targets.push(same.unwrap_or_else(|| Arc::new(target)));
+        // From here on what was read anew is needed no more, if there is an equal one.
+        let target = same.unwrap_or_else(|| Arc::new(target));
+        self.check(&target);
+        self.targets.push(target);
     }
 
     fn check(&mut self, target: &Target) {

@@ -2,7 +2,6 @@
 //!
 //! Not here: where the new targets come from.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::vec::IntoIter;
 
@@ -17,6 +16,8 @@ pub struct Replacement {
     new: IntoIter<Arc<Target>>,
     order: Order,
     outcome: Replaced,
+    /// Which rows stay.
+    stay: Vec<bool>,
     /// What is to be removed; `None` until all new targets are in.
     gone: Option<Vec<TargetRef>>,
     now: Now,
@@ -48,6 +49,7 @@ impl Replacement {
             new: targets.into_iter(),
             order: Order::default(),
             outcome: Replaced::default(),
+            stay: Vec::new(),
             gone: None,
             now,
         }
@@ -109,14 +111,19 @@ impl Replacement {
                 added
             }
         };
+        let row = reference.row();
+        if self.stay.len() <= row {
+            self.stay.resize(row + 1, false);
+        }
+        self.stay[row] = true;
         self.order[kind.index()].push(reference);
     }
 
     /// Lets readers see the new targets. Returns those that are to be removed.
     fn publish(&mut self, table: &Mutex<Table>) -> Vec<TargetRef> {
-        let stay: HashSet<TargetRef> = self.order.iter().flatten().copied().collect();
         let mut table = lock(table);
-        let gone = table.refs().filter(|target| !stay.contains(target)).collect();
+        let stays = |target: &TargetRef| self.stay.get(target.row()) == Some(&true);
+        let gone = table.refs().filter(|target| !stays(target)).collect();
         table.set_order(std::mem::take(&mut self.order));
         gone
     }

@@ -26,6 +26,12 @@ pub struct TargetRef {
     generation: u32,
 }
 
+impl TargetRef {
+    pub(super) const fn row(self) -> usize {
+        self.row as usize
+    }
+}
+
 /// The targets there are, by kind, in order.
 pub(super) type Order = [Vec<TargetRef>; TargetKind::COUNT];
 

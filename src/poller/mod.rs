@@ -48,6 +48,9 @@ const OUT_OF_TURN: Duration = Duration::from_secs(2);
 /// Targets that are replaced between two turns of everybody else.
 const REPLACED_AT_A_TIME: usize = 500;
 
+/// New targets that are put on the queue between two turns of everybody else.
+const SCHEDULED_AT_A_TIME: usize = 2000;
+
 /// New targets for the poller, which answers when they are watched.
 pub struct NewTargets {
     /// The targets to watch from now on.
@@ -138,7 +141,7 @@ impl Poller {
     pub async fn run(mut self) {
         let start = clock::instant();
         let refs = self.fleet.refs();
-        self.begin(refs);
+        self.begin(refs).await;
         let mut watch = tokio::time::interval(SECRET_WATCH);
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // One for all turns of the loop: a new one would wake the driver each time.
@@ -167,7 +170,7 @@ impl Poller {
     pub async fn run_once(mut self) {
         let now = clock::instant();
         let mut wanted: HashSet<TargetRef> = self.fleet.refs().into_iter().collect();
-        self.schedule(wanted.iter().copied().collect(), |_, _| now);
+        self.schedule(wanted.iter().copied().collect(), |_, _| now).await;
         loop {
             self.queue.advance(now);
             self.start_waiting();
@@ -177,27 +180,31 @@ impl Poller {
             // later.
             let new: Vec<TargetRef> =
                 self.fleet.refs().into_iter().filter(|target| wanted.insert(*target)).collect();
-            self.schedule(new, |_, _| now);
+            self.schedule(new, |_, _| now).await;
         }
     }
 
     /// Puts targets on the queue that were never polled, the few first: tokens and sources tell of
     /// many.
-    fn begin(&mut self, mut refs: Vec<TargetRef>) {
+    async fn begin(&mut self, mut refs: Vec<TargetRef>) {
         self.watches_all = self.fleet.refs().len() <= MAX_WATCHED;
         let now = clock::instant();
-        refs.sort_by_key(|target| {
+        refs.sort_by_cached_key(|target| {
             self.fleet.look(*target, |watched| watched.target.kind == TargetKind::Channel)
         });
         let count = refs.len();
         self.schedule(refs, |at, interval| {
             now + backoff::first_delay(at, count, interval, fastrand::f64())
-        });
+        })
+        .await;
     }
 
     /// Puts those of the targets on the queue that are polled themselves.
-    fn schedule(&mut self, refs: Vec<TargetRef>, when: impl Fn(usize, Duration) -> Instant) {
+    async fn schedule(&mut self, refs: Vec<TargetRef>, when: impl Fn(usize, Duration) -> Instant) {
         for (at, target) in refs.into_iter().enumerate() {
+            if at % SCHEDULED_AT_A_TIME == SCHEDULED_AT_A_TIME - 1 {
+                tokio::task::yield_now().await;
+            }
             let settings = self.fleet.look(target, |watched| Arc::clone(&watched.target));
             if let Some(settings) = settings.filter(|one| one.options.endpoint.is_some()) {
                 let upstream = self.queue.upstream(&settings.options.api_url);
@@ -227,7 +234,7 @@ impl Poller {
         // Polls in flight for targets that are gone end without a trace.
         self.backoff.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
         self.out_of_turn.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
-        self.begin(replaced.added);
+        self.begin(replaced.added).await;
         if !replaced.rescheduled.is_empty() {
             let now = clock::instant();
             let rescheduled: HashSet<TargetRef> = replaced.rescheduled.into_iter().collect();

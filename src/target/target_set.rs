@@ -76,6 +76,9 @@ impl TargetSet {
     /// over a listed one of the same provider and id.
     pub fn targets(&self) -> Vec<Arc<Target>> {
         let mut targets = self.configured.clone();
+        if self.listed.is_empty() {
+            return targets;
+        }
         let channels = || self.configured.iter().filter(|one| one.kind == TargetKind::Channel);
         let mut names: HashSet<Name> = channels().map(|channel| channel.name.clone()).collect();
         let ids: HashSet<(ProviderId, &str)> = channels()
