@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::statistics::{millis, quantile};
+use crate::statistics::{millis, most, quantile};
 
 static RUNNING: Mutex<BTreeMap<u32, Child>> = Mutex::new(BTreeMap::new());
 
@@ -183,8 +183,17 @@ impl Noise {
 
     /// The 99th percentile, in milliseconds.
     pub fn p99(self) -> f64 {
+        quantile(&self.end(), 0.99)
+    }
+
+    /// The longest, in milliseconds.
+    pub fn longest(self) -> f64 {
+        most(&self.end())
+    }
+
+    fn end(self) -> Vec<f64> {
         self.over.store(true, Ordering::Relaxed);
-        self.sleeper.join().map_or(f64::NAN, |late| quantile(&late, 0.99))
+        self.sleeper.join().unwrap_or_default()
     }
 }
 

@@ -1,5 +1,5 @@
 //! Many channels: memory while polled and scraped, the time of a scrape, `/healthz` meanwhile,
-//! readers that stall, and lateness.
+//! readers that stall.
 
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,7 +47,7 @@ pub fn fleets(bench: &Bench, report: &mut Report) -> Result<()> {
         }
     }
     for (place, count, exporters, bar) in
-        [(40, "10,000", &small, 20.0), (41, "100,000", &large, 96.0)]
+        [(40, "10,000", &small, 16.0), (41, "100,000", &large, 96.0)]
     {
         let peaks: Result<Vec<f64>> = exporters
             .iter()
@@ -100,7 +100,7 @@ pub fn scrape(bench: &Bench, report: &mut Report) -> Result<()> {
     // Rounds of scrapes are short, so there are more of them.
     let rounds = if bench.quick { 3 } else { 7 };
     for (place, gzip, path, times, bar) in
-        [(10, false, "/plain", 31, 1.4), (20, true, "/gzip", 21, 0.7)]
+        [(10, false, "/plain", 31, 1.0), (20, true, "/gzip", 21, 0.65)]
     {
         let (mut our_rounds, mut their_rounds, mut sizes) = (vec![], vec![], (0, 0));
         for _ in 0..rounds {
@@ -257,64 +257,5 @@ fn stalls(exporters: &[ExporterProcess], report: &mut Report) -> Result<()> {
     // Its deadline is 10 s without progress; the little that the kernel still takes in when it
     // probes a full socket is progress.
     figure(81, "… closed after", Unit::Seconds, closed, 20.0);
-    Ok(())
-}
-
-/// How late polls come at 10,000 channels that are asked every 10 s (three times as often as by
-/// default) and scraped meanwhile.
-///
-/// From outside it is not known when a poll is due, since each is moved by chance; but a large
-/// fleet's first polls are spread over the interval, each within its own slot of interval /
-/// channels. So an arrival minus the start of its slot, counted from the earliest such difference
-/// of all, is the lateness and up to one slot (1 ms) more; the way over loopback and the
-/// responder's own delay are in it too.
-pub fn lateness(bench: &Bench, report: &mut Report) -> Result<()> {
-    let responder = Responder::start(&bench.runtime)?;
-    let interval = Duration::from_secs(10);
-    let fleet =
-        Fleet { channels: SMALL, upstream: responder.address, interval: "10s", told_apart: true };
-    let settings = fleet.settings(bench.directory)?;
-    let mut rounds = Vec::new();
-    for _ in 0..bench.rounds() {
-        responder.watch(SMALL);
-        let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
-        let (began, noise) = (Instant::now(), Noise::listen());
-        let mut connection = exporter.connect()?;
-        let mut scrapes = 0;
-        while began.elapsed() < interval + Duration::from_millis(300) {
-            connection.count("/metrics", scrapes % 2 == 0)?;
-            scrapes += 1;
-            sleep(Duration::from_millis(500));
-        }
-        let arrivals: Option<Vec<Instant>> = responder.watched().into_iter().collect();
-        let arrivals = arrivals.ok_or("not every channel was asked within its interval")?;
-        let origin = arrivals[0].checked_sub(interval).ok_or("the clock is too young")?;
-        let offsets: Vec<f64> = arrivals
-            .iter()
-            .enumerate()
-            .map(|(at, arrival)| {
-                let slot = interval.mul_f64(at as f64 / SMALL as f64);
-                millis(arrival.saturating_duration_since(origin)) - millis(slot)
-            })
-            .collect();
-        let earliest = offsets.iter().copied().fold(f64::INFINITY, f64::min);
-        let late: Vec<f64> = offsets.iter().map(|offset| offset - earliest).collect();
-        report.note(format!(
-            "lateness: median {:.2} ms, longest {:.2} ms, during {scrapes} scrapes; a thread that only sleeps: p99 {:.2} ms late",
-            median(&late),
-            most(&late),
-            noise.p99()
-        ));
-        rounds.push(quantile(&late, 0.99));
-    }
-    report.figure(Figure {
-        place: 60,
-        name: "lateness of polls p99, 10,000 channels, scraped".to_owned(),
-        unit: Unit::Millis,
-        ours: rounds,
-        peer: Vec::new(),
-        peer_name: "",
-        bar: Bar::AtMost(10.0),
-    });
     Ok(())
 }

@@ -3,8 +3,8 @@
 //! `make bench` measures everything. `make bench FIGURES=quick` does so with fewer and shorter
 //! rounds, and `make bench FIGURES="scrape lateness"` measures only these groups; without make they
 //! follow `cargo run --release --locked -p whatsapp-exporter-bench --bin figures --`. The groups
-//! are start, single, cpu, scrape, lateness, fleets (with /healthz and stalled readers), and
-//! gateway.
+//! are start, single, cpu, scrape, lateness, hanging, first, fleets (with /healthz and stalled
+//! readers), reload (with the page), and gateway.
 //!
 //! Needs Linux, and Debian's packages `nginx-light` and `prometheus-blackbox-exporter`: a missing
 //! peer is a failure, not a gap.
@@ -14,7 +14,9 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `single.rs` | one channel: memory over HTTPS, CPU of a poll, start |
-//! | `fleets.rs` | many channels: memory, scrapes, `/healthz`, stalled readers, lateness |
+//! | `fleets.rs` | many channels: memory, scrapes, `/healthz`, stalled readers |
+//! | `lateness.rs` | how late polls come: scraped, beside an upstream that hangs, after a start |
+//! | `reload.rs` | a reload of 100,000 channels, and their page |
 //! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and both of its ends |
 //! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, compared with, and polled |
 //! | `report.rs` | the table |
@@ -25,7 +27,9 @@
 mod application;
 mod fleets;
 mod gateway;
+mod lateness;
 mod peers;
+mod reload;
 mod report;
 mod settings;
 mod single;
@@ -70,13 +74,16 @@ fn main() -> ExitCode {
 
 type Group = fn(&Bench, &mut Report) -> Result<()>;
 
-const GROUPS: [(&str, Group); 7] = [
+const GROUPS: [(&str, Group); 10] = [
     ("start", single::start),
     ("single", single::memory),
     ("cpu", single::cpu),
     ("scrape", fleets::scrape),
-    ("lateness", fleets::lateness),
+    ("lateness", lateness::scraped),
+    ("hanging", lateness::hanging),
+    ("first", lateness::first_round),
     ("fleets", fleets::fleets),
+    ("reload", reload::reload),
     ("gateway", gateway::gateway),
 ];
 
