@@ -11,12 +11,13 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use humantime::format_duration;
 use whatsapp_exporter::config::Settings;
 use whatsapp_exporter::domain::TargetKind;
 use whatsapp_exporter::secret::SecretSource;
-use whatsapp_exporter::target::Target;
+use whatsapp_exporter::target::{Name, Target};
 
 /// The variables in a `.env` file.
 fn variables(text: &str) -> Vec<(OsString, OsString)> {
@@ -144,6 +145,44 @@ fn variables_that_are_not_ours_are_never_looked_at() {
     let variables = variables.map(|(name, value)| (OsString::from(name), value));
     let settings = Settings::load(variables).expect("good settings");
     assert!(!format!("{settings:?}").contains("s3cret"));
+}
+
+/// A reload of unchanged settings makes nothing anew, whatever the provider; and what is configured
+/// alike shares its options.
+#[test]
+fn targets_of_unchanged_settings_are_the_ones_that_are_watched() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("settings.yaml");
+    let mut text = String::from("sources:\n");
+    for provider in ["waha", "evolution", "green_api", "whapi"] {
+        text += &format!(
+            "- {{name: {provider}, provider: {provider}, token_file: t, api_url: 'http://h'}}\n"
+        );
+    }
+    text += "channels:\n- {name: one, token_file: t}\n- {name: other, token_file: t}\n";
+    text += "- {name: green, provider: green_api, channel_id: '1101', token_file: t}\n";
+    text += "tokens:\n- {name: alone, token_file: t}\n";
+    for name in ["one", "other"] {
+        text += &format!("- {{name: {name}, token_file: t, app_id: '7', app_secret_file: s}}\n");
+    }
+    std::fs::write(&file, text).expect("a file");
+    let variables = || [("CONFIG_FILE".into(), file.clone().into())];
+    let before = Settings::load(variables()).expect("good settings").targets;
+    let find = |kind, name: &Name| {
+        before.iter().find(|target| target.kind == kind && target.name == *name).cloned()
+    };
+    let after = Settings::reload(variables(), &find).expect("good settings").targets;
+    assert_eq!((before.len(), after.len()), (10, 10));
+    for (before, after) in before.iter().zip(&after) {
+        assert!(Arc::ptr_eq(before, after), "{:?} {}", before.kind, before.name);
+    }
+    let options = |kind, name| {
+        let target = find(kind, &Name::new(name).expect("a name")).expect(name);
+        Arc::clone(&target.options)
+    };
+    for kind in [TargetKind::Channel, TargetKind::Token] {
+        assert!(Arc::ptr_eq(&options(kind, "one"), &options(kind, "other")), "{kind:?}");
+    }
 }
 
 /// Neither does one overflow the stack, which would end the process.

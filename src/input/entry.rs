@@ -17,6 +17,23 @@ use crate::domain::PollPolicy;
 use crate::secret::SecretSource;
 use crate::target::{DEFAULT_MAX_CHANNELS, ListingOptions, Name};
 
+/// The keys of a channel's entry, for a provider that needs no others.
+pub const CHANNEL_KEYS: &[&str] =
+    &["name", "provider", "token_file", "channel_id", "poll_interval", "api_url"];
+
+/// The keys of a source's entry, for a provider that needs no others.
+pub const SOURCE_KEYS: &[&str] = &[
+    "name",
+    "provider",
+    "token_file",
+    "api_url",
+    "poll_interval",
+    "only",
+    "except",
+    "names",
+    "max_channels",
+];
+
 /// An entry, and where its mistakes are told.
 pub struct Entry<'a> {
     pub(crate) place: EntryPlace<'a>,
@@ -69,16 +86,17 @@ impl Entry<'_> {
         own.unwrap_or_else(|| self.policies.policy(default))
     }
 
-    /// `poll_interval` for a source's list and for its channels, or the default of each.
-    pub fn list_and_channel_policies(
+    /// `poll_interval` for a source's list and for its channels, or the default of each; and which
+    /// channels are watched.
+    pub fn list_policy_and_listing(
         &mut self,
         list: Duration,
         channel: Duration,
-    ) -> (PollPolicy, PollPolicy) {
-        match self.own_policy() {
-            Some(own) => (own, own),
-            None => (self.policies.policy(list), self.policies.policy(channel)),
-        }
+    ) -> (PollPolicy, ListingOptions) {
+        let own = self.own_policy();
+        let policy = |default| own.unwrap_or_else(|| self.policies.policy(default));
+        let (list, channel) = (policy(list), policy(channel));
+        (list, ListingOptions { channel_policy: Some(channel), ..self.listing() })
     }
 
     fn own_policy(&mut self) -> Option<PollPolicy> {

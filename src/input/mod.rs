@@ -11,7 +11,7 @@ pub mod value;
 mod variables;
 pub(crate) mod yaml;
 
-pub use entry::{Entry, EntryPlace};
+pub use entry::{CHANNEL_KEYS, Entry, EntryPlace, SOURCE_KEYS};
 pub use policies::Policies;
 pub use problems::Problems;
 pub use secret_setting::secret_setting;

@@ -14,6 +14,25 @@ impl Problems {
         self.0.push(sentence.into());
     }
 
+    /// Both of two settings that are of use only together. Beside each stands what to say when it
+    /// is there alone, and not because of a mistake told since there were `before` of them.
+    pub fn both<A, B>(
+        &mut self,
+        before: usize,
+        one: (Option<A>, &str),
+        other: (Option<B>, &str),
+    ) -> Option<(A, B)> {
+        let alone = match (one, other) {
+            ((Some(one), _), (Some(other), _)) => return Some((one, other)),
+            ((Some(_), alone), (None, _)) | ((None, _), (Some(_), alone)) => alone,
+            ((None, _), (None, _)) => return None,
+        };
+        if self.count() == before {
+            self.add(alone);
+        }
+        None
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -41,6 +41,11 @@ impl Default for ListingOptions {
 }
 
 impl ListingOptions {
+    /// All channels, each polled by this policy if it is polled itself.
+    pub fn polled_by(policy: PollPolicy) -> Self {
+        Self { channel_policy: Some(policy), ..Self::default() }
+    }
+
     /// Whether a channel is wanted at all.
     pub(super) fn wants(&self, channel: &ListedChannel) -> bool {
         let matches = |glob: &WildMatch| {

@@ -31,7 +31,7 @@ pub struct Target {
 }
 
 /// How targets are polled.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TargetOptions {
     /// The label `provider`.
     pub provider: ProviderId,
@@ -48,38 +48,40 @@ pub struct TargetOptions {
 }
 
 impl TargetOptions {
-    /// The variant of the endpoint, if there is one.
-    pub(super) fn variant(&self) -> Option<u8> {
-        self.endpoint.as_ref().map(|endpoint| endpoint.variant())
+    /// Options of targets that are polled through `endpoint`.
+    pub fn new(
+        provider: ProviderId,
+        api_url: Arc<str>,
+        policy: PollPolicy,
+        endpoint: impl Endpoint,
+    ) -> Self {
+        Self {
+            provider,
+            api_url,
+            policy,
+            required_scopes: Arc::new([]),
+            endpoint: Some(Arc::new(endpoint)),
+            listing: None,
+        }
     }
 
-    /// Whether channels of these options are polled alike; endpoints are made anew by each list.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.provider == other.provider
-            && self.api_url == other.api_url
-            && self.policy == other.policy
-            && self.variant() == other.variant()
-            && self.listing == other.listing
-    }
-}
-
-impl PartialEq for TargetOptions {
-    fn eq(&self, other: &Self) -> bool {
-        let same_endpoint = match (&self.endpoint, &other.endpoint) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (None, None) => true,
-            _ => false,
-        };
-        same_endpoint
-            && self.provider == other.provider
-            && self.api_url == other.api_url
-            && self.policy == other.policy
-            && self.required_scopes == other.required_scopes
-            && self.listing == other.listing
+    /// The same for a source, of whose channels these are watched.
+    pub fn listing(self, listing: ListingOptions) -> Self {
+        Self { listing: Some(Arc::new(listing)), ..self }
     }
 }
 
 impl Target {
+    /// A target of the settings, whose id is not known beforehand.
+    pub fn new(
+        kind: TargetKind,
+        name: Name,
+        credential: SecretSource,
+        options: TargetOptions,
+    ) -> Self {
+        Self { kind, name, id: None, credential, options: Arc::new(options), source: None }
+    }
+
     /// How many targets there are of each kind.
     pub fn count_by_kind(targets: &[Arc<Self>]) -> [usize; TargetKind::COUNT] {
         let mut counts = [0; TargetKind::COUNT];

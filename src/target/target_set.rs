@@ -60,10 +60,10 @@ impl TargetSet {
         wanted.truncate(listing.max_channels);
         let listed = Listed { watched: count(wanted.len()), ignored: count(ignored) };
         let before = self.listed.get(&source.name);
-        let mut options = HashMap::new();
+        let mut shared = SharedOptions::of(before.into_iter().flatten());
         let candidates: Vec<Candidate> = wanted
             .into_iter()
-            .map(|channel| candidate(source, listing, channel, before, &mut options))
+            .map(|channel| candidate(source, listing, channel, &mut shared))
             .collect();
         let changed = before.is_none_or(|before| *before != candidates);
         if changed {
@@ -120,8 +120,7 @@ fn candidate(
     source: &Target,
     listing: &ListingOptions,
     channel: ListedChannel,
-    before: Option<&Vec<Candidate>>,
-    shared: &mut HashMap<(Arc<str>, Option<u8>), Arc<TargetOptions>>,
+    shared: &mut SharedOptions,
 ) -> Candidate {
     let names = listing.candidate_names(&channel);
     let ListedChannel { id, credential, api_url, endpoint, .. } = channel;
@@ -131,23 +130,45 @@ fn candidate(
     };
     let api_url = api_url.unwrap_or_else(|| Arc::clone(&source.options.api_url));
     let own_policy = listing.channel_policy.filter(|_| endpoint.is_some());
-    let of_source = TargetOptions {
+    let options = shared.share(TargetOptions {
+        provider: source.provider(),
+        api_url,
         policy: own_policy.unwrap_or(source.options.policy),
-        endpoint,
-        api_url: Arc::clone(&api_url),
-        listing: None,
         required_scopes: Arc::new([]),
-        ..TargetOptions::clone(&source.options)
-    };
-    // Channels that are polled alike share one copy, over lists too.
-    let key = (api_url, of_source.variant());
-    let options = shared.entry(key).or_insert_with(|| {
-        let old = before.and_then(|before| {
-            before.iter().find(|old| old.options.is_like(&of_source)).map(|old| &old.options)
-        });
-        old.map_or_else(|| Arc::new(of_source), Arc::clone)
+        endpoint,
+        listing: None,
     });
-    Candidate { id, names, credential, options: Arc::clone(options) }
+    Candidate { id, names, credential, options }
+}
+
+/// Options by address, so that channels that are polled alike share one copy, over lists too.
+struct SharedOptions(HashMap<Arc<str>, Vec<Arc<TargetOptions>>>);
+
+impl SharedOptions {
+    fn of<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Self {
+        let mut shared = Self(HashMap::new());
+        for Candidate { options, .. } in candidates {
+            let known = shared.at(&options.api_url);
+            if !known.iter().any(|known| Arc::ptr_eq(known, options)) {
+                known.push(Arc::clone(options));
+            }
+        }
+        shared
+    }
+
+    fn share(&mut self, options: TargetOptions) -> Arc<TargetOptions> {
+        let known = self.at(&options.api_url);
+        if let Some(same) = known.iter().find(|known| ***known == options) {
+            return Arc::clone(same);
+        }
+        let options = Arc::new(options);
+        known.push(Arc::clone(&options));
+        options
+    }
+
+    fn at(&mut self, api_url: &Arc<str>) -> &mut Vec<Arc<TargetOptions>> {
+        self.0.entry(Arc::clone(api_url)).or_default()
+    }
 }
 
 fn count(channels: usize) -> u32 {
@@ -256,17 +277,13 @@ mod tests {
         assert_eq!(names(&set), ["sales-1", "sales-2"]);
     }
 
-    /// Polls as its variant says.
-    #[derive(Debug)]
+    /// Polls in one of several ways.
+    #[derive(Debug, PartialEq)]
     struct Variant(u8);
 
     impl Endpoint for Variant {
         fn poll(&self, _: PollContext<'_>, _: Credentials) -> Exchange {
             unreachable!("no test of the set polls")
-        }
-
-        fn variant(&self) -> u8 {
-            self.0
         }
     }
 
@@ -284,13 +301,13 @@ mod tests {
         };
         set.list(&eu, list(2));
         let first = options(&set);
-        let variants: Vec<Option<u8>> = first.iter().map(|options| options.variant()).collect();
-        assert_eq!(variants, [None, Some(1), Some(1), Some(2)]);
+        assert!(first[0].endpoint.is_none());
         assert!(Arc::ptr_eq(&first[1], &first[2]));
+        assert!(!Arc::ptr_eq(&first[1], &first[3]));
         assert!(!set.list(&eu, list(2)).1, "the same list with new endpoints");
         assert!(set.list(&eu, list(3)).1, "one channel is polled in another way");
         let second = options(&set);
-        assert_eq!(second[3].variant(), Some(3));
+        assert!(second[3].endpoint.as_deref() == Some(&Variant(3)));
         assert!(Arc::ptr_eq(&first[1], &second[1]));
     }
 

@@ -3,6 +3,7 @@
 //! Not here: I/O, and what becomes of what is said (`fleet/`, `domain/`). One file, since a
 //! source's list says how each of its channels is polled.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,20 +13,32 @@ use super::{Answer, Request};
 use crate::domain::{ChannelObservation, Failure, TargetKind, TokenReading};
 use crate::secret::SecretSource;
 
-/// A way to poll targets. One serves all targets that are configured alike.
-pub trait Endpoint: Send + Sync + fmt::Debug {
+/// A way to poll targets. Equal ones serve all targets that are configured alike.
+pub trait Endpoint: EqualToAny + Send + Sync + fmt::Debug {
     /// Begins a poll: a pure function of the target and its credentials.
     fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange;
-
-    /// Tells apart the ways in which the channels of one list are polled. Endpoints are made anew
-    /// by each list; those of one variant are alike.
-    fn variant(&self) -> u8 {
-        0
-    }
 
     /// A secret that polls need beside the target's own, such as that of an app that inspects it.
     fn second_secret(&self) -> Option<&SecretSource> {
         None
+    }
+}
+
+impl PartialEq for dyn Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        self.equals(other)
+    }
+}
+
+/// Equality with a value of any type; endpoints of different types are never equal.
+pub trait EqualToAny: Any {
+    /// Whether `other` is of the same type and equal.
+    fn equals(&self, other: &dyn Any) -> bool;
+}
+
+impl<T: PartialEq + 'static> EqualToAny for T {
+    fn equals(&self, other: &dyn Any) -> bool {
+        other.downcast_ref() == Some(self)
     }
 }
 

@@ -15,7 +15,7 @@ mod status;
 mod webhook;
 
 use crate::domain::TargetKind;
-use crate::input::Variable;
+use crate::input::{SOURCE_KEYS, Variable};
 use crate::provider::{
     AdviceTexts, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi,
 };
@@ -37,7 +37,7 @@ impl Provider for Evolution {
     }
 
     fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]> {
-        (kind == TargetKind::Source).then_some(settings::SOURCE_KEYS)
+        (kind == TargetKind::Source).then_some(SOURCE_KEYS)
     }
 
     fn read_settings(&self, reader: SettingsReader<'_>) -> Box<dyn ProviderSettings> {

@@ -30,18 +30,6 @@ pub(super) const VARIABLES: &[Variable] = &[
     ),
 ];
 
-pub(super) const SOURCE_KEYS: &[&str] = &[
-    "name",
-    "provider",
-    "token_file",
-    "api_url",
-    "poll_interval",
-    "only",
-    "except",
-    "names",
-    "max_channels",
-];
-
 /// The list counts every instance's messages in the database (`monitor.service.ts`).
 const LIST_INTERVAL: Duration = Duration::from_secs(300);
 
@@ -65,7 +53,7 @@ impl EvolutionSettings {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
         let settings = Self { provider };
         let environment: EvolutionVariables = variables.read(VARIABLES);
-        let (has_url, before) = (environment.evolution_url.is_set(), problems.count());
+        let before = problems.count();
         let url = environment.evolution_url.get("EVOLUTION_URL", problems);
         let key = secret_setting(
             "EVOLUTION_API_KEY",
@@ -73,22 +61,23 @@ impl EvolutionSettings {
             environment.evolution_api_key_file,
             problems,
         );
-        match (url, key, Name::new(provider.label())) {
-            (Some(ApiUrl(url)), Some(key), Ok(name)) => {
-                let listing = ListingOptions {
-                    channel_policy: Some(policies.policy(CHANNEL_INTERVAL)),
-                    ..ListingOptions::default()
-                };
-                let policy = policies.policy(LIST_INTERVAL);
-                targets.push(settings.source(name, key, url, policy, listing));
-            }
-            (None, Some(_), _) if !has_url => {
-                problems.add("EVOLUTION_API_KEY is set, but EVOLUTION_URL is not; write the server's address, such as `http://evolution:8080`");
-            }
-            (Some(_), None, _) if problems.count() == before => {
-                problems.add("EVOLUTION_URL is set, but neither EVOLUTION_API_KEY nor EVOLUTION_API_KEY_FILE; use the server's AUTHENTICATION_API_KEY");
-            }
-            _ => {}
+        let server = problems.both(
+            before,
+            (
+                url,
+                "EVOLUTION_URL is set, but neither EVOLUTION_API_KEY nor EVOLUTION_API_KEY_FILE; \
+                 use the server's AUTHENTICATION_API_KEY",
+            ),
+            (
+                key,
+                "EVOLUTION_API_KEY is set, but EVOLUTION_URL is not; \
+                 write the server's address, such as `http://evolution:8080`",
+            ),
+        );
+        if let (Some((ApiUrl(url), key)), Ok(name)) = (server, Name::new(provider.label())) {
+            let listing = ListingOptions::polled_by(policies.policy(CHANNEL_INTERVAL));
+            let policy = policies.policy(LIST_INTERVAL);
+            targets.push(settings.source(name, key, url, policy, listing));
         }
         settings
     }
@@ -101,22 +90,8 @@ impl EvolutionSettings {
         policy: PollPolicy,
         listing: ListingOptions,
     ) -> Target {
-        let options = TargetOptions {
-            provider: self.provider,
-            api_url,
-            policy,
-            required_scopes: Arc::new([]),
-            endpoint: Some(Arc::new(Instances::default())),
-            listing: Some(Arc::new(listing)),
-        };
-        Target {
-            kind: TargetKind::Source,
-            name,
-            id: None,
-            credential,
-            options: Arc::new(options),
-            source: None,
-        }
+        let options = TargetOptions::new(self.provider, api_url, policy, Instances::default());
+        Target::new(TargetKind::Source, name, credential, options.listing(listing))
     }
 }
 
@@ -130,8 +105,7 @@ impl ProviderSettings for EvolutionSettings {
         let credential = entry.token_file();
         // An Evolution server is where its operator runs it.
         let api_url = entry.required("api_url", value::api_url);
-        let (policy, channels) = entry.list_and_channel_policies(LIST_INTERVAL, CHANNEL_INTERVAL);
-        let listing = ListingOptions { channel_policy: Some(channels), ..entry.listing() };
+        let (policy, listing) = entry.list_policy_and_listing(LIST_INTERVAL, CHANNEL_INTERVAL);
         Some(self.source(name?, credential?, api_url?, policy, listing))
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Not here: how an instance is; each is polled for itself (`state.rs`).
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::refusal::refusal;
-use super::state;
+use super::state::{self, GreenApiState};
 use crate::domain::{Failure, FailureReason};
 use crate::upstream::lenient::{Lenient, LenientSecret};
 use crate::upstream::{
@@ -13,7 +15,7 @@ use crate::upstream::{
 };
 
 /// The poll of a partner's instances.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Instances;
 
 impl Endpoint for Instances {
@@ -59,7 +61,7 @@ fn read(answer: &Answer) -> Reading {
     let mut channels = Vec::with_capacity(instances.len());
     for (id, LenientSecret(token)) in instances {
         // Without a token of its own it must not be polled with the partner's.
-        let endpoint = token.is_some().then(state::endpoint);
+        let endpoint = token.is_some().then(|| Arc::new(GreenApiState) as Arc<dyn Endpoint>);
         if token.is_none() {
             let what = "the list does not bring the instance's token";
             let failure = answer.failure(FailureReason::Decode, what);

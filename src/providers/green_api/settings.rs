@@ -3,22 +3,20 @@
 //!
 //! Not here: where the texts come from (`input/`).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::instances::Instances;
-use super::state;
+use super::state::GreenApiState;
 use crate::domain::{PollPolicy, TargetKind};
 use crate::input::value::{ApiUrl, FilePath, Secret, setting_values};
-use crate::input::{
-    Entry, FromSetting, Policies, Problems, Setting, Variable, Variables, secret_setting,
-};
+use crate::input::{Entry, FromSetting, Setting, Variable, secret_setting};
 use crate::provider::{ProviderSettings, SettingsReader};
 use crate::secret::SecretSource;
 use crate::target::{ListingOptions, Name, Target, TargetOptions};
-use crate::upstream::{Endpoint, ProviderId};
+use crate::upstream::ProviderId;
 
 pub(super) const VARIABLES: &[Variable] = &[
     Variable::new(
@@ -39,21 +37,6 @@ pub(super) const VARIABLES: &[Variable] = &[
         "file that contains it, read again before each use",
     ),
     Variable::new("GREEN_API_URL", "https://api.green-api.com", "GREEN-API's address"),
-];
-
-pub(super) const CHANNEL_KEYS: &[&str] =
-    &["name", "provider", "token_file", "channel_id", "poll_interval", "api_url"];
-
-pub(super) const SOURCE_KEYS: &[&str] = &[
-    "name",
-    "provider",
-    "token_file",
-    "api_url",
-    "poll_interval",
-    "only",
-    "except",
-    "names",
-    "max_channels",
 ];
 
 /// Instances are created and deleted seldom, and the list brings every token anew.
@@ -85,9 +68,6 @@ fn instance_id(text: &str) -> Result<Box<str>, String> {
     })
 }
 
-/// One for all partners, over reloads too, so that equal options are the same.
-static INSTANCES: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(Instances));
-
 /// What entries take when they do not say otherwise.
 pub(super) struct GreenApiSettings {
     provider: ProviderId,
@@ -109,10 +89,30 @@ impl GreenApiSettings {
         let url = green_api_url.get_or("GREEN_API_URL", default, problems);
         let api_url = url.map_or_else(|| "".into(), |ApiUrl(url)| url);
         let settings = Self { provider, api_url };
+        let before = problems.count();
         let id = green_api_instance_id.get("GREEN_API_INSTANCE_ID", problems);
         let token =
             secret_setting("GREEN_API_TOKEN", green_api_token, green_api_token_file, problems);
-        targets.extend(settings.instance(id, token, variables, policies, problems));
+        let instance = problems.both(
+            before,
+            (
+                id,
+                "GREEN_API_INSTANCE_ID is set, but neither GREEN_API_TOKEN nor \
+                 GREEN_API_TOKEN_FILE; use apiTokenInstance of https://console.green-api.com",
+            ),
+            (
+                token,
+                "GREEN_API_TOKEN is set, but GREEN_API_INSTANCE_ID is not; \
+                 use idInstance of https://console.green-api.com",
+            ),
+        );
+        if let Some((InstanceId(id), token)) = instance
+            && let Ok(name) = Name::new(&id)
+        {
+            let url = Arc::clone(&settings.api_url);
+            let policy = policies.policy(POLL_INTERVAL);
+            targets.push(settings.channel(name, id, token, url, policy));
+        }
         let partner_token = secret_setting(
             "GREEN_API_PARTNER_TOKEN",
             green_api_partner_token,
@@ -120,44 +120,12 @@ impl GreenApiSettings {
             problems,
         );
         if let (Some(token), Ok(name)) = (partner_token, Name::new(provider.label())) {
-            let listing = ListingOptions {
-                channel_policy: Some(policies.policy(POLL_INTERVAL)),
-                ..ListingOptions::default()
-            };
+            let listing = ListingOptions::polled_by(policies.policy(POLL_INTERVAL));
             let url = Arc::clone(&settings.api_url);
             let policy = policies.policy(LIST_INTERVAL);
             targets.push(settings.source(name, token, url, policy, listing));
         }
         settings
-    }
-
-    /// The instance of the environment, which needs both an id and a token.
-    fn instance(
-        &self,
-        id: Option<InstanceId>,
-        token: Option<SecretSource>,
-        variables: &Variables,
-        policies: &Policies,
-        problems: &mut Problems,
-    ) -> Option<Target> {
-        let is_set = |name: &str| variables.get(name).is_some();
-        let has_token = is_set("GREEN_API_TOKEN") || is_set("GREEN_API_TOKEN_FILE");
-        match (id, token) {
-            (Some(InstanceId(id)), Some(token)) => {
-                let name = Name::new(&id).ok()?;
-                let policy = policies.policy(POLL_INTERVAL);
-                Some(self.channel(name, id, token, Arc::clone(&self.api_url), policy))
-            }
-            (Some(_), None) if !has_token => {
-                problems.add("GREEN_API_INSTANCE_ID is set, but neither GREEN_API_TOKEN nor GREEN_API_TOKEN_FILE; use apiTokenInstance of https://console.green-api.com");
-                None
-            }
-            (None, Some(_)) if !is_set("GREEN_API_INSTANCE_ID") => {
-                problems.add("GREEN_API_TOKEN is set, but GREEN_API_INSTANCE_ID is not; use idInstance of https://console.green-api.com");
-                None
-            }
-            _ => None,
-        }
     }
 
     fn channel(
@@ -168,15 +136,8 @@ impl GreenApiSettings {
         api_url: Arc<str>,
         policy: PollPolicy,
     ) -> Target {
-        let options = self.options(api_url, policy, state::endpoint(), None);
-        Target {
-            kind: TargetKind::Channel,
-            name,
-            id: Some(id),
-            credential,
-            options: Arc::new(options),
-            source: None,
-        }
+        let options = TargetOptions::new(self.provider, api_url, policy, GreenApiState);
+        Target { id: Some(id), ..Target::new(TargetKind::Channel, name, credential, options) }
     }
 
     fn source(
@@ -187,33 +148,8 @@ impl GreenApiSettings {
         policy: PollPolicy,
         listing: ListingOptions,
     ) -> Target {
-        let endpoint = Arc::clone(&INSTANCES);
-        let options = self.options(api_url, policy, endpoint, Some(Arc::new(listing)));
-        Target {
-            kind: TargetKind::Source,
-            name,
-            id: None,
-            credential,
-            options: Arc::new(options),
-            source: None,
-        }
-    }
-
-    fn options(
-        &self,
-        api_url: Arc<str>,
-        policy: PollPolicy,
-        endpoint: Arc<dyn Endpoint>,
-        listing: Option<Arc<ListingOptions>>,
-    ) -> TargetOptions {
-        TargetOptions {
-            provider: self.provider,
-            api_url,
-            policy,
-            required_scopes: Arc::new([]),
-            endpoint: Some(endpoint),
-            listing,
-        }
+        let options = TargetOptions::new(self.provider, api_url, policy, Instances);
+        Target::new(TargetKind::Source, name, credential, options.listing(listing))
     }
 }
 
@@ -227,9 +163,8 @@ impl ProviderSettings for GreenApiSettings {
         let credential = entry.token_file();
         let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.api_url));
         if kind == TargetKind::Source {
-            let (list, channels) = entry.list_and_channel_policies(LIST_INTERVAL, POLL_INTERVAL);
-            let listing = ListingOptions { channel_policy: Some(channels), ..entry.listing() };
-            return Some(self.source(name?, credential?, api_url, list, listing));
+            let (policy, listing) = entry.list_policy_and_listing(LIST_INTERVAL, POLL_INTERVAL);
+            return Some(self.source(name?, credential?, api_url, policy, listing));
         }
         let id = entry.required("channel_id", instance_id);
         let policy = entry.policy(POLL_INTERVAL);

@@ -2,8 +2,6 @@
 //!
 //! Not here: the words for states (`status.rs`).
 
-use std::sync::{Arc, LazyLock};
-
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -17,7 +15,7 @@ use crate::upstream::{
 };
 
 /// The poll of an instance's state.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct GreenApiState;
 
 impl Endpoint for GreenApiState {
@@ -27,12 +25,6 @@ impl Endpoint for GreenApiState {
         let request = request(target.api_url, &method, &credentials.own);
         Exchange::single(request, |answer| Fact::Channel(interpret(&answer)).into())
     }
-}
-
-/// One for all instances, over reloads too, so that equal options are the same.
-pub(super) fn endpoint() -> Arc<dyn Endpoint> {
-    static STATE: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(GreenApiState));
-    Arc::clone(&STATE)
 }
 
 /// A call of `method`. GREEN-API takes the credential as the last part of the path alone, so the

@@ -19,7 +19,7 @@ use crate::upstream::{
 };
 
 /// The inspection of a token.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct DebugToken {
     /// The version of the Graph API, such as `v25.0`.
     pub(super) api_version: Arc<str>,
@@ -28,7 +28,7 @@ pub(super) struct DebugToken {
 }
 
 /// A Meta app that may inspect tokens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct App {
     /// The app's id.
     pub(super) id: Box<str>,

@@ -174,14 +174,8 @@ impl MetaSettings {
             let endpoint = DebugToken { api_version: Arc::clone(&settings.api_version), app };
             let api_url = Arc::clone(&settings.api_url);
             let scopes = Arc::clone(&settings.required_scopes);
-            targets.push(Target {
-                kind: TargetKind::Token,
-                name,
-                id: None,
-                credential,
-                options: Arc::new(settings.options(api_url, policy, scopes, endpoint)),
-                source: None,
-            });
+            let options = settings.options(api_url, policy, scopes, endpoint);
+            targets.push(Target::new(TargetKind::Token, name, credential, options));
         }
         settings
     }
@@ -193,14 +187,8 @@ impl MetaSettings {
         required_scopes: Arc<[Box<str>]>,
         endpoint: DebugToken,
     ) -> TargetOptions {
-        TargetOptions {
-            provider: self.provider,
-            api_url,
-            policy,
-            required_scopes,
-            endpoint: Some(Arc::new(endpoint)),
-            listing: None,
-        }
+        let options = TargetOptions::new(self.provider, api_url, policy, endpoint);
+        TargetOptions { required_scopes, ..options }
     }
 }
 
@@ -272,13 +260,7 @@ impl ProviderSettings for MetaSettings {
             app,
         };
         let scopes = required.unwrap_or_else(|| Arc::clone(&self.required_scopes));
-        Some(Target {
-            kind,
-            name: name?,
-            id: None,
-            credential: credential?,
-            options: Arc::new(self.options(api_url, policy, scopes, endpoint)),
-            source: None,
-        })
+        let options = self.options(api_url, policy, scopes, endpoint);
+        Some(Target::new(kind, name?, credential?, options))
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Not here: a session's `config`, which holds HMAC keys and proxy passwords: it is skipped unread.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use super::status::reported;
@@ -15,7 +13,7 @@ use crate::upstream::{
 };
 
 /// The poll of a server's sessions. Without `all=true` stopped sessions are left out (observed).
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Sessions;
 
 impl Endpoint for Sessions {
@@ -79,11 +77,6 @@ fn listed(name: &str) -> ListedChannel {
         api_url: None,
         endpoint: None,
     }
-}
-
-/// One for all servers, so that equal options are the same.
-pub(super) fn endpoint() -> Arc<dyn Endpoint> {
-    Arc::new(Sessions)
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::sessions;
+use super::sessions::Sessions;
 use crate::domain::{PollPolicy, TargetKind};
 use crate::input::value::{self, ApiUrl, FilePath, Secret};
 use crate::input::{Entry, Setting, Variable, secret_setting};
 use crate::provider::{ProviderSettings, SettingsReader};
+use crate::secret::SecretSource;
 use crate::target::{ListingOptions, Name, Target, TargetOptions};
 use crate::upstream::ProviderId;
 
@@ -23,18 +24,6 @@ pub(super) const VARIABLES: &[Variable] = &[
     ),
     Variable::new("WAHA_API_KEY", "", "that server's API key"),
     Variable::new("WAHA_API_KEY_FILE", "", "file that contains it, read again before each use"),
-];
-
-pub(super) const SOURCE_KEYS: &[&str] = &[
-    "name",
-    "provider",
-    "token_file",
-    "api_url",
-    "poll_interval",
-    "only",
-    "except",
-    "names",
-    "max_channels",
 ];
 
 /// One request lists all sessions from memory, so it may come as often as for one channel.
@@ -57,7 +46,7 @@ impl WahaSettings {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
         let settings = Self { provider };
         let environment: WahaVariables = variables.read(VARIABLES);
-        let (has_url, before) = (environment.waha_url.is_set(), problems.count());
+        let before = problems.count();
         let url = environment.waha_url.get("WAHA_URL", problems);
         let key = secret_setting(
             "WAHA_API_KEY",
@@ -65,48 +54,36 @@ impl WahaSettings {
             environment.waha_api_key_file,
             problems,
         );
-        match (url, key, Name::new(provider.label())) {
-            (Some(ApiUrl(url)), Some(key), Ok(name)) => {
-                let policy = policies.policy(POLL_INTERVAL);
-                let options = settings.options(url, policy, ListingOptions::default());
-                targets.push(source(name, key, options));
-            }
-            (None, Some(_), _) if !has_url => {
-                problems.add("WAHA_API_KEY is set, but WAHA_URL is not; write the server's address, such as `http://waha:3000`");
-            }
-            (Some(_), None, _) if problems.count() == before => {
-                problems.add("WAHA_URL is set, but neither WAHA_API_KEY nor WAHA_API_KEY_FILE; use the key that the server has");
-            }
-            _ => {}
+        let server = problems.both(
+            before,
+            (
+                url,
+                "WAHA_URL is set, but neither WAHA_API_KEY nor WAHA_API_KEY_FILE; \
+                 use the key that the server has",
+            ),
+            (
+                key,
+                "WAHA_API_KEY is set, but WAHA_URL is not; \
+                 write the server's address, such as `http://waha:3000`",
+            ),
+        );
+        if let (Some((ApiUrl(url), key)), Ok(name)) = (server, Name::new(provider.label())) {
+            let policy = policies.policy(POLL_INTERVAL);
+            targets.push(settings.source(name, key, url, policy, ListingOptions::default()));
         }
         settings
     }
 
-    fn options(
+    fn source(
         &self,
+        name: Name,
+        credential: SecretSource,
         api_url: Arc<str>,
         policy: PollPolicy,
         listing: ListingOptions,
-    ) -> TargetOptions {
-        TargetOptions {
-            provider: self.provider,
-            api_url,
-            policy,
-            required_scopes: Arc::new([]),
-            endpoint: Some(sessions::endpoint()),
-            listing: Some(Arc::new(listing)),
-        }
-    }
-}
-
-fn source(name: Name, credential: crate::secret::SecretSource, options: TargetOptions) -> Target {
-    Target {
-        kind: TargetKind::Source,
-        name,
-        id: None,
-        credential,
-        options: Arc::new(options),
-        source: None,
+    ) -> Target {
+        let options = TargetOptions::new(self.provider, api_url, policy, Sessions);
+        Target::new(TargetKind::Source, name, credential, options.listing(listing))
     }
 }
 
@@ -122,6 +99,6 @@ impl ProviderSettings for WahaSettings {
         let api_url = entry.required("api_url", value::api_url);
         let policy = entry.policy(POLL_INTERVAL);
         let listing = entry.listing();
-        Some(source(name?, credential?, self.options(api_url?, policy, listing)))
+        Some(self.source(name?, credential?, api_url?, policy, listing))
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Not here: any other call. A channel is only looked at, never launched, logged in or logged out.
 
-use std::sync::{Arc, LazyLock};
-
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -15,7 +13,7 @@ use crate::upstream::{
 };
 
 /// The poll of a channel's health.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Health;
 
 impl Endpoint for Health {
@@ -23,12 +21,6 @@ impl Endpoint for Health {
         let request = request(target.api_url, credentials.own);
         Exchange::single(request, |answer| Fact::Channel(interpret(&answer)).into())
     }
-}
-
-/// One for all channels, over reloads too, so that equal options are the same.
-pub(super) fn endpoint() -> Arc<dyn Endpoint> {
-    static HEALTH: LazyLock<Arc<dyn Endpoint>> = LazyLock::new(|| Arc::new(Health));
-    Arc::clone(&HEALTH)
 }
 
 /// The health of a channel.

@@ -14,7 +14,7 @@ mod webhook;
 mod webhook_check;
 
 use crate::domain::TargetKind;
-use crate::input::Variable;
+use crate::input::{CHANNEL_KEYS, SOURCE_KEYS, Variable};
 use crate::provider::{
     AdviceTexts, GatewayApi, Provider, ProviderSettings, SettingsReader, WebhookApi,
 };
@@ -37,8 +37,8 @@ impl Provider for Whapi {
 
     fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]> {
         match kind {
-            TargetKind::Channel => Some(settings::CHANNEL_KEYS),
-            TargetKind::Source => Some(settings::SOURCE_KEYS),
+            TargetKind::Channel => Some(CHANNEL_KEYS),
+            TargetKind::Source => Some(SOURCE_KEYS),
             TargetKind::Token => None,
         }
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::health;
+use super::health::Health;
 use crate::domain::{Failure, FailureReason};
 use crate::input::value;
 use crate::upstream::lenient::{Lenient, LenientSecret};
@@ -24,7 +24,7 @@ use crate::upstream::{
 const PAGE: usize = 500;
 
 /// The poll of a partner's channels.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct ChannelList {
     /// Where channels are polled whose row names no address.
     pub(super) gate_url: Arc<str>,
@@ -93,7 +93,7 @@ impl Pages {
             return Ok(());
         }
         // Without a token of its own it must not be polled with the partner's.
-        let endpoint = token.is_some().then(health::endpoint);
+        let endpoint = token.is_some().then(|| Arc::new(Health) as Arc<dyn Endpoint>);
         if token.is_none() {
             let what = "the list does not bring the channel's token";
             let failure = answer.failure(FailureReason::Decode, what);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::health;
+use super::health::Health;
 use super::partner::ChannelList;
 use crate::domain::{PollPolicy, TargetKind};
 use crate::input::value::{ApiUrl, FilePath, Interval, Secret, TargetName, setting_values};
@@ -44,21 +44,6 @@ pub(super) const VARIABLES: &[Variable] = &[
         "https://manager.whapi.cloud",
         "the address of Whapi's partner API",
     ),
-];
-
-pub(super) const CHANNEL_KEYS: &[&str] =
-    &["name", "provider", "token_file", "channel_id", "poll_interval", "api_url"];
-
-pub(super) const SOURCE_KEYS: &[&str] = &[
-    "name",
-    "provider",
-    "token_file",
-    "api_url",
-    "poll_interval",
-    "only",
-    "except",
-    "names",
-    "max_channels",
 ];
 
 /// Channels are created and deleted seldom, and the list brings every token anew.
@@ -137,14 +122,9 @@ impl WhapiSettings {
         // Also checked when only the file has channels, since they take it as their default.
         let policy = policies.checked("WHAPI_POLL_INTERVAL", settings.poll_interval, problems);
         if let (Some(credential), Some(TargetName(name))) = (credential, name) {
-            targets.push(Target {
-                kind: TargetKind::Channel,
-                name,
-                id: id.map(|ChannelId(id)| id),
-                credential,
-                options: Arc::new(settings.options(Arc::clone(&settings.api_url), policy)),
-                source: None,
-            });
+            let id = id.map(|ChannelId(id)| id);
+            let api_url = Arc::clone(&settings.api_url);
+            targets.push(settings.channel(name, id, credential, api_url, policy));
         }
         let partner_token = secret_setting(
             "WHAPI_PARTNER_TOKEN",
@@ -153,13 +133,24 @@ impl WhapiSettings {
             problems,
         );
         if let (Some(token), Ok(name)) = (partner_token, Name::new(provider.label())) {
-            let listing =
-                ListingOptions { channel_policy: Some(policy), ..ListingOptions::default() };
+            let listing = ListingOptions::polled_by(policy);
             let url = Arc::clone(&settings.partner_url);
             let policy = policies.policy(LIST_INTERVAL);
             targets.push(settings.source(name, token, url, policy, listing));
         }
         settings
+    }
+
+    fn channel(
+        &self,
+        name: Name,
+        id: Option<Box<str>>,
+        credential: SecretSource,
+        api_url: Arc<str>,
+        policy: PollPolicy,
+    ) -> Target {
+        let options = TargetOptions::new(self.provider, api_url, policy, Health);
+        Target { id, ..Target::new(TargetKind::Channel, name, credential, options) }
     }
 
     fn source(
@@ -171,30 +162,8 @@ impl WhapiSettings {
         listing: ListingOptions,
     ) -> Target {
         let endpoint = ChannelList { gate_url: Arc::clone(&self.api_url) };
-        let options = TargetOptions {
-            endpoint: Some(Arc::new(endpoint)),
-            listing: Some(Arc::new(listing)),
-            ..self.options(api_url, policy)
-        };
-        Target {
-            kind: TargetKind::Source,
-            name,
-            id: None,
-            credential,
-            options: Arc::new(options),
-            source: None,
-        }
-    }
-
-    fn options(&self, api_url: Arc<str>, policy: PollPolicy) -> TargetOptions {
-        TargetOptions {
-            provider: self.provider,
-            api_url,
-            policy,
-            required_scopes: Arc::new([]),
-            endpoint: Some(health::endpoint()),
-            listing: None,
-        }
+        let options = TargetOptions::new(self.provider, api_url, policy, endpoint);
+        Target::new(TargetKind::Source, name, credential, options.listing(listing))
     }
 }
 
@@ -208,21 +177,13 @@ impl ProviderSettings for WhapiSettings {
         let credential = entry.token_file();
         if kind == TargetKind::Source {
             let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.partner_url));
-            let (list, channels) =
-                entry.list_and_channel_policies(LIST_INTERVAL, self.poll_interval);
-            let listing = ListingOptions { channel_policy: Some(channels), ..entry.listing() };
-            return Some(self.source(name?, credential?, api_url, list, listing));
+            let (policy, listing) =
+                entry.list_policy_and_listing(LIST_INTERVAL, self.poll_interval);
+            return Some(self.source(name?, credential?, api_url, policy, listing));
         }
         let id = entry.optional("channel_id", channel_id);
         let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.api_url));
         let policy = entry.policy(self.poll_interval);
-        Some(Target {
-            kind,
-            name: name?,
-            id,
-            credential: credential?,
-            options: Arc::new(self.options(api_url, policy)),
-            source: None,
-        })
+        Some(self.channel(name?, id, credential?, api_url, policy))
     }
 }
