@@ -10,7 +10,10 @@ use crate::peers::dashboards::{self, Chosen, Dashboard, Filling, text};
 use crate::peers::rules::{RULES, Rule, Rules, rules};
 use crate::peers::{files, read, repository};
 use serde_json::Value;
+use whatsapp_exporter::domain::TargetKind;
 use whatsapp_exporter::metrics::catalog;
+use whatsapp_exporter::providers;
+use whatsapp_exporter::upstream::ProviderId;
 
 const RUNBOOKS: &str = "docs/runbooks";
 
@@ -424,6 +427,38 @@ fn every_runbook_has_its_four_sections() {
             let (title, body) = part.split_once('\n').unwrap_or((part, ""));
             assert!(!body.trim().is_empty(), "{name}: {title} is empty");
         }
+    }
+}
+
+/// Runbooks about channels that need no steps of their own for each provider, and why.
+const FOR_EVERY_PROVIDER: [(&str, &str); 4] = [
+    ("WhatsAppChannelSyncError", "one provider alone has the status"),
+    ("WhatsAppChannelBlind", "points to the table of WhatsAppChannelStatusUnknown"),
+    ("WhatsAppChannelRestricted", "points to the pages of the providers"),
+    ("WhatsAppChannelSubscriptionExpiring", "only providers that bill have subscriptions"),
+];
+
+/// Whoever runs a gateway of their own cannot open somebody else's panel.
+#[test]
+fn a_channels_runbook_speaks_of_every_provider_that_has_channels() {
+    let has_channels = |provider: &ProviderId| {
+        let provider = providers::get(*provider);
+        [TargetKind::Channel, TargetKind::Source]
+            .iter()
+            .any(|kind| provider.entry_keys(*kind).is_some())
+    };
+    let names: Vec<&str> = providers::all()
+        .filter(has_channels)
+        .map(|one| providers::get(one).display_name())
+        .collect();
+    assert!(names.len() >= 4, "{names:?}");
+    for (runbook, text) in runbooks() {
+        let is_general = FOR_EVERY_PROVIDER.iter().any(|(general, _)| *general == runbook);
+        if is_general || !runbook.starts_with("WhatsAppChannel") {
+            continue;
+        }
+        let missing: Vec<&&str> = names.iter().filter(|name| !text.contains(**name)).collect();
+        assert!(missing.is_empty(), "{runbook} says nothing of {missing:?}");
     }
 }
 
