@@ -4,8 +4,10 @@
 //! block of text takes to write; neither waits for the other's I/O, and a reader that stalls holds
 //! nothing but a pointer.
 
+mod order;
 mod replacement;
 mod table;
+mod target_ref;
 mod view;
 mod watched;
 
@@ -22,10 +24,11 @@ use crate::providers;
 use crate::target::{Name, Target};
 use crate::upstream::{Fact, ProviderId};
 
+pub use order::NamedTarget;
 use replacement::Step;
 pub use replacement::{Replaced, Replacement};
-pub use table::TargetRef;
 use table::{Table, lock};
+pub use target_ref::TargetRef;
 pub use view::{FleetView, Targets};
 pub use watched::{TargetState, Unattributed, Watched};
 
@@ -136,7 +139,7 @@ impl Fleet {
 
     /// All targets, those of one kind together.
     pub fn refs(&self) -> Vec<TargetRef> {
-        lock(&self.table).order().iter().flatten().copied().collect()
+        lock(&self.table).order().all().collect()
     }
 
     /// The target of this kind and name.
@@ -157,8 +160,8 @@ impl Fleet {
         unattributed: impl FnOnce(&mut [Unattributed]),
     ) {
         let mut table = self.changing();
-        for target in table.order().iter().flatten() {
-            table.change(*target, &mut change);
+        for target in table.order().all() {
+            table.change(target, &mut change);
         }
         unattributed(&mut table.unattributed);
     }
@@ -213,8 +216,8 @@ impl Fleet {
     pub fn fail_listed(&self, source: &Target, now: Now, failure: &Failure) {
         let mut table = self.changing();
         let order = table.order();
-        for target in &order[TargetKind::Channel.index()] {
-            let listed = table.get(*target).is_some_and(|watched| {
+        for target in order.of(TargetKind::Channel) {
+            let listed = table.get(target).is_some_and(|watched| {
                 let settings = &watched.target;
                 settings.options.endpoint.is_none()
                     && settings.source.as_ref() == Some(&source.name)
@@ -222,7 +225,7 @@ impl Fleet {
             });
             if listed {
                 let fact = Fact::Channel(Err(failure.clone()));
-                table.change(*target, |watched| {
+                table.change(target, |watched| {
                     let sent_at = watched.channel().map(|state| state.sent_at());
                     apply(watched, now, sent_at.unwrap_or_default(), false, fact)
                 });
@@ -245,9 +248,9 @@ impl Fleet {
         let mut table = self.changing();
         let Some(target) = table.find_by_id(provider, source, id) else {
             let order = table.order();
-            let mut channels = order[TargetKind::Channel.index()].iter();
-            let may_yet = |target: &TargetRef| {
-                table.get(*target).is_some_and(|watched| {
+            let mut channels = order.of(TargetKind::Channel);
+            let may_yet = |target: TargetRef| {
+                table.get(target).is_some_and(|watched| {
                     watched.provider() == provider && watched.may_yet_report_its_id()
                 })
             };

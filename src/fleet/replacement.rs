@@ -5,7 +5,9 @@
 use std::sync::{Arc, Mutex};
 use std::vec::IntoIter;
 
-use super::table::{Order, Table, TargetRef, lock};
+use super::order::Order;
+use super::table::{Table, lock};
+use super::target_ref::TargetRef;
 use super::watched::{TargetState, Watched};
 use crate::domain::Now;
 use crate::target::Target;
@@ -101,28 +103,28 @@ impl Replacement {
                         state.require(before, &target.options.required_scopes);
                     }
                 }
-                table.set_target(kept, target);
+                table.set_target(kept, Arc::clone(&target));
                 kept
             }
             None => {
-                let watched = Watched::new(target, self.now, receives_webhooks);
+                let watched = Watched::new(Arc::clone(&target), self.now, receives_webhooks);
                 let added = table.insert(watched);
                 self.outcome.added.push(added);
                 added
             }
         };
-        let row = reference.row();
+        let row = reference.row as usize;
         if self.stay.len() <= row {
             self.stay.resize(row + 1, false);
         }
         self.stay[row] = true;
-        self.order[kind.index()].push(reference);
+        self.order.push(reference, &target);
     }
 
     /// Lets readers see the new targets. Returns those that are to be removed.
     fn publish(&mut self, table: &Mutex<Table>) -> Vec<TargetRef> {
         let mut table = lock(table);
-        let stays = |target: &TargetRef| self.stay.get(target.row()) == Some(&true);
+        let stays = |target: &TargetRef| self.stay.get(target.row as usize) == Some(&true);
         let gone = table.refs().filter(|target| !stays(target)).collect();
         table.set_order(std::mem::take(&mut self.order));
         gone

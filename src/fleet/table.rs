@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 
+use super::order::Order;
+use super::target_ref::TargetRef;
 use super::watched::{Unattributed, Watched};
 use crate::domain::TargetKind;
 use crate::target::Target;
@@ -17,23 +19,6 @@ use crate::upstream::ProviderId;
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// Names a row for as long as its target is watched, over reloads too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TargetRef {
-    row: u32,
-    /// Grows when the row is used anew, so that an old reference never finds another target.
-    generation: u32,
-}
-
-impl TargetRef {
-    pub(super) const fn row(self) -> usize {
-        self.row as usize
-    }
-}
-
-/// The targets there are, by kind, in order.
-pub(super) type Order = [Vec<TargetRef>; TargetKind::COUNT];
 
 #[derive(Debug, Default)]
 struct Row {
@@ -72,7 +57,7 @@ impl Table {
 
     /// Says which targets there are from now on.
     pub(super) fn set_order(&mut self, mut order: Order) {
-        order.iter_mut().for_each(Vec::shrink_to_fit);
+        order.shrink_to_fit();
         self.order = Arc::new(order);
     }
 

@@ -4,7 +4,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::table::{Order, Table, lock};
+use super::order::{NamedTarget, Order};
+use super::table::{Table, lock};
 use super::watched::{Unattributed, Watched};
 use crate::domain::{Now, TargetKind};
 
@@ -35,7 +36,7 @@ impl FleetView {
 
     /// How many targets of a kind there are.
     pub fn count(&self, kind: TargetKind) -> usize {
-        self.order[kind.index()].len()
+        self.order.count(kind)
     }
 }
 
@@ -51,8 +52,20 @@ impl<'a> Targets<'a> {
         kind: TargetKind,
         position: usize,
     ) -> impl Iterator<Item = (usize, &'a Watched)> {
-        let refs = self.order[kind.index()].iter().enumerate().skip(position);
-        refs.filter_map(move |(at, target)| Some((at, self.table.get(*target)?)))
+        self.named(kind, position).map(|(named, watched)| (named.at, watched))
+    }
+
+    /// The same with what names them, without a look at their settings.
+    pub fn named(
+        self,
+        kind: TargetKind,
+        position: usize,
+    ) -> impl Iterator<Item = (NamedTarget<'a>, &'a Watched)> {
+        let named = self.order.named(kind, position);
+        named.filter_map(move |named| {
+            let watched = self.table.get(named.target)?;
+            Some((named, watched))
+        })
     }
 
     /// What is known of unknown credentials, by provider.

@@ -15,7 +15,7 @@ use super::plan::{FamilyPlan, created_name, write_header, write_label};
 use super::sample::Counted;
 use super::template::Scratch;
 use crate::domain::{RequestCounts, TargetKind};
-use crate::fleet::FleetView;
+use crate::fleet::{FleetView, NamedTarget};
 use crate::target::UNKNOWN_CREDENTIAL;
 
 /// A family of one kind of target, or one kind's part of a family that several share.
@@ -179,12 +179,14 @@ impl Exposition {
         let scratch = &mut self.scratch;
         self.view.look(|targets| match section.rows_of {
             RowsOf::Targets(kind) => {
-                for (at, target) in targets.from(kind, from) {
+                for (named, target) in targets.named(kind, from) {
                     // The header is followed by at least one row, or it would be written again.
-                    if out.len() >= full && at > 0 {
-                        return Some(at);
+                    if out.len() >= full && named.at > 0 {
+                        return Some(named.at);
                     }
-                    section.plan.write(target, now, scratch, out);
+                    let NamedTarget { provider, name, .. } = named;
+                    let of = Counted { provider, name, created: target.created };
+                    section.plan.write(of, target, now, scratch, out);
                 }
                 None
             }

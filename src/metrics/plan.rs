@@ -49,16 +49,12 @@ impl FamilyPlan {
     /// Writes one target's rows.
     pub(super) fn write(
         &self,
+        of: Counted<'_>,
         target: &Watched,
         now: Now,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) {
-        let of = Counted {
-            provider: target.provider(),
-            name: target.target.name.as_str(),
-            created: target.created,
-        };
         let fixed = &self.fixed[of.provider.index()];
         match self.family.rows {
             Rows::One(value) => {

@@ -1,0 +1,90 @@
+//! Which targets there are, by kind and in order.
+//!
+//! Not here: how they are. What names a target stands here a second time, all of it in one piece: a
+//! scrape reads it once for each family, and following pointers to the names of a large fleet took
+//! longer than writing its rows.
+
+use super::target_ref::TargetRef;
+use crate::domain::TargetKind;
+use crate::target::Target;
+use crate::upstream::ProviderId;
+
+/// The targets there are.
+#[derive(Debug, Default)]
+pub(super) struct Order([OrderOfKind; TargetKind::COUNT]);
+
+#[derive(Debug, Default)]
+struct OrderOfKind {
+    entries: Vec<Entry>,
+    /// All names, one after the other.
+    names: String,
+}
+
+#[derive(Debug)]
+struct Entry {
+    target: TargetRef,
+    provider: ProviderId,
+    /// Where the name ends; it begins where the last one ended.
+    name_end: usize,
+}
+
+/// A target, and what names it.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedTarget<'a> {
+    /// Its position among those of its kind.
+    pub at: usize,
+    /// What finds it.
+    pub(super) target: TargetRef,
+    /// The label `provider`.
+    pub provider: ProviderId,
+    /// Its name.
+    pub name: &'a str,
+}
+
+impl Order {
+    /// Adds a target behind the last of its kind.
+    pub(super) fn push(&mut self, reference: TargetRef, target: &Target) {
+        let OrderOfKind { entries, names } = &mut self.0[target.kind.index()];
+        names.push_str(target.name.as_str());
+        let (provider, name_end) = (target.provider(), names.len());
+        entries.push(Entry { target: reference, provider, name_end });
+    }
+
+    pub(super) fn shrink_to_fit(&mut self) {
+        for OrderOfKind { entries, names } in &mut self.0 {
+            entries.shrink_to_fit();
+            names.shrink_to_fit();
+        }
+    }
+
+    /// How many targets of a kind there are.
+    pub(super) const fn count(&self, kind: TargetKind) -> usize {
+        self.0[kind.index()].entries.len()
+    }
+
+    /// The targets of a kind.
+    pub(super) fn of(&self, kind: TargetKind) -> impl Iterator<Item = TargetRef> {
+        self.0[kind.index()].entries.iter().map(|entry| entry.target)
+    }
+
+    /// The targets of a kind from a position on, and what names them.
+    pub(super) fn named(
+        &self,
+        kind: TargetKind,
+        from: usize,
+    ) -> impl Iterator<Item = NamedTarget<'_>> {
+        let OrderOfKind { entries, names } = &self.0[kind.index()];
+        let before = from.checked_sub(1).and_then(|before| entries.get(before));
+        let mut start = before.map_or(0, |before| before.name_end);
+        entries.iter().enumerate().skip(from).map(move |(at, entry)| {
+            let name = names.get(start..entry.name_end).unwrap_or_default();
+            start = entry.name_end;
+            NamedTarget { at, target: entry.target, provider: entry.provider, name }
+        })
+    }
+
+    /// All targets, those of one kind together.
+    pub(super) fn all(&self) -> impl Iterator<Item = TargetRef> {
+        TargetKind::ALL.iter().flat_map(|kind| self.of(*kind))
+    }
+}
