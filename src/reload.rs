@@ -3,8 +3,9 @@
 //! Not here: what a reload does to the fleet's states (`fleet/`) and to the queue (`poller/`).
 
 use std::ffi::OsString;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,8 +143,17 @@ fn path(variables: &[(OsString, OsString)]) -> Option<PathBuf> {
 fn look(path: Option<PathBuf>) -> Seen {
     let Some(path) = path else { return Seen::default() };
     let version = FileVersion::of(&path);
-    let mut hasher = DefaultHasher::new();
-    let content = regular_file::read(&path, u64::MAX).ok();
-    content.map(|(bytes, _)| bytes).hash(&mut hasher);
-    Seen { version, content: hasher.finish() }
+    Seen { version, content: hash(&path).unwrap_or_default() }
+}
+
+/// The hash of a file's content, which is read in pieces: it may be large.
+fn hash(path: &Path) -> io::Result<u64> {
+    let (mut file, _) = regular_file::open(path)?;
+    let (mut hasher, mut piece) = (DefaultHasher::new(), vec![0; 64 * 1024]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hasher.finish()),
+            size => hasher.write(&piece[..size]),
+        }
+    }
 }

@@ -3,9 +3,11 @@
 //!
 //! Not here: which targets there are.
 
-use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use secrecy::ExposeSecret;
 
 use crate::domain::TargetKind;
@@ -17,13 +19,42 @@ use crate::upstream::ProviderId;
 /// The targets that are watched already, by kind and name.
 pub type CurrentTargets<'a> = &'a dyn Fn(TargetKind, &Name) -> Option<Arc<Target>>;
 
+fn named(target: &Target) -> (TargetKind, &str) {
+    (target.kind, target.name.as_str())
+}
+
+fn identified(target: &Target) -> (ProviderId, Option<&str>) {
+    (target.provider(), target.id.as_deref())
+}
+
+/// Adds the target at a position to an index, unless one with the same key is there. An index of
+/// positions takes a tenth of a set of names.
+fn is_new<K: Hash + Eq>(
+    index: &mut HashTable<u32>,
+    hasher: &RandomState,
+    at: u32,
+    key: impl Fn(&u32) -> K,
+) -> bool {
+    let own = key(&at);
+    let hash = |at: &u32| hasher.hash_one(key(at));
+    match index.entry(hasher.hash_one(&own), |other| key(other) == own, hash) {
+        Entry::Occupied(_) => false,
+        Entry::Vacant(vacant) => {
+            vacant.insert(at);
+            true
+        }
+    }
+}
+
 /// Collects targets.
 pub(super) struct Collector<'a> {
     current: CurrentTargets<'a>,
     targets: Vec<Arc<Target>>,
     last_options: Option<Arc<TargetOptions>>,
-    names: HashSet<(TargetKind, Name)>,
-    ids: HashSet<(ProviderId, Box<str>)>,
+    /// Positions in `targets`, by kind and name, and by provider and id.
+    names: HashTable<u32>,
+    ids: HashTable<u32>,
+    hasher: RandomState,
     /// Told after all other mistakes.
     problems: Vec<String>,
 }
@@ -36,8 +67,9 @@ impl<'a> Collector<'a> {
             current,
             targets: Vec::new(),
             last_options: None,
-            names: HashSet::new(),
-            ids: HashSet::new(),
+            names: HashTable::new(),
+            ids: HashTable::new(),
+            hasher: RandomState::new(),
             problems: Vec::new(),
         }
     }
@@ -61,29 +93,36 @@ impl<'a> Collector<'a> {
                 && current.credential == target.credential
         });
         // From here on what was read anew is needed no more, if there is an equal one.
-        let target = same.unwrap_or_else(|| Arc::new(target));
-        self.check(&target);
-        self.targets.push(target);
+        self.targets.push(same.unwrap_or_else(|| Arc::new(target)));
+        self.check_last();
     }
 
-    fn check(&mut self, target: &Target) {
+    /// Checks the target that was added last against those before it.
+    fn check_last(&mut self) {
+        let Self { targets, names, ids, hasher, problems, .. } = self;
+        let Some((target, at)) = targets.last().zip(u32::try_from(targets.len() - 1).ok()) else {
+            return;
+        };
+        let by_name = |at: &u32| named(&targets[*at as usize]);
+        let by_id = |at: &u32| identified(&targets[*at as usize]);
         let (kind, name) = (target.kind.as_str(), &target.name);
         if let SecretSource::Value(secret) = &target.credential
             && secret.expose_secret() == name.as_str()
         {
-            self.problems.push(format!(
-                "a {kind}'s name is its own secret, and names are shown to everybody; give it a name such as `default`"
+            problems.push(format!(
+                "a {kind}'s name is its own secret, and names are shown to everybody; \
+                 give it a name such as `default`"
             ));
-        } else if !self.names.insert((target.kind, name.clone())) {
-            self.problems.push(format!(
-                "two {kind}s are named `{name}`; a name must be the only one of its kind, over the environment and the file together"
+        } else if !is_new(names, hasher, at, by_name) {
+            problems.push(format!(
+                "two {kind}s are named `{name}`; a name must be the only one of its kind, \
+                 over the environment and the file together"
             ));
         }
-        if let Some(id) = &target.id
-            && !self.ids.insert((target.provider(), id.clone()))
-        {
-            self.problems.push(format!(
-                "{kind} `{name}` has the channel_id of another; each channel has an id of its own at its provider"
+        if target.id.is_some() && !is_new(ids, hasher, at, by_id) {
+            problems.push(format!(
+                "{kind} `{name}` has the channel_id of another; \
+                 each channel has an id of its own at its provider"
             ));
         }
     }

@@ -2,36 +2,59 @@
 //!
 //! Not here: a clock. Whoever calls the domain brings the time along.
 
+use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// A point in time as others see it: milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+///
+/// The milliseconds are kept with their highest bit flipped, which keeps their order and makes zero
+/// free, so that an `Option` of a timestamp takes no more room: a channel has half a dozen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
+
+const HIGHEST_BIT: u64 = 1 << 63;
 
 impl Timestamp {
     /// A timestamp of whole milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        match NonZeroU64::new(millis.cast_unsigned() ^ HIGHEST_BIT) {
+            Some(flipped) => Self(flipped),
+            // The earliest that there could be, 292 million years ago, becomes the one after.
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// A timestamp of whole seconds since the Unix epoch.
     pub const fn from_secs(secs: i64) -> Self {
-        Self(secs.saturating_mul(1000))
+        Self::from_millis(secs.saturating_mul(1000))
     }
 
     /// Milliseconds since the Unix epoch.
     pub const fn millis(self) -> i64 {
-        self.0
+        (self.0.get() ^ HIGHEST_BIT).cast_signed()
     }
 
     /// Milliseconds from `earlier` to `self`; negative when `earlier` is the later one.
     pub const fn millis_since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0)
+        self.millis().saturating_sub(earlier.millis())
     }
 
     /// The timestamp moved by `millis`.
     pub const fn plus_millis(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis))
+        Self::from_millis(self.millis().saturating_add(millis))
+    }
+}
+
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::from_millis(0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.millis()).finish()
     }
 }
 

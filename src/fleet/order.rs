@@ -25,7 +25,7 @@ struct Entry {
     target: TargetRef,
     provider: ProviderId,
     /// Where the name ends; it begins where the last one ended.
-    name_end: usize,
+    name_end: u32,
 }
 
 /// A target, and what names it.
@@ -46,7 +46,9 @@ impl Order {
     pub(super) fn push(&mut self, reference: TargetRef, target: &Target) {
         let OrderOfKind { entries, names } = &mut self.0[target.kind.index()];
         names.push_str(target.name.as_str());
-        let (provider, name_end) = (target.provider(), names.len());
+        // Names are shorter than 64 letters, so these are more than 60 million targets.
+        let name_end = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        let provider = target.provider();
         entries.push(Entry { target: reference, provider, name_end });
     }
 
@@ -77,7 +79,7 @@ impl Order {
         let before = from.checked_sub(1).and_then(|before| entries.get(before));
         let mut start = before.map_or(0, |before| before.name_end);
         entries.iter().enumerate().skip(from).map(move |(at, entry)| {
-            let name = names.get(start..entry.name_end).unwrap_or_default();
+            let name = names.get(start as usize..entry.name_end as usize).unwrap_or_default();
             start = entry.name_end;
             NamedTarget { at, target: entry.target, provider: entry.provider, name }
         })

@@ -29,8 +29,8 @@ pub struct Watched {
 pub enum TargetState {
     /// Of a channel.
     Channel(ChannelState),
-    /// Of a token.
-    Token(TokenState),
+    /// Of a token: seldom many, and larger than a channel's.
+    Token(Box<TokenState>),
     /// Of a source.
     Source(SourceState),
 }
@@ -44,7 +44,8 @@ impl Watched {
                 TargetState::Channel(if receives_webhooks { state.with_webhooks() } else { state })
             }
             TargetKind::Token => {
-                TargetState::Token(TokenState::new(target.options.required_scopes.len()))
+                let state = TokenState::new(target.options.required_scopes.len());
+                TargetState::Token(Box::new(state))
             }
             TargetKind::Source => TargetState::Source(SourceState::default()),
         };

@@ -10,7 +10,7 @@ mod whapi;
 
 use crate::domain::TargetKind;
 use crate::provider::Provider;
-use crate::upstream::ProviderId;
+use crate::upstream::{ProviderId, ProviderRow};
 
 /// Builds the table: a folder and its provider, the label, and the kinds of entries in the settings
 /// file that are this provider's unless they say otherwise.
@@ -34,9 +34,20 @@ table! {
 /// How many providers there are.
 pub const COUNT: usize = LABELS.len();
 
+static ROWS: [ProviderRow; COUNT] = {
+    let mut rows = [(0, ""); COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        // The table is far shorter than 256 rows.
+        rows[at] = (at as u8, LABELS[at]);
+        at += 1;
+    }
+    rows
+};
+
 /// Every provider.
 pub fn all() -> impl Iterator<Item = ProviderId> {
-    LABELS.iter().enumerate().map(|(at, label)| id(at, label))
+    ROWS.iter().map(ProviderId::new)
 }
 
 /// What a provider does.
@@ -52,9 +63,4 @@ pub fn with_label(label: &str) -> Option<ProviderId> {
 /// The provider of entries of this kind that name none.
 pub fn default_for(kind: TargetKind) -> Option<ProviderId> {
     all().find(|provider| DEFAULT_KINDS[provider.index()].contains(&kind))
-}
-
-fn id(at: usize, label: &'static str) -> ProviderId {
-    // The table is far shorter than 256 rows.
-    ProviderId::new(u8::try_from(at).unwrap_or(u8::MAX), label)
 }

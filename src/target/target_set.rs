@@ -194,7 +194,7 @@ mod tests {
             id: None,
             credential: SecretSource::from_value("s3cret").unwrap(),
             options: Arc::new(TargetOptions {
-                provider: ProviderId::new(0, "test"),
+                provider: ProviderId::new(&(0, "test")),
                 api_url: "http://one".into(),
                 policy,
                 required_scopes: Arc::new([]),

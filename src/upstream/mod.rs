@@ -12,5 +12,5 @@ pub use answer::{Answer, MAX_ANSWER_BYTES};
 pub use endpoint::{
     Credentials, Endpoint, Exchange, Fact, ListedChannel, Next, PollContext, Reading,
 };
-pub use provider_id::ProviderId;
+pub use provider_id::{ProviderId, ProviderRow};
 pub use request::{Credential, Request};
