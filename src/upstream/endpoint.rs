@@ -9,7 +9,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Answer, Request};
-use crate::domain::{ChannelObservation, Failure, TargetKind, TokenReading};
+use crate::domain::{ChannelObservation, Failure, Subscription, TargetKind, TokenReading};
 use crate::secret::SecretSource;
 
 /// A way to poll targets. One serves all targets that are configured alike.
@@ -74,6 +74,8 @@ impl Exchange {
 pub enum Fact {
     /// About a channel.
     Channel(Result<ChannelObservation, Failure>),
+    /// About a channel's subscription, which lists tell of beside the polls of the channel.
+    Subscription(Subscription),
     /// About a token. Errors are counted whether or not the poll succeeded.
     Token(TokenReading),
     /// About a source: its whole list.
@@ -94,6 +96,7 @@ impl Fact {
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Channel(outcome) => outcome.as_ref().err(),
+            Self::Subscription(_) => None,
             Self::Token(reading) => reading.outcome.as_ref().err(),
             Self::Channels(list) => list.as_ref().err(),
         }

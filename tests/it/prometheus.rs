@@ -324,12 +324,11 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     };
 
     let health = |status, started_before: u64| ChannelObservation {
-        status: Reported::Known(status),
-        at: None,
         started: Some(seconds_before_now(started_before).unix),
         uptime_millis: Some(86_412_500),
         channel_id: Some("MANTIS-M72HC".into()),
         version: Some("1.8.7-12-gabc1234".into()),
+        ..ChannelObservation::new(Reported::Known(status))
     };
     let failed = |reason| Failure::new(reason, "");
     for (ago, status) in [(7000, Status::Auth), (6970, Status::Init), (6940, Status::Auth)] {
