@@ -38,8 +38,15 @@ pub(super) fn run() -> u8 {
     let mut rows = vec![["TARGET", "STATUS", "EXPIRES", "WHAT TO DO"].map(str::to_owned)];
     for view in &channels {
         let todo = view.advice.as_ref().map_or("", |advice| advice.todo);
-        let status = failed(view.status, view.poll.failure);
-        rows.push([format!("channel {}", view.name), status, "-".to_owned(), todo.to_owned()]);
+        let mut status = failed(view.status, view.poll.failure);
+        let restrictions = view.restrictions.iter().flatten();
+        let reasons: Vec<&str> = restrictions.map(|one| one.words.as_str()).collect();
+        if !reasons.is_empty() {
+            status = format!("{status}: {}", reasons.join(", "));
+        }
+        let subscription = view.subscription.as_ref();
+        let ends = subscription.map_or_else(|| "-".to_owned(), |one| one.countdown.clone());
+        rows.push([format!("channel {}", view.name), status, ends, todo.to_owned()]);
     }
     for view in &tokens {
         let todo = view.advice.as_ref().map_or("", |advice| advice.todo);

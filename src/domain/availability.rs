@@ -101,14 +101,7 @@ mod tests {
     }
 
     fn says(state: &mut ChannelState, now: i64, status: Status) {
-        let observation = ChannelObservation {
-            status: Reported::Known(status),
-            at: None,
-            started: None,
-            uptime_millis: None,
-            channel_id: None,
-            version: None,
-        };
+        let observation = ChannelObservation::new(Reported::Known(status));
         state.apply(at(now), LIMITS, Ok(observation));
     }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::info::{self, InfoChanges};
 use super::label_enum::label_enum;
+use super::terms::ChannelTerms;
 use super::time::as_millis;
 use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, Moves, StatusPoint, StatusSource};
 use super::{
-    ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, Now, PollPolicy,
-    PollStats, Reported, Status, Timestamp, UnauthorizedReason, WebhookOutcome, WebhookState,
+    ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, NewChatQuota, Now,
+    PollPolicy, PollStats, Reported, Restrictions, Status, Subscription, Timestamp,
+    UnauthorizedReason, WebhookOutcome, WebhookState,
 };
 
 label_enum! {
@@ -54,6 +56,8 @@ pub struct ChannelState {
     pub(super) channel_id: Option<Box<str>>,
     pub(super) version: Option<Box<str>>,
     info_changes: InfoChanges,
+    /// `None` while nothing of the kind was told.
+    terms: Option<Box<ChannelTerms>>,
     /// What webhooks told; `None` while none are received.
     pub(super) webhooks: Option<Box<WebhookState>>,
 }
@@ -84,6 +88,7 @@ impl ChannelState {
             channel_id: None,
             version: None,
             info_changes: InfoChanges::NONE,
+            terms: None,
             webhooks: None,
         }
     }
@@ -229,6 +234,7 @@ impl ChannelState {
             self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
             self.move_to(now, visible, before, status, evidence);
             self.authorized_at(status, now.unix);
+            self.limit(observation.restrictions, observation.quota);
         }
         self.identify(now, observation);
     }
@@ -271,6 +277,10 @@ impl ChannelState {
             self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
             self.polls.updated_before(now, now.unix.millis_since(point.observed_at));
             self.authorized_at(status, point.observed_at);
+            // A webhook tells of one thing; what it leaves out is as it was.
+            let restrictions = observation.restrictions.or(self.told().restrictions);
+            let quota = observation.quota.or(self.told().quota);
+            self.limit(restrictions, quota);
             self.identify(now, observation);
         }
         if matches!(inserted, Insertion::Newest | Insertion::InPast) {
@@ -296,6 +306,23 @@ impl ChannelState {
         if status == Status::Auth {
             self.last_authorized = self.last_authorized.max(Some(at));
         }
+    }
+
+    fn told(&self) -> ChannelTerms {
+        self.terms.as_deref().copied().unwrap_or_default()
+    }
+
+    /// Takes what the line may do by the newest answer.
+    fn limit(&mut self, restrictions: Option<Restrictions>, quota: Option<NewChatQuota>) {
+        if self.terms.is_some() || restrictions.is_some() || quota.is_some() {
+            let terms = self.terms.get_or_insert_default();
+            (terms.restrictions, terms.quota) = (restrictions, quota);
+        }
+    }
+
+    /// Takes what a list says of the channel's subscription.
+    pub fn subscribed(&mut self, now: Now, subscription: Subscription) {
+        self.terms.get_or_insert_default().subscribed(now, subscription);
     }
 
     /// Takes what the upstream says the channel is, unless it says something else too often.
@@ -456,6 +483,27 @@ impl ChannelState {
     /// The instance's uptime in milliseconds, as last reported.
     pub const fn uptime_millis(&self) -> Option<i64> {
         self.uptime_millis
+    }
+
+    /// What the line may not do; `None` when the newest answer said nothing of that, and once it is
+    /// stale.
+    pub fn restrictions(&self, now: Now, policy: PollPolicy) -> Option<Restrictions> {
+        self.terms.as_ref()?.restrictions.filter(|_| self.polls.stale_since(now, policy).is_none())
+    }
+
+    /// How many new chats it may begin; `None` as for [`Self::restrictions`].
+    pub fn new_chat_quota(&self, now: Now, policy: PollPolicy) -> Option<NewChatQuota> {
+        self.terms.as_ref()?.quota.filter(|_| self.polls.stale_since(now, policy).is_none())
+    }
+
+    /// Until when it is paid for. Stays known after that and while lists fail.
+    pub fn subscription(&self) -> Option<Subscription> {
+        self.terms.as_ref()?.subscription
+    }
+
+    /// When the end of the subscription was last seen to move to a later time.
+    pub fn extended(&self) -> Option<Timestamp> {
+        self.terms.as_ref()?.extended
     }
 
     /// The upstream's id of the channel, as last reported.

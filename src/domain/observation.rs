@@ -3,7 +3,7 @@
 //! Not here: how answers are read (`providers/`) or what becomes of them (`channel.rs`,
 //! `token.rs`).
 
-use super::{Failure, Status, Timestamp, TokenErrorReason};
+use super::{Expiry, Failure, NewChatQuota, Restrictions, Status, Timestamp, TokenErrorReason};
 
 /// A channel's status as an answer gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct ChannelObservation {
     pub channel_id: Option<Box<str>>,
     /// The version of the upstream's software.
     pub version: Option<Box<str>>,
+    /// What the line may not do; `None` when the answer says nothing of that.
+    pub restrictions: Option<Restrictions>,
+    /// How many new chats it may begin.
+    pub quota: Option<NewChatQuota>,
 }
 
 impl ChannelObservation {
@@ -41,31 +45,9 @@ impl ChannelObservation {
             uptime_millis: None,
             channel_id: None,
             version: None,
+            restrictions: None,
+            quota: None,
         }
-    }
-}
-
-/// When something ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expiry {
-    /// Never.
-    Never,
-    /// At this time.
-    At(Timestamp),
-}
-
-impl Expiry {
-    /// Milliseconds left at `now`; `None` when it never ends.
-    pub const fn millis_left(self, now: Timestamp) -> Option<i64> {
-        match self {
-            Self::Never => None,
-            Self::At(at) => Some(at.millis_since(now)),
-        }
-    }
-
-    /// Whether the end has come at `now`.
-    pub fn is_past(self, now: Timestamp) -> bool {
-        self.millis_left(now).is_some_and(|left| left <= 0)
     }
 }
 

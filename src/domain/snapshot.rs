@@ -54,7 +54,8 @@ pub struct SavedStatus {
     pub observed_at: Timestamp,
 }
 
-/// What is kept of a channel, but for its counters.
+/// What is kept of a channel, but for its counters. Restrictions, quotas and subscriptions are not:
+/// the first polls after a start tell them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelSnapshot {
     /// What the status rests on.

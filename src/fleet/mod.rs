@@ -193,7 +193,15 @@ impl Fleet {
 
     /// Applies what a source's poll says of one of its channels.
     pub fn apply_to_listed(&self, source: &Target, id: &str, now: Now, fact: Fact) -> Applied {
-        let found = lock(&self.table).find_by_id(source.provider(), Some(source.name.as_str()), id);
+        let (table, provider) = (lock(&self.table), source.provider());
+        let found = table.find_by_id(provider, Some(source.name.as_str()), id);
+        // A channel of the settings is polled with its own credential, and is on the list all the
+        // same: nobody else tells of its subscription.
+        let found = found.or_else(|| match fact {
+            Fact::Subscription(_) => table.find_by_id(provider, None, id),
+            _ => None,
+        });
+        drop(table);
         match found {
             Some(channel) => {
                 let sent_at = self.look(channel, |watched| watched.channel().map(|c| c.sent_at()));
@@ -338,6 +346,9 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
             let moved = state.apply_since(now, policy, sent_at, outcome);
             applied.statuses = tells_status.then(|| (before, state.last_known_status()));
             applied.changes.extend(moved.map(|moved| Change::Moved(name.clone(), moved)));
+        }
+        (TargetState::Channel(state), Fact::Subscription(subscription)) => {
+            state.subscribed(now, subscription);
         }
         (TargetState::Token(state), Fact::Token(reading)) => {
             if replaced {

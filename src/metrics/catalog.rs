@@ -2,144 +2,17 @@
 //!
 //! Not here: how rows are written. Documentation, dashboards and rules are held against this list.
 
+pub use super::declaration::{Family, Kind, Label, Metric, Rows, Value, Values};
+use super::declaration::{closed, metric};
+use super::terms::TERMS;
 use crate::domain::{
-    AnswerClass, ChannelState, ErrorSource, Expiry, FailureReason, HeldOutcome, Now, RequestCounts,
-    Status, TargetKind, Timestamp, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent,
-    WebhookOutcome, WebhookRefusal, WebhookState,
+    AnswerClass, ChannelState, ErrorSource, FailureReason, HeldOutcome, RequestCounts, Status,
+    TargetKind, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent, WebhookOutcome,
+    WebhookRefusal, WebhookState,
 };
 use crate::fleet::Watched;
 use crate::http::{ConnectionRefusal, ListenerKind};
 use crate::providers;
-
-/// What a metric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A value that goes up and down.
-    Gauge,
-    /// A value that only grows.
-    Counter,
-    /// Counts of observations in buckets.
-    Histogram,
-}
-
-impl Kind {
-    /// The word of a `# TYPE` line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Gauge => "gauge",
-            Self::Counter => "counter",
-            Self::Histogram => "histogram",
-        }
-    }
-}
-
-/// Where a label's values come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Values {
-    /// One of these words.
-    Closed(&'static [&'static str]),
-    /// The operator's settings.
-    Operator,
-    /// What the upstream reports, bounded in length and in how often it changes; only on `…_info`
-    /// metrics.
-    Upstream,
-    /// The build.
-    Build,
-}
-
-/// A label.
-#[derive(Debug, Clone, Copy)]
-pub struct Label {
-    /// Its name.
-    pub name: &'static str,
-    /// What it can be.
-    pub values: Values,
-}
-
-/// A metric: its declaration is its documentation.
-#[derive(Debug, Clone, Copy)]
-pub struct Metric {
-    /// The name, with `_total` where it is a counter.
-    pub name: &'static str,
-    /// The kind.
-    pub kind: Kind,
-    /// The labels, beside those of the target it belongs to.
-    pub labels: &'static [Label],
-    /// The text of the `# HELP` line.
-    pub help: &'static str,
-    /// More, for the reference.
-    pub notes: &'static str,
-    /// A query worth knowing.
-    pub query: &'static str,
-}
-
-/// A sample's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value {
-    /// A whole number.
-    Int(i64),
-    /// Milliseconds, shown as seconds.
-    Millis(i64),
-    /// `+Inf`.
-    Infinity,
-}
-
-impl From<bool> for Value {
-    fn from(flag: bool) -> Self {
-        Self::Int(i64::from(flag))
-    }
-}
-
-impl From<u32> for Value {
-    fn from(count: u32) -> Self {
-        Self::Int(i64::from(count))
-    }
-}
-
-impl From<Timestamp> for Value {
-    fn from(at: Timestamp) -> Self {
-        Self::Millis(at.millis())
-    }
-}
-
-impl From<Expiry> for Value {
-    fn from(expiry: Expiry) -> Self {
-        match expiry {
-            Expiry::Never => Self::Infinity,
-            Expiry::At(at) => at.into(),
-        }
-    }
-}
-
-/// How a target's rows of a metric come about.
-pub enum Rows {
-    /// One row, or none while it is not known.
-    One(fn(&Watched, Now) -> Option<Value>),
-    /// A row for each value of the one label: 1 for the value at the position that is given, 0 for
-    /// every other.
-    OneOf(fn(&Watched, Now) -> Option<usize>),
-    /// A row for each combination of the closed labels, always; all are 0 when there is nothing.
-    Counts(fn(&Watched) -> Option<&[u32]>),
-    /// The same for counts that may grow large.
-    LargeCounts(fn(&Watched) -> Option<&[u64]>),
-    /// A row for each required scope, always.
-    Scopes(fn(&Watched, usize) -> Option<(&str, Value)>),
-    /// One row of value 1 whose labels are what the upstream reports, or none while it is not
-    /// known.
-    Info(fn(&Watched) -> Option<[&str; 3]>),
-}
-
-/// A metric of each target of a kind.
-pub struct Family {
-    /// The declaration.
-    pub metric: Metric,
-    /// The rows.
-    pub rows: Rows,
-}
-
-const fn closed(name: &'static str, words: &'static [&'static str]) -> Label {
-    Label { name, values: Values::Closed(words) }
-}
 
 const fn upstream(name: &'static str) -> Label {
     Label { name, values: Values::Upstream }
@@ -167,19 +40,6 @@ pub const fn target_labels(kind: TargetKind) -> &'static [Label] {
         TargetKind::Token => labels!("token"),
         TargetKind::Source => labels!("source"),
     }
-}
-
-macro_rules! metric {
-    ($kind:ident $name:expr, [$($label:expr),*] $help:expr, $notes:expr, $query:expr) => {
-        Metric {
-            name: $name,
-            kind: Kind::$kind,
-            labels: &[$($label),*],
-            help: $help,
-            notes: $notes,
-            query: $query,
-        }
-    };
 }
 
 /// The metrics of each channel.
@@ -572,12 +432,12 @@ pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];
 
 /// The metrics of each target of a kind, in order, but for those of optional features.
 pub fn families(kind: TargetKind) -> impl Iterator<Item = &'static Family> {
-    let own = match kind {
-        TargetKind::Channel => CHANNEL,
-        TargetKind::Token => TOKEN,
-        TargetKind::Source => SOURCE,
+    let (own, terms): (&[Family], &[Family]) = match kind {
+        TargetKind::Channel => (CHANNEL, TERMS),
+        TargetKind::Token => (TOKEN, &[]),
+        TargetKind::Source => (SOURCE, &[]),
     };
-    own.iter().chain(poll_families(kind))
+    own.iter().chain(terms).chain(poll_families(kind))
 }
 
 /// Every metric, with the labels of its target.

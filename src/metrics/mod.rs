@@ -4,6 +4,7 @@
 //! Not here: state. A metric is a view of the fleet, drawn anew at each scrape.
 
 pub mod catalog;
+mod declaration;
 pub mod exporter;
 pub mod exposition;
 pub mod format;
@@ -12,6 +13,7 @@ mod process;
 pub mod reference;
 mod sample;
 mod template;
+mod terms;
 
 /// What may be switched off: its metrics are then absent, so that a zero never stands for "nobody
 /// looked".

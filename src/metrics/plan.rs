@@ -23,7 +23,7 @@ impl FamilyPlan {
     /// The plan of a family whose rows name their target by this label.
     pub(super) fn new(family: &'static Family, label: &str) -> Self {
         let rows = match family.rows {
-            Rows::OneOf(_) | Rows::Counts(_) | Rows::LargeCounts(_) => {
+            Rows::OneOf(_) | Rows::Counts(_) | Rows::LargeCounts(_) | Rows::Each(_) => {
                 combinations(family.metric.labels)
             }
             Rows::One(_) | Rows::Scopes(_) | Rows::Info(_) => vec![String::new()],
@@ -73,6 +73,14 @@ impl FamilyPlan {
             }
             Rows::LargeCounts(counts) => {
                 self.write_counts(of, counts(target), scratch, out);
+            }
+            Rows::Each(value) => {
+                for at in 0..fixed.after.len() {
+                    if let Some(value) = value(target, now, at) {
+                        let created = scratch.created(of.created);
+                        fixed.write(SampleRow { name: of.name, at, created }, value, out);
+                    }
+                }
             }
             Rows::Scopes(row) => {
                 let mut at = 0;

@@ -2,7 +2,7 @@
 //!
 //! Not here: what is the same for all providers; that is `report/advice.rs`.
 
-use crate::domain::{FailureReason, Status};
+use crate::domain::{FailureReason, RestrictionReason, Status};
 
 /// What is wrong with a token that can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,13 @@ pub trait AdviceTexts: Sync {
     /// What to do about polls that fail for this reason; `None` where there is nothing to say but
     /// what holds for all providers.
     fn failure(&self, reason: FailureReason) -> Option<&'static str>;
+
+    /// What to do about a line that may not do everything; `None` where the provider has no words
+    /// of its own for it.
+    fn restriction(&self, reason: RestrictionReason) -> Option<&'static str>;
+
+    /// What to do about a subscription that ends soon; `None` likewise.
+    fn subscription(&self) -> Option<&'static str>;
 
     /// What to do about a token; `None` where the provider has none.
     fn token(&self, problem: TokenProblem) -> Option<&'static str>;

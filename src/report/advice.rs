@@ -5,7 +5,7 @@
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::domain::{FailureReason, Status};
+use crate::domain::{FailureReason, RestrictionReason, Status};
 use crate::provider::TokenProblem;
 use crate::providers;
 use crate::upstream::ProviderId;
@@ -58,6 +58,29 @@ pub fn session_unauthorized(provider: ProviderId) -> &'static str {
 /// What to do about a status word that this version does not know.
 pub fn unknown_word(provider: ProviderId) -> &'static str {
     providers::get(provider).advice().unknown_word()
+}
+
+/// What to do about a channel that may not do everything.
+pub fn restriction(provider: ProviderId, reason: RestrictionReason) -> &'static str {
+    if let Some(own) = providers::get(provider).advice().restriction(reason) {
+        return own;
+    }
+    match reason {
+        RestrictionReason::NewChats => {
+            "WhatsApp lets the line begin no new chats for now. Stop first messages to new contacts until that ends."
+        }
+        RestrictionReason::Quota => "A quota is used up. Hold messages back until it is renewed.",
+        RestrictionReason::Rate => "The line is slowed down. Send fewer messages at a time.",
+        RestrictionReason::Policy => {
+            "The line is restricted for breaking a rule. Look at the notice in the provider's console."
+        }
+    }
+}
+
+/// What to do about a subscription that ends soon.
+pub fn subscription(provider: ProviderId) -> &'static str {
+    let own = providers::get(provider).advice().subscription();
+    own.unwrap_or("Renew the subscription in the provider's console.")
 }
 
 /// What to do about a token.

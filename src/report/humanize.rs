@@ -2,7 +2,7 @@
 //!
 //! Not here: what is worth telling.
 
-use crate::domain::Timestamp;
+use crate::domain::{Now, Timestamp};
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -26,6 +26,14 @@ pub fn length(millis: i64) -> String {
         HOUR..DAY => two(HOUR, "h", MINUTE, "min"),
         _ if millis < 2 * DAY => two(DAY, "day", HOUR, "h"),
         _ => two(DAY, "days", HOUR, "h"),
+    }
+}
+
+/// How far a time is from now: `in 6 days 4 h`, `3 days ago`.
+pub fn distance(at_millis: i64, now: Now) -> String {
+    match at_millis.saturating_sub(now.unix.millis()) {
+        left if left > 0 => format!("in {}", length(left)),
+        left => format!("{} ago", length(left)),
     }
 }
 

@@ -7,3 +7,4 @@ pub mod humanize;
 pub mod log_events;
 pub mod outage_summary;
 pub mod status_report;
+pub mod terms;

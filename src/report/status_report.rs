@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::advice::{self, Advice};
 use super::humanize;
 use super::outage_summary::{self, Move};
+use super::terms::{self, QuotaView, RestrictionView, SubscriptionView};
 use crate::domain::{Expiry, FailureReason, Now, PollStats, Status, TargetKind, WebhookState};
 use crate::fleet::{FleetView, Watched};
 use crate::provider::TokenProblem;
@@ -80,6 +81,15 @@ pub struct ChannelView {
     pub since_millis: i64,
     /// Since when the status is what it is.
     pub since: String,
+    /// The restrictions in force, when the provider tells of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restrictions: Option<Vec<RestrictionView>>,
+    /// How many new chats it may begin, when the provider tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_chat_quota: Option<QuotaView>,
+    /// Its subscription, when the provider tells of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<SubscriptionView>,
     /// Its polls.
     pub poll: PollView,
     /// Its last moves, the oldest first; only while webhooks are received.
@@ -112,6 +122,9 @@ impl ChannelView {
             authorized: state.authorized(now, policy),
             since_millis: since.millis(),
             since: humanize::rfc3339(since),
+            restrictions: terms::restrictions(watched, now),
+            new_chat_quota: terms::new_chat_quota(watched, now),
+            subscription: terms::subscription(watched, now),
             poll: PollView::new(state.polls()),
             moves: outage_summary::recent(&moves),
             returned,
@@ -153,6 +166,10 @@ fn channel_level(watched: &Watched, now: Now) -> Option<(Level, Option<Advice>)>
     // A status that still counts although polls fail is worth a word.
     Some(match (level, polls.last_failure()) {
         (Level::Ok, Some(reason)) => (Level::Warning, of_failure(reason)),
+        (Level::Ok, None) => match terms::advice(watched, now) {
+            Some(advice) => (Level::Warning, Some(advice)),
+            None => (level, advice),
+        },
         (level, _) => (level, advice),
     })
 }
@@ -246,7 +263,7 @@ impl TokenView {
     /// The time left, in words.
     pub fn countdown(&self, now: Now) -> String {
         match self.expires_millis {
-            Some(at) => distance(at, now),
+            Some(at) => humanize::distance(at, now),
             None if self.never_expires => "never".to_owned(),
             None => "not known".to_owned(),
         }
@@ -388,12 +405,4 @@ pub fn tokens(view: &FleetView) -> Vec<TokenView> {
 /// The views of all sources, in order.
 pub fn sources(view: &FleetView) -> Vec<SourceView> {
     view.look(|targets| targets.of(TargetKind::Source).filter_map(SourceView::new).collect())
-}
-
-/// How far a time is from now: `in 6 days 4 h`, `3 days ago`.
-pub fn distance(at_millis: i64, now: Now) -> String {
-    match at_millis.saturating_sub(now.unix.millis()) {
-        left if left > 0 => format!("in {}", humanize::length(left)),
-        left => format!("{} ago", humanize::length(left)),
-    }
 }

@@ -8,9 +8,7 @@ use crate::domain::{Now, TargetKind};
 use crate::fleet::{FleetView, Watched};
 use crate::report::advice::Advice;
 use crate::report::humanize;
-use crate::report::status_report::{
-    self, ChannelView, Level, PollView, SourceView, TokenView, distance,
-};
+use crate::report::status_report::{self, ChannelView, Level, PollView, SourceView, TokenView};
 
 /// As many channels are on one page; the worst come first.
 const PER_PAGE: usize = 200;
@@ -116,7 +114,12 @@ fn age(poll: &PollView, now: Now) -> String {
 }
 
 fn channel_row(view: ChannelView, now: Now) -> PageRow {
+    let restrictions = view.restrictions.into_iter().flatten().map(|one| one.words);
+    let quota = view.new_chat_quota.map(|quota| quota.words);
+    let subscription = view.subscription.map(|subscription| subscription.words);
+    let notes = view.returned.into_iter().chain(restrictions).chain(quota).chain(subscription);
     PageRow {
+        notes: notes.collect(),
         since: humanize::length((now.unix.millis() - view.since_millis).max(0)),
         since_exact: view.since,
         age: age(&view.poll, now),
@@ -124,7 +127,6 @@ fn channel_row(view: ChannelView, now: Now) -> PageRow {
         name: view.name,
         level: view.level,
         status: view.status,
-        notes: Vec::from_iter(view.returned),
         advice: view.advice,
     }
 }
@@ -135,7 +137,7 @@ fn token_row(view: TokenView, now: Now) -> PageRow {
         notes.push(format!("missing: {}", view.missing_scopes.join(", ")));
     }
     if let Some(at) = view.data_access_millis {
-        notes.push(format!("data access ends {}", distance(at, now)));
+        notes.push(format!("data access ends {}", humanize::distance(at, now)));
     }
     PageRow {
         since: view.countdown(now),

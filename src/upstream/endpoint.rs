@@ -10,7 +10,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Answer, Request};
-use crate::domain::{ChannelObservation, Failure, TargetKind, TokenReading};
+use crate::domain::{ChannelObservation, Failure, Subscription, TargetKind, TokenReading};
 use crate::secret::SecretSource;
 
 /// A way to poll targets. Equal ones serve all targets that are configured alike.
@@ -87,6 +87,8 @@ impl Exchange {
 pub enum Fact {
     /// About a channel.
     Channel(Result<ChannelObservation, Failure>),
+    /// About a channel's subscription, which lists tell of beside the polls of the channel.
+    Subscription(Subscription),
     /// About a token. Errors are counted whether or not the poll succeeded.
     Token(TokenReading),
     /// About a source: its whole list.
@@ -107,6 +109,7 @@ impl Fact {
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Channel(outcome) => outcome.as_ref().err(),
+            Self::Subscription(_) => None,
             Self::Token(reading) => reading.outcome.as_ref().err(),
             Self::Channels(list) => list.as_ref().err(),
         }

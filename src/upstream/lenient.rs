@@ -3,7 +3,12 @@
 //!
 //! Not here: which fields there are. Only declared fields are read at all.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use secrecy::SecretString;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -98,6 +103,66 @@ impl<'de> Deserialize<'de> for LenientSecret {
     }
 }
 
+/// An object whose declared fields are read, and nothing where something else stands in its place.
+/// All else of it is skipped unread.
+#[derive(Debug)]
+pub(crate) struct LenientObject<T>(pub(crate) Option<T>);
+
+impl<T> Default for LenientObject<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for LenientObject<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<T>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+}
+
 /// The text without control characters, cut to a length that a label can have.
 pub(crate) fn printable(text: &str) -> String {
     let text = text.trim();
@@ -130,6 +195,24 @@ mod tests {
             assert_eq!(lenient(json).timestamp(), None, "{json}");
         }
         assert_eq!(lenient("77.5").seconds_as_millis(), Some(77_500));
+    }
+
+    #[test]
+    fn what_stands_in_an_objects_place_is_nothing_and_harms_nothing() {
+        #[derive(Deserialize)]
+        struct One {
+            #[serde(default)]
+            number: Lenient,
+        }
+        let number = |json: &str| {
+            let LenientObject(one) = serde_json::from_str::<LenientObject<One>>(json).unwrap();
+            one.map(|one| one.number.integer())
+        };
+        assert_eq!(number(r#"{"number":7,"more":[{"x":null}]}"#), Some(Some(7)));
+        assert_eq!(number("{}"), Some(None));
+        for json in ["null", "true", "1", "-1", "1.5", "\"text\"", "\"\\n\"", "[1,{},[]]"] {
+            assert_eq!(number(json), None, "{json}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From a phone that is logged out to the page that says so, with real programs all the way: the
-//! simulator of Whapi and Meta, the exporter with its gateway, its webhooks and its state file, an
-//! application that sends, Prometheus with the rules, Alertmanager with the example of its
+//! simulator of Whapi, WAHA and Meta, the exporter with its gateway, its webhooks and its state
+//! file, an application that sends, Prometheus with the rules, Alertmanager with the example of its
 //! settings, and a receiver. Then every query of the dashboards is put to that Prometheus.
 //!
 //! Time is hurried: the rules and Alertmanager's settings are used as they are, but each of their
@@ -21,7 +21,8 @@ use crate::peers::webhook::{Message, Webhook};
 use crate::peers::{read, repository, settings};
 use serde_json::Value;
 use whatsapp_simulator::{
-    self as simulator, MetaToken, Simulator, WebhookMode, WhapiChannel, WhapiStatus,
+    self as simulator, MetaToken, Simulator, WahaCapping, WahaLimits, WahaServer, WahaTimelock,
+    WebhookMode, WhapiChannel, WhapiPartner, WhapiStatus,
 };
 
 /// A minute lasts three seconds: short enough for a test, and a rule's shortest window still holds
@@ -38,6 +39,9 @@ const EMPTY: &[(&str, &str)] = &[(
     "grafana/exporter.json, annotation \"Firing alerts\"",
     "shows alerts on providers and on exporters, and here each provider answers and the exporter runs",
 )];
+
+/// The id, and so the name, of a partner's channel.
+const PAID: &str = "PAIDXX-00001";
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64()
@@ -155,6 +159,18 @@ impl World {
         sim.set_token("campaignSecret", MetaToken::of_user("campaign", days(8), days(80)));
         sim.set_token("orphanSecret", MetaToken::new("orphan"));
         sim.set_app(MetaToken::APP_ID, "appSecret", "shop");
+        // A session that may begin no new chats, and a channel that a partner pays for.
+        let mut server = WahaServer::new("waha").with_session("locked", "WORKING");
+        let week = in_days(7);
+        let timelock = Some(WahaTimelock { active: true, ends: week });
+        let status = "NONE".to_owned();
+        let capping = Some(WahaCapping { status, total: 1000, used: 640, cycle_end: week });
+        server.limits.insert("locked".to_owned(), WahaLimits { timelock, capping });
+        sim.set_waha_server("wahaSecret", server);
+        sim.set_channel("paidSecret", channel("paid", PAID));
+        let mut partner = WhapiPartner::new("partner");
+        partner.channels.push("paidSecret".to_owned());
+        sim.set_whapi_partner("partnerSecret", partner);
         // The channel `gone` is unknown to Whapi, and the app that inspects `orphan` has a wrong
         // secret.
         let file = settings::write(
@@ -172,6 +188,10 @@ impl World {
                 ("CONFIG_FILE", file.display().to_string()),
                 ("WHAPI_API_URL", sim.url()),
                 ("META_API_URL", sim.url()),
+                ("WAHA_URL", sim.url()),
+                ("WAHA_API_KEY", "wahaSecret".to_owned()),
+                ("WHAPI_PARTNER_URL", sim.url()),
+                ("WHAPI_PARTNER_TOKEN", "partnerSecret".to_owned()),
                 // The defaults, hurried; tokens even more, so that a test need not wait for 30
                 // seconds.
                 ("WHAPI_POLL_INTERVAL", "1500ms".to_owned()),
@@ -304,6 +324,13 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     assert!(annotation(warning, "description").contains(", in 5d 23h "), "{warning}");
     assert_eq!(warning["labels"]["severity"], "warning");
 
+    let locked = ("channel", "locked");
+    let warnings =
+        world.wait_for_message("/chat", "WhatsAppChannelRestricted", locked, "firing").await;
+    let description = annotation(&warnings[0], "description");
+    let (_, ends) = description.split_once("That ends ").expect("until when");
+    assert!(seconds_of(ends) > now(), "{description}");
+
     // While alerts fire, every panel has something to show.
     world
         .wait_until_true(
@@ -374,7 +401,7 @@ async fn every_panel_shows_something(world: &World) -> usize {
     let instance = format!("127.0.0.1:{}", world.exporter.port);
     let choices = [
         ("job", vec!["whatsapp"]),
-        ("channel", vec!["sales", "gone"]),
+        ("channel", vec!["sales", "gone", "locked", PAID]),
         ("token", vec!["campaign", "orphan"]),
         ("instance", vec![instance.as_str()]),
     ];

@@ -209,3 +209,86 @@ fn a_webhook_with_the_bearer_token_tells_what_polls_miss() {
     };
     assert_eq!((refused("secret"), refused("unknown_channel")), (Some(1.0), Some(1.0)));
 }
+
+fn of_channel(metric: &str, channel: &str) -> String {
+    format!("whatsapp_channel_{metric}{{channel=\"{channel}\"}}")
+}
+
+fn restricted(channel: &str, reason: &str) -> String {
+    format!("whatsapp_channel_restricted{{channel=\"{channel}\",reason=\"{reason}\"}}")
+}
+
+#[test]
+fn a_yellow_card_is_a_restriction_of_a_line_that_works() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    upstream.set_green_api_instance(TOKEN, instance(1, "notAuthorized"));
+    upstream.set_green_api_partner(PARTNER, "eu", &[TOKEN]);
+    let program = partner(&upstream, &files, "").start();
+    program.until_is(&status("1", "QR"), 1.0);
+    assert_eq!(program.metrics().get(&restricted("1", "new_chats")), None);
+    upstream.set_green_api_state(TOKEN, "authorized");
+    program.until_is(&restricted("1", "new_chats"), 0.0);
+    // The word that took the place of the other one.
+    for word in ["suspended", "yellowCard"] {
+        upstream.set_green_api_state(TOKEN, word);
+        program.until_is(&restricted("1", "new_chats"), 1.0);
+        program.until_is(&status("1", "AUTH"), 1.0);
+        let page = program.metrics();
+        assert_eq!(page.get(&restricted("1", "policy")), Some(0.0));
+        let end = "whatsapp_channel_restriction_end_timestamp_seconds{channel=\"1\",reason=\"new_chats\"}";
+        assert_eq!(page.get(end), None, "when it ends is not told");
+        assert_eq!(page.get(&of_channel("new_chat_quota_limit", "1")), None);
+        let text = program.get("/").text();
+        assert!(text.contains("may not begin new chats"), "{text}");
+        assert!(text.contains("yellow card"), "advice is in the provider's own terms");
+        upstream.set_green_api_state(TOKEN, "authorized");
+        program.until_is(&restricted("1", "new_chats"), 0.0);
+    }
+}
+
+#[test]
+fn a_partners_list_tells_until_when_its_instances_are_paid_for() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let mut own = instance(1, "authorized");
+    own.expiration_date = "2099-12-31T23:59:59".to_owned();
+    own.is_partner = false;
+    upstream.set_green_api_instance(TOKEN, own.clone());
+    upstream.set_green_api_instance(OTHER_TOKEN, instance(2, "authorized"));
+    let mut free = instance(3, "authorized");
+    (free.is_free, free.is_partner) = (true, false);
+    upstream.set_green_api_instance("t3", free);
+    upstream.set_green_api_partner(PARTNER, "eu", &[TOKEN, OTHER_TOKEN, "t3"]);
+    files.write("own", OTHER_TOKEN);
+    let more = "channels:\n  - {name: mine, provider: green_api, channel_id: \"2\", token_file: own, poll_interval: 1s}\n";
+    let program = partner(&upstream, &files, more).start();
+    let expiry = |channel: &str| of_channel("subscription_expiry_timestamp_seconds", channel);
+    program.until_is(&expiry("1"), 4_102_444_799.0);
+    program.until_is(&expiry("mine"), 4_102_444_800.0);
+    let page = program.metrics();
+    assert_eq!(page.get(&expiry("3")), None, "a free instance is not paid for");
+    let info = |channel: &str, mode: &str, renewal: &str| {
+        format!(
+            "whatsapp_channel_subscription_info{{channel=\"{channel}\",mode=\"{mode}\",renewal=\"{renewal}\"}}"
+        )
+    };
+    for (channel, mode, renewal) in
+        [("1", "live", "manual"), ("mine", "live", "automatic"), ("3", "sandbox", "unknown")]
+    {
+        assert_eq!(page.get(&info(channel, mode, renewal)), Some(1.0), "{channel}");
+    }
+    let left = page.get(&of_channel("subscription_expires_in_seconds", "1"));
+    assert!(left.is_some_and(|left| (1e8..3e9).contains(&left)), "{left:?}");
+
+    // The end stays while the list fails.
+    upstream.remove(PARTNER);
+    program.until_is("whatsapp_source_poll_success{source=\"eu\"}", 0.0);
+    assert_eq!(program.metrics().get(&expiry("1")), Some(4_102_444_799.0));
+    own.expiration_date = "2020-01-01T00:00:00".to_owned();
+    upstream.set_green_api_instance(TOKEN, own);
+    upstream.set_green_api_partner(PARTNER, "eu", &[TOKEN, OTHER_TOKEN, "t3"]);
+    program.until_is(&expiry("1"), 1_577_836_800.0);
+    let text = program.get("/").text();
+    assert!(text.contains("subscription ended"), "{text}");
+    assert!(text.contains("WhatsAppChannelSubscriptionExpiring.md"), "{text}");
+    assert!(text.contains("Renew the instance"), "advice is in the provider's own terms");
+}

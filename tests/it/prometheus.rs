@@ -21,8 +21,9 @@ use tokio::net::{TcpListener, TcpStream};
 use whatsapp_exporter::config::Settings;
 use whatsapp_exporter::domain::{
     AnswerClass, ChannelEvent, ChannelObservation, Expiry, Failure, FailureReason, HeldOutcome,
-    Now, Reported, Status, TargetKind, Timestamp, TokenErrorReason, TokenInfo, TokenObservation,
-    TokenReading, UnauthorizedReason, WebhookRefusal,
+    NewChatQuota, Now, QuotaLimit, Renewal, Reported, RestrictionReason, Restrictions, Status,
+    Subscription, SubscriptionMode, TargetKind, Timestamp, TokenErrorReason, TokenInfo,
+    TokenObservation, TokenReading, UnauthorizedReason, WebhookRefusal,
 };
 use whatsapp_exporter::fleet::{Fleet, FleetView};
 use whatsapp_exporter::http::{ConnectionRefusal, ListenerKind};
@@ -324,23 +325,46 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     };
 
     let health = |status, started_before: u64| ChannelObservation {
-        status: Reported::Known(status),
-        at: None,
         started: Some(seconds_before_now(started_before).unix),
         uptime_millis: Some(86_412_500),
         channel_id: Some("MANTIS-M72HC".into()),
         version: Some("1.8.7-12-gabc1234".into()),
+        ..ChannelObservation::new(Reported::Known(status))
     };
     let failed = |reason| Failure::new(reason, "");
     for (ago, status) in [(7000, Status::Auth), (6970, Status::Init), (6940, Status::Auth)] {
         polled(0, seconds_before_now(ago), Ok(health(status, 7100)));
     }
-    polled(0, seconds_before_now(10), Ok(health(Status::Auth, 100)));
+    let locked = Restrictions::NONE
+        .with(RestrictionReason::NewChats, Some(Expiry::At(NOW.plus_millis(604_800_000))))
+        .with(RestrictionReason::Policy, None);
+    let quota = NewChatQuota {
+        limit: Some(QuotaLimit::Chats(1000)),
+        used: Some(640),
+        resets: Some(NOW.plus_millis(1_296_000_000)),
+    };
+    let sales = ChannelObservation {
+        restrictions: Some(locked),
+        quota: Some(quota),
+        ..health(Status::Auth, 100)
+    };
+    polled(0, seconds_before_now(10), Ok(sales));
     polled(1, seconds_before_now(90), Ok(health(Status::Auth, 9000)));
     polled(1, seconds_before_now(60), Ok(health(Status::Qr, 9000)));
     let unauthorized = Err(failed(FailureReason::SessionUnauthorized));
     polled(1, seconds_before_now(30), unauthorized);
     polled(2, seconds_before_now(3600), Ok(health(Status::Auth, 9000)));
+    let paid_until = |expiry, renewal| {
+        Fact::Subscription(Subscription { expiry, mode: SubscriptionMode::Live, renewal })
+    };
+    let in_two_days = Some(Expiry::At(NOW.plus_millis(2 * 86_400_000)));
+    for (name, subscription) in [
+        ("support", paid_until(Some(Expiry::Never), Renewal::Automatic)),
+        ("stale", paid_until(in_two_days, Renewal::Manual)),
+        ("never-asked", paid_until(None, Renewal::Unknown)),
+    ] {
+        apply(TargetKind::Channel, name, seconds_before_now(600), subscription);
+    }
     for ago in [3570, 1800, 20] {
         polled(2, seconds_before_now(ago), Err(failed(FailureReason::Timeout)));
     }

@@ -27,12 +27,8 @@ enum Poll {
 impl Poll {
     fn outcome(&self) -> Result<ChannelObservation, Failure> {
         let observation = |status, started: Option<i64>| ChannelObservation {
-            status,
-            at: None,
             started: started.map(Timestamp::from_secs),
-            uptime_millis: None,
-            channel_id: None,
-            version: None,
+            ..ChannelObservation::new(status)
         };
         match self {
             Self::Says(status, started) => {

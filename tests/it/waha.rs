@@ -1,7 +1,7 @@
 //! A WAHA server whose sessions are discovered, over real HTTP.
 
 use ring::hmac;
-use whatsapp_simulator::{Fault, WahaServer};
+use whatsapp_simulator::{Fault, WahaCapping, WahaLimits, WahaServer, WahaTimelock};
 
 use crate::common::{Files, Program, Setup, Upstream, http};
 
@@ -148,4 +148,102 @@ fn check_tells_of_sources_and_their_channels() {
     for line in ["channel default", "channel shop", "source waha", "3 channels"] {
         assert!(said.contains(line), "{line}: {said}");
     }
+}
+
+fn seconds_from_now(seconds: u64) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("a time after 1970").as_secs() + seconds
+}
+
+fn of_default(metric: &str) -> String {
+    format!("whatsapp_channel_{metric}{{channel=\"default\"}}")
+}
+
+fn restricted(channel: &str, reason: &str) -> String {
+    format!(
+        "whatsapp_channel_restricted{{provider=\"waha\",channel=\"{channel}\",reason=\"{reason}\"}}"
+    )
+}
+
+#[test]
+fn what_an_account_may_not_do_is_shown_until_it_may() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let program = from_file(&upstream, &files, "").start();
+    program.until_is(&status("default", "AUTH"), 1.0);
+    let page = program.metrics();
+    for channel in ["default", "shop", "old"] {
+        assert_eq!(page.get(&restricted(channel, "new_chats")), None, "nothing was told of it");
+    }
+    let (ends, resets) = (seconds_from_now(604_830), seconds_from_now(864_000));
+    let capping = WahaCapping {
+        status: "SECOND_WARNING".to_owned(),
+        total: 1000,
+        used: 640,
+        cycle_end: resets,
+    };
+    let locked = WahaLimits {
+        timelock: Some(WahaTimelock { active: true, ends }),
+        capping: Some(capping.clone()),
+    };
+    upstream.update_waha_server(KEY, |server| {
+        server.limits.insert("default".to_owned(), locked);
+    });
+    program.until_is(&restricted("default", "new_chats"), 1.0);
+    let page = program.metrics();
+    for reason in ["quota", "rate", "policy"] {
+        assert_eq!(page.get(&restricted("default", reason)), Some(0.0), "{reason}");
+    }
+    assert_eq!(page.get(&restricted("shop", "new_chats")), None);
+    let end = "whatsapp_channel_restriction_end_timestamp_seconds{channel=\"default\",reason=\"new_chats\"}";
+    assert_eq!(page.get(end), Some(ends as f64));
+    assert_eq!(page.get(&of_default("new_chat_quota_limit")), Some(1000.0));
+    assert_eq!(page.get(&of_default("new_chat_quota_used")), Some(640.0));
+    let reset = of_default("new_chat_quota_reset_timestamp_seconds");
+    assert_eq!(page.get(&reset), Some(resets as f64));
+    assert_eq!(page.get(&status("default", "AUTH")), Some(1.0), "it works all the same");
+    let text = program.get("/").text();
+    for words in ["may not begin new chats; ends in 7 days", "new chats: 640 of 1000; counted anew"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(text.contains("WhatsAppChannelRestricted.md"), "{text}");
+    let json = program.get("/api/status").text();
+    assert!(json.contains(r#""restrictions":[{"reason":"new_chats","ends":""#), "{json}");
+    assert!(json.contains(r#""new_chat_quota":{"limit":1000,"unlimited":false,"used":640,"#));
+    let all = text + &json + &program.log() + &program.get("/metrics").text();
+    for personal in ["WahaPushName", "11111111111", "RESTRICT_ALL", "SECOND_WARNING"] {
+        assert!(!all.contains(personal), "{personal} is shown");
+    }
+
+    upstream.update_waha_server(KEY, |server| {
+        let capping = WahaCapping { status: "CAPPED".to_owned(), total: -1, ..capping };
+        let free = Some(WahaTimelock { active: false, ends });
+        let limits = WahaLimits { timelock: free, capping: Some(capping) };
+        server.limits.insert("default".to_owned(), limits);
+    });
+    program.until_is(&restricted("default", "quota"), 1.0);
+    let page = program.metrics();
+    assert_eq!(page.get(&restricted("default", "new_chats")), Some(0.0));
+    assert_eq!(page.get(end), None);
+    assert_eq!(page.get(&of_default("new_chat_quota_limit")), Some(f64::INFINITY));
+    upstream.update_waha_server(KEY, |server| server.limits.clear());
+    program.until_is(&restricted("default", "quota"), None);
+}
+
+#[test]
+fn check_says_what_an_account_may_not_do() {
+    let upstream = Upstream::start();
+    let limits = WahaLimits {
+        timelock: Some(WahaTimelock { active: true, ends: seconds_from_now(3700) }),
+        capping: None,
+    };
+    let mut server = WahaServer::new("waha").with_session("default", "WORKING");
+    server.limits.insert("default".to_owned(), limits);
+    upstream.set_waha_server(KEY, server);
+    let setup = Setup::new().set("WAHA_URL", upstream.url()).set("WAHA_API_KEY", KEY);
+    let ended = setup.argument("check").run();
+    assert_eq!(ended.code, Some(1), "a warning counts too");
+    let said = ended.stdout;
+    assert!(said.contains("AUTH: may not begin new chats; ends in 1 h"), "{said}");
+    assert!(said.contains("Stop first messages to new contacts"), "{said}");
 }

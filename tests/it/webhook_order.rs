@@ -21,12 +21,9 @@ fn at(second: u32) -> Now {
 /// What the channel says of itself at this second, on a clock of its own.
 fn says(status: Status, second: u32, started: u32, ahead: i64) -> ChannelObservation {
     ChannelObservation {
-        status: Reported::Known(status),
-        at: None,
         started: Some(Timestamp::from_secs(START + ahead + i64::from(started))),
         uptime_millis: Some(i64::from(second.saturating_sub(started)) * 1000),
-        channel_id: None,
-        version: None,
+        ..ChannelObservation::new(Reported::Known(status))
     }
 }
 

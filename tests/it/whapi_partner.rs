@@ -144,3 +144,65 @@ fn check_tells_of_a_partner_and_its_channels() {
     }
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
 }
+
+#[test]
+fn the_list_tells_until_when_channels_are_active_and_what_renews_them() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    channel(&upstream, SALES, "SALESX-00001", WhapiStatus::AUTH);
+    channel(&upstream, SHOP, "SHOPXX-00002", WhapiStatus::AUTH);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let in_two_days = now.expect("a time after 1970").as_secs() + 2 * 86_400;
+    for (token, trial, payment) in [(SALES, true, None), (SHOP, false, Some("1z5dc43s4d6"))] {
+        upstream.update_channel(token, |channel| {
+            channel.active_till_millis = in_two_days * 1000;
+            channel.trial = trial;
+            channel.recurrent_payment = payment.map(str::to_owned);
+        });
+    }
+    account(&upstream, &[SALES, SHOP]);
+    let program = from_file(&upstream, &files, "").start();
+    let of =
+        |metric: &str, channel: &str| format!("whatsapp_channel_{metric}{{channel=\"{channel}\"}}");
+    let expiry = |channel: &str| of("subscription_expiry_timestamp_seconds", channel);
+    program.until_is(&expiry("SALESX-00001"), in_two_days as f64);
+    program.until_is(&expiry("SHOPXX-00002"), in_two_days as f64);
+    let info = |channel: &str, mode: &str, renewal: &str| {
+        format!(
+            "whatsapp_channel_subscription_info{{provider=\"whapi\",channel=\"{channel}\",mode=\"{mode}\",renewal=\"{renewal}\"}}"
+        )
+    };
+    program.until_is(&status("SALESX-00001", "AUTH"), 1.0);
+    program.until_is(&status("SHOPXX-00002", "AUTH"), 1.0);
+    let page = program.metrics();
+    assert_eq!(page.get(&info("SALESX-00001", "trial", "unknown")), Some(1.0));
+    assert_eq!(page.get(&info("SHOPXX-00002", "live", "automatic")), Some(1.0));
+    let restricted = "whatsapp_channel_restricted{channel=\"SALESX-00001\",reason=\"new_chats\"}";
+    assert_eq!(page.get(restricted), None, "Whapi tells nothing of restrictions");
+    let json: serde_json::Value =
+        serde_json::from_str(&program.get("/api/status").text()).expect("JSON");
+    let channels = json["channels"].as_array().expect("a list");
+    let seen: Vec<_> = channels
+        .iter()
+        .map(|one| (one["level"].as_str(), one["subscription"]["renewal"].as_str()))
+        .collect();
+    let expected = [(Some("warning"), Some("unknown")), (Some("ok"), Some("automatic"))];
+    assert_eq!(seen, expected, "two days are few only where nobody renews: {json}");
+    let shown = shown(&program);
+    assert!(shown.contains("trial ends in 1 day 23 h"), "{shown}");
+    assert!(shown.contains("Extend the channel in https://panel.whapi.cloud"), "{shown}");
+    assert!(!shown.contains("1z5dc43s4d6"), "the id of a payment is shown");
+
+    // The last day is worth a word, unless the provider has just renewed it.
+    let shop_is = |words: &str, hours: u64| {
+        upstream.update_channel(SHOP, |channel| {
+            channel.active_till_millis = (in_two_days - 48 * 3600 + hours * 3600) * 1000;
+        });
+        let end = (in_two_days - 48 * 3600 + hours * 3600) as f64;
+        program.until_is(&expiry("SHOPXX-00002"), end);
+        let json: serde_json::Value =
+            serde_json::from_str(&program.get("/api/status").text()).expect("JSON");
+        assert_eq!(json["channels"][1]["level"], words, "{json}");
+    };
+    shop_is("warning", 12);
+    shop_is("ok", 20);
+}

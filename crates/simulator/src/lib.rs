@@ -57,6 +57,7 @@ pub use request_log::{CredentialSource, RecordedRequest, ResponseCount};
 pub use shape::{Fields, Numbers, Shape};
 pub use simulator::Simulator;
 pub use waha::WahaServer;
+pub use waha::account::{WahaCapping, WahaLimits, WahaTimelock};
 pub use whapi::channel::WhapiChannel;
 pub use whapi::partner::{WhapiListShape, WhapiPartner};
 pub use whapi::status::WhapiStatus;

@@ -2,7 +2,7 @@
 //!
 //! Not here: which status is which.
 
-use crate::domain::{FailureReason, Status};
+use crate::domain::{FailureReason, RestrictionReason, Status};
 use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct EvolutionAdvice;
@@ -57,6 +57,14 @@ impl AdviceTexts for EvolutionAdvice {
             ),
             _ => None,
         }
+    }
+
+    fn restriction(&self, _: RestrictionReason) -> Option<&'static str> {
+        None
+    }
+
+    fn subscription(&self) -> Option<&'static str> {
+        None
     }
 
     fn token(&self, _: TokenProblem) -> Option<&'static str> {

@@ -2,7 +2,7 @@
 //!
 //! Not here: which status is which.
 
-use crate::domain::{FailureReason, Status};
+use crate::domain::{FailureReason, RestrictionReason, Status};
 use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct GreenApiAdvice;
@@ -48,6 +48,18 @@ impl AdviceTexts for GreenApiAdvice {
             ),
             _ => None,
         }
+    }
+
+    fn restriction(&self, reason: RestrictionReason) -> Option<&'static str> {
+        (reason == RestrictionReason::NewChats).then_some(
+            "GREEN-API shows a yellow card (yellowCard, suspended): WhatsApp holds messages back. Stop sending to new contacts for some days, then reboot the instance at https://console.green-api.com.",
+        )
+    }
+
+    fn subscription(&self) -> Option<&'static str> {
+        Some(
+            "Renew the instance at https://console.green-api.com; a partner's instances renew by themselves while the balance lasts.",
+        )
     }
 
     fn token(&self, _: TokenProblem) -> Option<&'static str> {

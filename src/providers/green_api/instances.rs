@@ -1,4 +1,5 @@
-//! `GET /partner/getInstances/<token>`: all instances of a partner, with the tokens of each.
+//! `GET /partner/getInstances/<token>`: all instances of a partner, with the token and the
+//! subscription of each.
 //!
 //! Not here: how an instance is; each is polled for itself (`state.rs`).
 
@@ -28,7 +29,7 @@ impl Endpoint for Instances {
 /// Only what is needed of an instance.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Instance {
+pub(super) struct Instance {
     #[serde(default)]
     id_instance: Lenient,
     #[serde(default)]
@@ -37,6 +38,12 @@ struct Instance {
     api_token_instance: LenientSecret,
     #[serde(default)]
     deleted: Lenient,
+    #[serde(default)]
+    pub(super) expiration_date: Lenient,
+    #[serde(default)]
+    pub(super) is_free: Lenient,
+    #[serde(default)]
+    pub(super) is_partner: Lenient,
 }
 
 impl Instance {
@@ -59,7 +66,11 @@ fn read(answer: &Answer) -> Reading {
     };
     let mut reading = Reading::from(Fact::Channels(Ok(Vec::new())));
     let mut channels = Vec::with_capacity(instances.len());
-    for (id, LenientSecret(token)) in instances {
+    for (id, instance) in instances {
+        if let Some(subscription) = instance.subscription() {
+            reading.others.push((id.clone(), Fact::Subscription(subscription)));
+        }
+        let LenientSecret(token) = instance.api_token_instance;
         // Without a token of its own it must not be polled with the partner's.
         let endpoint = token.is_some().then(|| Arc::new(GreenApiState) as Arc<dyn Endpoint>);
         if token.is_none() {
@@ -73,14 +84,14 @@ fn read(answer: &Answer) -> Reading {
     reading
 }
 
-fn instances(answer: &Answer) -> Result<Vec<(Box<str>, LenientSecret)>, Failure> {
+fn instances(answer: &Answer) -> Result<Vec<(Box<str>, Instance)>, Failure> {
     let other = || refusal(answer, "a list of instances");
     if !answer.is_success() {
         return Err(other());
     }
     let instances: Vec<Instance> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
     let channels = instances.into_iter().filter(Instance::is_channel);
-    channels.map(|one| Ok((one.id().ok_or_else(other)?, one.api_token_instance))).collect()
+    channels.map(|one| Ok((one.id().ok_or_else(other)?, one))).collect()
 }
 
 #[cfg(test)]
@@ -127,9 +138,12 @@ mod tests {
             ("1101000006", None, false),
         ];
         assert_eq!(listed, expected);
-        let [(id, Fact::Channel(Err(failure)))] = &reading.others[..] else {
+        let [(paid, Fact::Subscription(_)), (id, Fact::Channel(Err(failure)))] =
+            &reading.others[..]
+        else {
             panic!("{reading:?}")
         };
+        assert_eq!(&**paid, "1101000001");
         assert_eq!((&**id, failure.reason), ("1101000006", FailureReason::Decode));
     }
 

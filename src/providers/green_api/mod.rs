@@ -11,6 +11,7 @@ mod refusal;
 mod settings;
 mod state;
 mod status;
+mod subscription;
 mod webhook;
 
 use crate::domain::TargetKind;

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::refusal::refusal;
-use super::status::reported;
+use super::status::observation;
 use crate::domain::{ChannelObservation, Failure, Reported, Status};
 use crate::upstream::lenient::Lenient;
 use crate::upstream::{
@@ -49,20 +49,24 @@ struct StateBody {
 
 fn interpret(answer: &Answer) -> Result<ChannelObservation, Failure> {
     let failure = || refusal(answer, "an instance's state");
-    let status = match answer.status {
+    let observed = match answer.status {
         200..=299 => state(&answer.body),
-        400 => state_of_error(&answer.body).map(Reported::Known),
+        400 => state_of_error(&answer.body).map(known),
         _ => None,
     };
-    status.map(ChannelObservation::new).ok_or_else(failure)
+    observed.ok_or_else(failure)
 }
 
-fn state(body: &[u8]) -> Option<Reported> {
+const fn known(status: Status) -> ChannelObservation {
+    ChannelObservation::new(Reported::Known(status))
+}
+
+fn state(body: &[u8]) -> Option<ChannelObservation> {
     match serde_json::from_slice::<Option<StateBody>>(body).ok()? {
         // An instance that is still being created has none (GREEN-API's recommendations).
-        None => Some(Reported::Known(Status::Init)),
-        Some(body) if body.state == Lenient::default() => Some(Reported::Known(Status::Init)),
-        Some(body) => body.state.raw_text().map(reported),
+        None => Some(known(Status::Init)),
+        Some(body) if body.state == Lenient::default() => Some(known(Status::Init)),
+        Some(body) => body.state.raw_text().map(observation),
     }
 }
 

@@ -2,15 +2,37 @@
 //!
 //! Not here: where they are found.
 
-use crate::domain::{Reported, Status};
+use crate::domain::{ChannelObservation, Reported, RestrictionReason, Restrictions, Status};
 use crate::upstream::lenient::printable;
 
-/// Source: GREEN-API's documentation of `getStateInstance` for WhatsApp. `suspended` is documented
-/// for its other messengers only, where it is a partial restriction, so it is not in the table.
-pub(super) fn reported(word: &str) -> Reported {
+/// What a word says of an instance: its status, and where it speaks of them its restrictions.
+pub(super) fn observation(word: &str) -> ChannelObservation {
+    ChannelObservation {
+        restrictions: restrictions(word),
+        ..ChannelObservation::new(reported(word))
+    }
+}
+
+/// A word that says that the instance works says whether it may do everything, too. No other does.
+///
+/// Source: GREEN-API's page on `yellowCard`: messages to people who were not written to before are
+/// what it follows, and they are held back in part or in whole. When it ends is not told.
+fn restrictions(word: &str) -> Option<Restrictions> {
+    match word {
+        "authorized" => Some(Restrictions::NONE),
+        "yellowCard" | "suspended" => {
+            Some(Restrictions::NONE.with(RestrictionReason::NewChats, None))
+        }
+        _ => None,
+    }
+}
+
+/// Source: GREEN-API's documentation of `getStateInstance` for WhatsApp, and its news of 30 July
+/// 2026: `suspended` has taken the place of `yellowCard`, as in its other messengers.
+fn reported(word: &str) -> Reported {
     match word {
         // With a yellow card sending is restricted, but the session is alive.
-        "authorized" | "yellowCard" => Reported::Known(Status::Auth),
+        "authorized" | "yellowCard" | "suspended" => Reported::Known(Status::Auth),
         "notAuthorized" => Reported::Known(Status::Qr),
         "starting" => Reported::Known(Status::Init),
         "sleepMode" | "expired" | "deleted" => Reported::Known(Status::Stop),
@@ -28,6 +50,7 @@ mod tests {
         for (word, status) in [
             ("authorized", Status::Auth),
             ("yellowCard", Status::Auth),
+            ("suspended", Status::Auth),
             ("notAuthorized", Status::Qr),
             ("starting", Status::Init),
             ("sleepMode", Status::Stop),
@@ -37,8 +60,24 @@ mod tests {
         ] {
             assert_eq!(reported(word), Reported::Known(status));
         }
-        for word in ["Authorized", "AUTH", "suspended", "pendingPassword", ""] {
+        for word in ["Authorized", "AUTH", "pendingPassword", ""] {
             assert_eq!(reported(word), Reported::Word(word.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_yellow_card_restricts_new_chats_and_what_is_no_session_says_nothing() {
+        let new_chats = Restrictions::NONE.with(RestrictionReason::NewChats, None);
+        for (word, expected) in [
+            ("authorized", Some(Restrictions::NONE)),
+            ("yellowCard", Some(new_chats)),
+            ("suspended", Some(new_chats)),
+            ("notAuthorized", None),
+            ("starting", None),
+            ("blocked", None),
+            ("dreaming", None),
+        ] {
+            assert_eq!(observation(word).restrictions, expected, "{word}");
         }
     }
 }

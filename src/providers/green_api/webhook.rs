@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use subtle::ConstantTimeEq;
 
-use super::status::reported;
+use super::status::observation;
 use crate::domain::{ChannelEvent, ChannelObservation};
 use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
 use crate::upstream::lenient::Lenient;
@@ -105,7 +105,7 @@ fn interpret(body: &[u8]) -> Option<Webhook> {
     let event = match (delivery.type_webhook.raw_text(), delivery.state_instance.raw_text()) {
         (Some("stateInstanceChanged"), Some(word)) => ChannelEvent::Status(ChannelObservation {
             at: delivery.timestamp.timestamp(),
-            ..ChannelObservation::new(reported(word))
+            ..observation(word)
         }),
         (Some("stateInstanceChanged"), None) => ChannelEvent::NoStatus,
         _ => ChannelEvent::Other,

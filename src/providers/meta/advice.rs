@@ -2,7 +2,7 @@
 //!
 //! Not here: which token has which problem.
 
-use crate::domain::{FailureReason, Status};
+use crate::domain::{FailureReason, RestrictionReason, Status};
 use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct MetaAdvice;
@@ -33,6 +33,14 @@ impl AdviceTexts for MetaAdvice {
             ),
             _ => None,
         }
+    }
+
+    fn restriction(&self, _: RestrictionReason) -> Option<&'static str> {
+        None
+    }
+
+    fn subscription(&self) -> Option<&'static str> {
+        None
     }
 
     fn token(&self, problem: TokenProblem) -> Option<&'static str> {

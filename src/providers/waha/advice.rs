@@ -2,7 +2,7 @@
 //!
 //! Not here: which status is which.
 
-use crate::domain::{FailureReason, Status};
+use crate::domain::{FailureReason, RestrictionReason, Status};
 use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct WahaAdvice;
@@ -51,6 +51,22 @@ impl AdviceTexts for WahaAdvice {
             ),
             _ => None,
         }
+    }
+
+    fn restriction(&self, reason: RestrictionReason) -> Option<&'static str> {
+        match reason {
+            RestrictionReason::NewChats => Some(
+                "WhatsApp lets the account begin no new chats for now. Stop first messages to new contacts until the lock ends, and answer only those who write; restarting the session in WAHA does not help.",
+            ),
+            RestrictionReason::Quota => Some(
+                "The account has begun as many new chats as WhatsApp allows in this cycle. Hold first messages back until the next one.",
+            ),
+            RestrictionReason::Rate | RestrictionReason::Policy => None,
+        }
+    }
+
+    fn subscription(&self) -> Option<&'static str> {
+        None
     }
 
     fn token(&self, _: TokenProblem) -> Option<&'static str> {

@@ -6,6 +6,7 @@
 //! 2024.10.8 CORE that was watched without a linked phone.
 
 mod advice;
+mod limits;
 mod sessions;
 mod settings;
 mod status;

@@ -1,12 +1,13 @@
-//! `GET /api/sessions?all=true`: every session of a server, with its status.
+//! `GET /api/sessions?all=true`: every session of a server, with its status and what it may do.
 //!
 //! Not here: a session's `config`, which holds HMAC keys and proxy passwords: it is skipped unread.
 
 use serde::Deserialize;
 
+use super::limits::Me;
 use super::status::reported;
 use crate::domain::{ChannelObservation, Failure, FailureReason};
-use crate::upstream::lenient::Lenient;
+use crate::upstream::lenient::{Lenient, LenientObject};
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, ListedChannel, PollContext, Reading,
     Request,
@@ -33,6 +34,8 @@ struct Session {
     name: Lenient,
     #[serde(default)]
     status: Lenient,
+    #[serde(default)]
+    me: LenientObject<Me>,
 }
 
 fn read(answer: &Answer) -> Reading {
@@ -63,7 +66,13 @@ fn sessions(answer: &Answer) -> Result<Vec<(Box<str>, SessionStatus)>, Failure> 
             let status = session.status.raw_text().map(reported).ok_or_else(|| {
                 answer.failure(FailureReason::Decode, "the list does not say the session's status")
             });
-            Ok((name, status.map(ChannelObservation::new)))
+            let me = session.me.0;
+            let observation = |status| ChannelObservation {
+                restrictions: me.as_ref().and_then(Me::restrictions),
+                quota: me.as_ref().and_then(Me::quota),
+                ..ChannelObservation::new(status)
+            };
+            Ok((name, status.map(observation)))
         })
         .collect()
 }
@@ -123,6 +132,24 @@ mod tests {
             ]
         );
         assert_eq!(statuses("[]"), []);
+    }
+
+    #[test]
+    fn a_list_says_what_the_accounts_may_do_and_whatever_stands_for_one_harms_no_list() {
+        let body = r#"[{"name":"a","status":"WORKING","me":{"id":"1@c.us","reachoutTimelock":{"isActive":true},
+            "messageCapping":{"totalQuota":10}}},{"name":"b","status":"WORKING","me":[{"x":1}]},
+            {"name":"c","status":"WORKING","me":"1@c.us"}]"#;
+        let told: Vec<_> = read(&answer(200, body))
+            .others
+            .into_iter()
+            .map(|(id, fact)| match fact {
+                Fact::Channel(Ok(seen)) => (id, seen.restrictions.is_some(), seen.quota.is_some()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected = [("a", true, true), ("b", false, false), ("c", false, false)];
+        let expected = expected.map(|(id, restricted, quota)| (id.into(), restricted, quota));
+        assert_eq!(told, expected);
     }
 
     #[test]

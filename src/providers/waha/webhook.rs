@@ -11,10 +11,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::limits::Me;
 use super::status::reported;
 use crate::domain::{ChannelEvent, ChannelObservation};
 use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
-use crate::upstream::lenient::Lenient;
+use crate::upstream::lenient::{Lenient, LenientObject};
 
 /// A delivery of a session's status is below 2 KB; a message with media is larger, and not needed.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -81,6 +82,8 @@ struct WahaEnvelope {
 struct WithPayload {
     #[serde(default)]
     payload: Payload,
+    #[serde(default)]
+    me: LenientObject<Me>,
 }
 
 #[derive(Deserialize, Default)]
@@ -100,10 +103,12 @@ fn interpret(body: &[u8]) -> Option<(Option<Box<str>>, ChannelEvent)> {
         Some("session.status") => {
             let with: WithPayload = serde_json::from_slice(body).unwrap_or_default();
             with.payload.status.raw_text().map_or(ChannelEvent::NoStatus, |word| {
-                let observation = ChannelObservation::new(reported(word));
+                let me = with.me.0.as_ref();
                 ChannelEvent::Status(ChannelObservation {
                     at: timestamp.timestamp(),
-                    ..observation
+                    restrictions: me.and_then(Me::restrictions),
+                    quota: me.and_then(Me::quota),
+                    ..ChannelObservation::new(reported(word))
                 })
             })
         }
@@ -124,7 +129,7 @@ fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Reported, Status, Timestamp};
+    use crate::domain::{Reported, Restrictions, Status, Timestamp};
     use hyper::HeaderMap;
     use hyper::header::{HeaderName, HeaderValue};
 
@@ -173,6 +178,15 @@ mod tests {
             ..ChannelObservation::new(Reported::Known(Status::Auth))
         };
         assert_eq!(event, ChannelEvent::Status(expected));
+    }
+
+    #[test]
+    fn what_the_account_may_do_comes_along() {
+        let me =
+            r#""me":{"id":"1@c.us","reachoutTimelock":{"isActive":false},"messageCapping":null}"#;
+        let (_, event) = interpret(BODY.replace(r#""me":null"#, me).as_bytes()).unwrap();
+        let ChannelEvent::Status(told) = event else { panic!("{event:?}") };
+        assert_eq!((told.restrictions, told.quota), (Some(Restrictions::NONE), None));
     }
 
     #[test]

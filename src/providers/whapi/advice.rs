@@ -2,7 +2,7 @@
 //!
 //! Not here: which status is which.
 
-use crate::domain::{FailureReason, Status};
+use crate::domain::{FailureReason, RestrictionReason, Status};
 use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct WhapiAdvice;
@@ -57,6 +57,16 @@ impl AdviceTexts for WhapiAdvice {
             ),
             _ => None,
         }
+    }
+
+    fn restriction(&self, _: RestrictionReason) -> Option<&'static str> {
+        None
+    }
+
+    fn subscription(&self) -> Option<&'static str> {
+        Some(
+            "Extend the channel in https://panel.whapi.cloud/dashboard, and check the balance or the payment method.",
+        )
     }
 
     fn token(&self, _: TokenProblem) -> Option<&'static str> {

@@ -78,14 +78,14 @@ fn status(text: &str) -> Option<Status> {
 /// What a channel's health says; `None` when it has no status.
 pub(super) fn observation(health: HealthBody) -> Option<ChannelObservation> {
     let text = health.status.text.raw_text()?;
+    let status = status(text).map_or_else(|| Reported::Word(printable(text)), Reported::Known);
     Some(ChannelObservation {
-        status: status(text).map_or_else(|| Reported::Word(printable(text)), Reported::Known),
-        at: None,
         // A channel that never started says 0.
         started: health.start_at.timestamp().filter(|started| started.millis() > 0),
         uptime_millis: health.uptime.seconds_as_millis(),
         channel_id: health.channel_id.label(),
         version: health.version.label(),
+        ..ChannelObservation::new(status)
     })
 }
 
@@ -121,12 +121,11 @@ mod tests {
                 "version":"1.8.7-12-gabc1234","device_id":12,"ip":"203.0.113.10","user":{"id":"61371989950","name":"x"}}"#,
         ));
         let expected = ChannelObservation {
-            status: Reported::Known(Status::Auth),
-            at: None,
             started: Some(Timestamp::from_secs(1_795_000_000)),
             uptime_millis: Some(86_412_000),
             channel_id: Some("MANTIS-M72HC".into()),
             version: Some("1.8.7-12-gabc1234".into()),
+            ..ChannelObservation::new(Reported::Known(Status::Auth))
         };
         assert_eq!(observation, Ok(expected));
     }

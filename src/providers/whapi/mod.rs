@@ -10,6 +10,7 @@ mod health;
 mod partner;
 mod refusal;
 mod settings;
+mod subscription;
 mod webhook;
 mod webhook_check;
 

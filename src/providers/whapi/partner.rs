@@ -1,4 +1,5 @@
-//! Whapi's partner account: `GET /channels/list`, page by page, with the token of every channel.
+//! Whapi's partner account: `GET /channels/list`, page by page, with the token and the subscription
+//! of every channel.
 //!
 //! Not here: how a channel is; each is polled for itself (`health.rs`). `proxy` and `phone` of a
 //! row are skipped unread, and no call that changes a channel is made.
@@ -9,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::health::Health;
 use crate::domain::{Failure, FailureReason};
@@ -39,7 +40,7 @@ impl Endpoint for ChannelList {
             offset: 0,
             seen: HashSet::new(),
             channels: Vec::new(),
-            without_token: Vec::new(),
+            others: Vec::new(),
         };
         pages.ask()
     }
@@ -53,7 +54,7 @@ struct Pages {
     offset: usize,
     seen: HashSet<Box<str>>,
     channels: Vec<ListedChannel>,
-    without_token: Vec<(Box<str>, Fact)>,
+    others: Vec<(Box<str>, Fact)>,
 }
 
 impl Pages {
@@ -80,24 +81,28 @@ impl Pages {
         }
         if count < PAGE || self.seen.len() == before {
             let polled = Fact::Channels(Ok(self.channels));
-            return Next::Done(Reading { polled, others: self.without_token });
+            return Next::Done(Reading { polled, others: self.others });
         }
         self.offset += count;
         Next::Ask(self.ask())
     }
 
     fn add(&mut self, row: PartnerChannel, answer: &Answer) -> Result<(), Failure> {
-        let PartnerChannel { id, token: LenientSecret(token), api_url } = row;
+        let subscription = row.subscription();
+        let PartnerChannel { id, token: LenientSecret(token), api_url, .. } = row;
         let id = id.label().ok_or_else(|| not_a_list(answer))?;
         if !self.seen.insert(id.clone()) {
             return Ok(());
+        }
+        if let Some(subscription) = subscription {
+            self.others.push((id.clone(), Fact::Subscription(subscription)));
         }
         // Without a token of its own it must not be polled with the partner's.
         let endpoint = token.is_some().then(|| Arc::new(Health) as Arc<dyn Endpoint>);
         if token.is_none() {
             let what = "the list does not bring the channel's token";
             let failure = answer.failure(FailureReason::Decode, what);
-            self.without_token.push((id.clone(), Fact::Channel(Err(failure))));
+            self.others.push((id.clone(), Fact::Channel(Err(failure))));
         }
         let api_url = api_url.raw_text().and_then(|url| value::api_url(url).ok());
         let api_url = api_url.unwrap_or_else(|| Arc::clone(&self.gate_url));
@@ -115,13 +120,28 @@ impl Pages {
 /// Only what is needed of a channel.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PartnerChannel {
+pub(super) struct PartnerChannel {
     #[serde(default)]
     id: Lenient,
     #[serde(default)]
     token: LenientSecret,
     #[serde(default)]
     api_url: Lenient,
+    /// Seconds in the OpenAPI's example, milliseconds in answers that were seen.
+    #[serde(default)]
+    pub(super) active_till: Lenient,
+    /// When the trial ends.
+    #[serde(default)]
+    pub(super) trial: Lenient,
+    #[serde(default)]
+    pub(super) mode: Lenient,
+    /// `None` only where it is left out: null is a value too.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) recurrent_payment_id: Option<Lenient>,
+}
+
+fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Lenient>, D::Error> {
+    Lenient::deserialize(field).map(Some)
 }
 
 /// `channels` is documented; clients of the API were seen to expect `results` too.
@@ -213,7 +233,10 @@ mod tests {
             "apiUrl":"https://gate2.example/","token":"abc","activeTill":1796083200000,"mode":"live",
             "proxy":{"host":"h","port":1,"auth":"x"},"stopped":false,"blocked":null},
             {"id":"ABC","token":"def","apiUrl":"nonsense"}]}"#;
-        let listed = channels(all(&[body.to_owned()]).0);
+        let (reading, _) = all(&[body.to_owned()]);
+        let [(paid, Fact::Subscription(_))] = &reading.others[..] else { panic!("{reading:?}") };
+        assert_eq!(&**paid, "SHAZAM-3HDYQ");
+        let listed = channels(reading);
         let [one, other] = &listed[..] else { panic!("{listed:?}") };
         assert_eq!((&*one.id, one.name.as_deref()), ("SHAZAM-3HDYQ", None));
         assert_eq!(one.credential.as_ref().unwrap().expose_secret(), "abc");

@@ -25,12 +25,25 @@ pub struct GreenApiInstance {
     pub state: String,
     /// `typeInstance`; none leaves it out.
     pub messenger: Option<String>,
+    /// `expirationDate`.
+    pub expiration_date: String,
+    /// `isPartner`: whether it renews by itself.
+    pub is_partner: bool,
+    /// `isFree`.
+    pub is_free: bool,
 }
 
 impl GreenApiInstance {
     /// An instance for WhatsApp in this state.
     pub fn new(id: u64, state: &str) -> GreenApiInstance {
-        GreenApiInstance { id, state: state.to_owned(), messenger: Some("whatsapp".to_owned()) }
+        GreenApiInstance {
+            id,
+            state: state.to_owned(),
+            messenger: Some("whatsapp".to_owned()),
+            expiration_date: "2100-01-01T00:00:00".to_owned(),
+            is_partner: true,
+            is_free: false,
+        }
     }
 
     /// The same for another messenger.
@@ -140,9 +153,9 @@ fn row(token: &str, instance: &GreenApiInstance) -> Value {
         "apiTokenInstance": token,
         "deleted": instance.state == "deleted",
         "tariff": "PARTNER",
-        "isFree": false,
-        "isPartner": true,
-        "expirationDate": "2031-01-01T00:00:00",
+        "isFree": instance.is_free,
+        "isPartner": instance.is_partner,
+        "expirationDate": instance.expiration_date,
         "isExpired": instance.state == "expired",
     });
     if let Some(messenger) = &instance.messenger {

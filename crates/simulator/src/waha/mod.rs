@@ -4,12 +4,15 @@
 //! The shapes are those of WAHA's source at 6aa4282; a session's `config` carries secrets in clear,
 //! as the real one's does.
 
+pub(crate) mod account;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use self::account::WahaLimits;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::provider::{Provider, Routed};
@@ -22,12 +25,14 @@ pub struct WahaServer {
     pub name: String,
     /// The word of each session's status, by the session's name.
     pub sessions: BTreeMap<String, String>,
+    /// What the account of a session may do, by the session's name.
+    pub limits: BTreeMap<String, WahaLimits>,
 }
 
 impl WahaServer {
     /// A server without sessions.
     pub fn new(name: &str) -> WahaServer {
-        WahaServer { name: name.to_owned(), sessions: BTreeMap::new() }
+        WahaServer { name: name.to_owned(), ..WahaServer::default() }
     }
 
     /// The same with this session; replaces one of this name.
@@ -35,6 +40,19 @@ impl WahaServer {
     pub fn with_session(mut self, name: &str, status: &str) -> WahaServer {
         self.sessions.insert(name.to_owned(), status.to_owned());
         self
+    }
+
+    fn session(&self, name: &str, status: &str) -> Value {
+        let limits = self.limits.get(name).cloned().unwrap_or_default();
+        let me = (status == "WORKING").then(|| {
+            json!({
+                "id": "11111111111@c.us",
+                "pushName": "WahaPushNameOfAPerson",
+                "reachoutTimelock": limits.timelock(),
+                "messageCapping": limits.capping(),
+            })
+        });
+        session(name, status, me)
     }
 }
 
@@ -59,13 +77,14 @@ impl Provider for Waha {
                 let all = request.parameter("all") == Some("true");
                 let sessions = server.sessions.iter();
                 let shown = sessions.filter(|(_, status)| all || *status != "STOPPED");
-                let list: Vec<Value> = shown.map(|(name, status)| session(name, status)).collect();
+                let list: Vec<Value> =
+                    shown.map(|(name, status)| server.session(name, status)).collect();
                 Response::json(200, &Value::from(list))
             }
             (Some(server), "GET", path) => {
                 let name = path.trim_start_matches("/api/sessions/");
                 match server.sessions.get(name) {
-                    Some(status) => Response::json(200, &session(name, status)),
+                    Some(status) => Response::json(200, &server.session(name, status)),
                     None => error(404, "Session not found"),
                 }
             }
@@ -92,9 +111,7 @@ impl Provider for Waha {
     }
 }
 
-fn session(name: &str, status: &str) -> Value {
-    let me = (status == "WORKING")
-        .then(|| json!({ "id": "11111111111@c.us", "pushName": "WahaPushNameOfAPerson" }));
+fn session(name: &str, status: &str, me: Option<Value>) -> Value {
     json!({
         "name": name,
         "status": status,

@@ -36,6 +36,10 @@ pub struct WhapiChannel {
     pub deleted: bool,
     /// On trial: `/limits` has numbers, instead of 204.
     pub trial: bool,
+    /// `activeTill` of the partner list, in milliseconds since 1970.
+    pub active_till_millis: u64,
+    /// `recurrentPaymentId` of the partner list; none leaves it out.
+    pub recurrent_payment: Option<String>,
     /// How long it stays in INIT when it starts.
     pub init_lasts: Duration,
     /// How long it stays in LAUNCH when it starts.
@@ -68,6 +72,8 @@ impl WhapiChannel {
             linked: true,
             deleted: false,
             trial: false,
+            active_till_millis: 4_102_444_800_000,
+            recurrent_payment: None,
             // Whapi: a reconnect takes 2-3 s, once or several times a day.
             init_lasts: Duration::from_millis(1000),
             launch_lasts: Duration::from_millis(1500),

@@ -92,7 +92,7 @@ impl WhapiPartner {
             "ownerId": "aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             "server": 6,
             "creationTS": 1_712_598_267_389_u64,
-            "activeTill": 1_796_083_200_000_u64,
+            "activeTill": channel.active_till_millis,
             "token": token,
             "trial": null,
             "mode": if channel.trial { "trial" } else { "live" },
@@ -101,6 +101,9 @@ impl WhapiPartner {
             "blocked": null,
             "proxy": { "host": "203.0.113.9", "port": 1080, "auth": "PartnerProxyNotARealOne" },
         });
+        if let Some(id) = &channel.recurrent_payment {
+            row["recurrentPaymentId"] = json!(id);
+        }
         if let Some(url) = &self.api_url {
             row["apiUrl"] = json!(url);
         }
