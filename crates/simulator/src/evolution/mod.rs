@@ -6,6 +6,7 @@
 //! clear, as the real one's do.
 
 mod errors;
+pub(crate) mod webhook;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,10 +14,12 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::delivery::WebhookDelivery;
 use crate::http::request::{Request, decode};
 use crate::http::response::Response;
 use crate::provider::{Provider, Routed};
 use crate::request_log::CredentialSource;
+use webhook::{EvolutionEvent, EvolutionWebhook};
 
 /// A server: its name in the log, and its instances.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +30,9 @@ pub struct EvolutionServer {
     pub instances: BTreeMap<String, EvolutionInstance>,
     /// Whether its database is down: states still come from memory.
     pub database_down: bool,
+    /// Where its webhooks go; without one none are sent.
+    pub webhook: Option<EvolutionWebhook>,
+    outbox: Vec<EvolutionEvent>,
 }
 
 /// An instance, in memory and as its row in the database.
@@ -53,6 +59,37 @@ impl EvolutionServer {
     pub fn with_instance(mut self, name: &str, instance: EvolutionInstance) -> EvolutionServer {
         self.instances.insert(name.to_owned(), instance);
         self
+    }
+
+    /// Changes an instance's state in memory, which leaves its row alone, and tells its webhook.
+    pub fn connect(&mut self, name: &str, state: &str) {
+        if let Some(instance) = self.instances.get_mut(name) {
+            instance.state = Some(state.to_owned());
+            if state == "open" {
+                // Only that a phone is linked gets into the row.
+                instance.row_status = state.to_owned();
+            }
+            self.tell(EvolutionEvent::connection(name, state, 200));
+        }
+    }
+
+    /// Disconnects an instance for good, for this reason, and tells its webhook. After a logout it
+    /// shows a QR code.
+    pub fn disconnect(&mut self, name: &str, reason: u16) {
+        if self.instances.contains_key(name) {
+            self.instances.insert(name.to_owned(), EvolutionInstance::closed_by(reason));
+            self.tell(EvolutionEvent::closed(name, reason));
+            self.tell(EvolutionEvent::connection(name, "close", reason));
+            if reason == 401 {
+                self.tell(EvolutionEvent::qr_code(name));
+            }
+        }
+    }
+
+    fn tell(&mut self, event: EvolutionEvent) {
+        if self.webhook.is_some() {
+            self.outbox.push(event);
+        }
     }
 }
 
@@ -129,6 +166,17 @@ impl Provider for Evolution {
 
     fn remove(&mut self, secret: &str) {
         self.servers.remove(secret);
+    }
+
+    fn due(&mut self, _now: SystemTime) -> (Vec<WebhookDelivery>, Option<SystemTime>) {
+        let deliveries = self.servers.values_mut().flat_map(|server| {
+            let webhook = server.webhook.clone();
+            let events = std::mem::take(&mut server.outbox).into_iter();
+            events.filter_map(move |event| {
+                Some(event.delivery(webhook.as_ref()?, EvolutionInstance::key))
+            })
+        });
+        (deliveries.collect(), None)
     }
 }
 

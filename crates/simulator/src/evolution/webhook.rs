@@ -1,0 +1,89 @@
+//! An Evolution server's webhooks: what it delivers when a connection changes. Not how they are
+//! sent: see `webhook_sender.rs`.
+//!
+//! Source: deliveries of a running 2.3.7; `qrcode.updated` and `status.instance` from its source.
+//! Each carries the instance's key, and `qrcode.updated` what logs a phone in, as the real ones do.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use crate::delivery::{DeliveryPolicy, WebhookDelivery};
+use crate::unix_time::rfc3339;
+
+/// Stands for a QR code, which is a login secret.
+const QR_CODE: &str = "2@EvolutionQrCodeNotARealOne";
+/// Stands for its image.
+const QR_IMAGE: &str = "data:image/png;base64,iVBORw0KGgoEvolutionQrImageNotARealOne";
+
+/// Where a server delivers its webhooks.
+#[derive(Debug, Clone)]
+pub struct EvolutionWebhook {
+    /// The address.
+    pub url: String,
+    /// Further headers of each delivery.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Something that happened to an instance.
+#[derive(Debug, Clone)]
+pub(super) struct EvolutionEvent {
+    at: SystemTime,
+    instance: String,
+    name: &'static str,
+    data: Value,
+}
+
+impl EvolutionEvent {
+    /// Its connection changed.
+    pub(super) fn connection(instance: &str, state: &str, reason: u16) -> EvolutionEvent {
+        let data = json!({ "instance": instance, "state": state, "statusReason": reason });
+        EvolutionEvent::now(instance, "connection.update", data)
+    }
+
+    /// It was disconnected for good.
+    pub(super) fn closed(instance: &str, reason: u16) -> EvolutionEvent {
+        let data = json!({
+            "instance": instance, "status": "closed", "disconnectionReasonCode": reason,
+        });
+        EvolutionEvent::now(instance, "status.instance", data)
+    }
+
+    /// It shows a QR code.
+    pub(super) fn qr_code(instance: &str) -> EvolutionEvent {
+        let code = json!({
+            "instance": instance, "pairingCode": null, "code": QR_CODE, "base64": QR_IMAGE,
+        });
+        EvolutionEvent::now(instance, "qrcode.updated", json!({ "qrcode": code }))
+    }
+
+    fn now(instance: &str, name: &'static str, data: Value) -> EvolutionEvent {
+        EvolutionEvent { at: SystemTime::now(), instance: instance.to_owned(), name, data }
+    }
+
+    /// The delivery of it; `key` makes an instance's key of its name.
+    pub(super) fn delivery(
+        &self,
+        webhook: &EvolutionWebhook,
+        key: fn(&str) -> String,
+    ) -> WebhookDelivery {
+        let body = json!({
+            "event": self.name,
+            "instance": self.instance,
+            "data": self.data,
+            "destination": webhook.url,
+            "date_time": rfc3339(self.at),
+            "server_url": "http://127.0.0.1:9",
+            "apikey": key(&self.instance),
+        });
+        WebhookDelivery {
+            target: self.instance.as_str().into(),
+            event: self.name.to_owned(),
+            method: "POST".to_owned(),
+            url: webhook.url.clone(),
+            headers: webhook.headers.clone(),
+            body: body.to_string(),
+            policy: DeliveryPolicy::default(),
+        }
+    }
+}
