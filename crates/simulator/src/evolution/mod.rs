@@ -136,13 +136,15 @@ pub(crate) struct Evolution {
 
 impl Provider for Evolution {
     fn serves(&self, path: &str) -> bool {
-        path.starts_with("/instance/")
+        path.starts_with("/instance/") || path.starts_with("/webhook/find/")
     }
 
     fn respond<'a>(&mut self, request: &'a Request, _now: SystemTime) -> Routed<'a> {
         let key = request.header("apikey").filter(|key| !key.is_empty());
         let state = request.path.strip_prefix("/instance/connectionState/");
-        let response = match (request.method.as_str(), request.path.as_str(), state) {
+        let webhook = request.path.strip_prefix("/webhook/find/");
+        let response = match (request.method.as_str(), request.path.as_str(), state.or(webhook)) {
+            ("GET", _, Some(name)) if webhook.is_some() => self.webhook(&decode(name), key),
             ("GET", "/instance/fetchInstances", _) => self.list(key),
             ("GET", _, Some(name)) => self.state(&decode(name), key),
             (method, path, _) => errors::no_route(method, path),
@@ -198,6 +200,18 @@ impl Evolution {
                 let shown = instances.filter(|(name, _)| own.is_none_or(|own| own == *name));
                 let rows: Vec<Value> = shown.map(|(name, instance)| row(name, instance)).collect();
                 Response::json(200, &Value::from(rows))
+            }
+        }
+    }
+
+    /// A server's instances all have the same webhook here.
+    fn webhook(&self, name: &str, key: Option<&str>) -> Response {
+        match key.and_then(|key| self.servers.get(key)) {
+            None => errors::unauthorized(),
+            Some(server) if !server.instances.contains_key(name) => errors::no_instance(name),
+            Some(server) => {
+                let webhook = server.webhook.as_ref().map(EvolutionWebhook::to_json);
+                Response::json(200, &Value::from(webhook))
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::delivery::{DeliveryPolicy, WebhookDelivery};
 use crate::unix_time::rfc3339;
@@ -23,6 +23,26 @@ pub struct EvolutionWebhook {
     pub url: String,
     /// Further headers of each delivery.
     pub headers: Vec<(String, String)>,
+}
+
+impl EvolutionWebhook {
+    /// As `GET /webhook/find/{name}` shows it.
+    pub(super) fn to_json(&self) -> Value {
+        let headers: Map<_, _> =
+            self.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        json!({
+            "id": "cfakeid00000000000000000",
+            "url": self.url,
+            "headers": headers,
+            "enabled": true,
+            "events": ["CONNECTION_UPDATE", "QRCODE_UPDATED", "STATUS_INSTANCE"],
+            "webhookByEvents": false,
+            "webhookBase64": false,
+            "createdAt": "2026-11-21T15:14:28.543Z",
+            "updatedAt": "2026-11-21T15:14:28.543Z",
+            "instanceId": "00000000-0000-4000-8000-000000000001",
+        })
+    }
 }
 
 /// Something that happened to an instance.
