@@ -23,6 +23,7 @@ mod network;
 mod polling;
 mod prometheus;
 mod reload;
+mod secret_hunt;
 mod secrets;
 mod server;
 mod shutdown;

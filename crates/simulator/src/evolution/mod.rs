@@ -48,7 +48,25 @@ pub struct EvolutionInstance {
     pub integration: String,
 }
 
+const CHATWOOT_TOKEN: &str = "EvolutionChatwootTokenNotARealOne";
+const PROXY_PASSWORD: &str = "EvolutionProxyPasswordNotARealOne";
+const WAVOIP_TOKEN: &str = "EvolutionWavoipTokenNotARealOne";
+const PROFILE: &str = "EvolutionProfileOfAPerson";
+const DISCONNECTION: &str = "EvolutionDisconnectionObject";
+
 impl EvolutionServer {
+    /// What its answers and webhooks carry beside its instances' states and keys, and nobody may
+    /// see.
+    pub const SECRETS: [&'static str; 7] = [
+        CHATWOOT_TOKEN,
+        PROXY_PASSWORD,
+        WAVOIP_TOKEN,
+        PROFILE,
+        DISCONNECTION,
+        webhook::QR_CODE,
+        webhook::QR_IMAGE,
+    ];
+
     /// A server without instances.
     pub fn new(name: &str) -> EvolutionServer {
         EvolutionServer { name: name.to_owned(), ..EvolutionServer::default() }
@@ -244,14 +262,15 @@ impl Evolution {
 fn row(name: &str, instance: &EvolutionInstance) -> Value {
     let at = instance.reason.map(|_| "2026-11-21T15:14:28.513Z");
     let object = instance.reason.map(|code| {
-        format!(r#"{{"error":{{"output":{{"statusCode":{code},"payload":"EvolutionDisconnectionObject"}}}}}}"#)
+        let output = json!({ "statusCode": code, "payload": DISCONNECTION });
+        json!({ "error": { "output": output } }).to_string()
     });
     json!({
         "id": "00000000-0000-4000-8000-000000000001",
         "name": name,
         "connectionStatus": instance.row_status,
         "ownerJid": "11111111111@s.whatsapp.net",
-        "profileName": "EvolutionProfileOfAPerson",
+        "profileName": PROFILE,
         "profilePicUrl": null,
         "integration": instance.integration,
         "number": null,
@@ -263,13 +282,13 @@ fn row(name: &str, instance: &EvolutionInstance) -> Value {
         "disconnectionAt": at,
         "createdAt": "2026-11-21T15:14:28.513Z",
         "updatedAt": "2026-11-21T15:14:28.513Z",
-        "Chatwoot": { "enabled": true, "token": "EvolutionChatwootTokenNotARealOne" },
-        "Proxy": { "host": "127.0.0.1", "password": "EvolutionProxyPasswordNotARealOne" },
+        "Chatwoot": { "enabled": true, "token": CHATWOOT_TOKEN },
+        "Proxy": { "host": "127.0.0.1", "password": PROXY_PASSWORD },
         "Rabbitmq": null,
         "Nats": null,
         "Sqs": null,
         "Websocket": null,
-        "Setting": { "rejectCall": false, "wavoipToken": "EvolutionWavoipTokenNotARealOne" },
+        "Setting": { "rejectCall": false, "wavoipToken": WAVOIP_TOKEN },
         "_count": { "Message": 7, "Contact": 2, "Chat": 1 },
     })
 }

@@ -12,9 +12,9 @@ use crate::delivery::{DeliveryPolicy, WebhookDelivery};
 use crate::unix_time::rfc3339;
 
 /// Stands for a QR code, which is a login secret.
-const QR_CODE: &str = "2@EvolutionQrCodeNotARealOne";
+pub(super) const QR_CODE: &str = "2@EvolutionQrCodeNotARealOne";
 /// Stands for its image.
-const QR_IMAGE: &str = "data:image/png;base64,iVBORw0KGgoEvolutionQrImageNotARealOne";
+pub(super) const QR_IMAGE: &str = "iVBORw0KGgoEvolutionQrImageNotARealOne";
 
 /// Where a server delivers its webhooks.
 #[derive(Debug, Clone)]
@@ -72,7 +72,8 @@ impl EvolutionEvent {
     /// It shows a QR code.
     pub(super) fn qr_code(instance: &str) -> EvolutionEvent {
         let code = json!({
-            "instance": instance, "pairingCode": null, "code": QR_CODE, "base64": QR_IMAGE,
+            "instance": instance, "pairingCode": null, "code": QR_CODE,
+            "base64": format!("data:image/png;base64,{QR_IMAGE}"),
         });
         EvolutionEvent::now(instance, "qrcode.updated", json!({ "qrcode": code }))
     }

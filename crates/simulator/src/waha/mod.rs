@@ -24,7 +24,15 @@ pub struct WahaServer {
     pub sessions: BTreeMap<String, String>,
 }
 
+const HMAC_KEY: &str = "WahaHmacKeyNotARealOne";
+const CUSTOM_HEADER: &str = "WahaCustomHeaderNotARealOne";
+const PROXY_PASSWORD: &str = "WahaProxyPasswordNotARealOne";
+const PUSH_NAME: &str = "WahaPushNameOfAPerson";
+
 impl WahaServer {
+    /// What its answers carry beside the sessions' statuses, and nobody may see.
+    pub const SECRETS: [&'static str; 4] = [HMAC_KEY, CUSTOM_HEADER, PROXY_PASSWORD, PUSH_NAME];
+
     /// A server without sessions.
     pub fn new(name: &str) -> WahaServer {
         WahaServer { name: name.to_owned(), sessions: BTreeMap::new() }
@@ -93,8 +101,8 @@ impl Provider for Waha {
 }
 
 fn session(name: &str, status: &str) -> Value {
-    let me = (status == "WORKING")
-        .then(|| json!({ "id": "11111111111@c.us", "pushName": "WahaPushNameOfAPerson" }));
+    let me =
+        (status == "WORKING").then(|| json!({ "id": "11111111111@c.us", "pushName": PUSH_NAME }));
     json!({
         "name": name,
         "status": status,
@@ -106,9 +114,10 @@ fn session(name: &str, status: &str) -> Value {
             "webhooks": [{
                 "url": "http://127.0.0.1:9/waha",
                 "events": ["session.status"],
-                "hmac": { "key": "WahaHmacKeyNotARealOne" },
+                "hmac": { "key": HMAC_KEY },
+                "customHeaders": [{ "name": "X-Key", "value": CUSTOM_HEADER }],
             }],
-            "proxy": { "server": "127.0.0.1:9", "password": "WahaProxyPasswordNotARealOne" },
+            "proxy": { "server": "127.0.0.1:9", "password": PROXY_PASSWORD },
         },
     })
 }
