@@ -9,6 +9,7 @@ mod peers;
 
 mod commands;
 mod contract;
+mod described_answers;
 mod documents;
 mod end_to_end;
 mod evolution;
