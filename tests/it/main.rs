@@ -7,6 +7,7 @@ mod common;
 #[path = "../peers/mod.rs"]
 mod peers;
 
+mod all_providers;
 mod commands;
 mod contract;
 mod described_answers;

@@ -255,7 +255,7 @@ async fn a_real_prometheus_reads_what_the_page_says_in_both_formats() {
 }
 
 /// What `promtool check metrics` says of a page.
-fn promtool_check_metrics(page: &str) -> String {
+pub fn promtool_check_metrics(page: &str) -> String {
     let mut promtool = Command::new(installed(&["promtool"], "prometheus"))
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
