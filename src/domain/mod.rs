@@ -12,6 +12,7 @@ mod info;
 mod label_enum;
 mod observation;
 mod poll_stats;
+mod refusal;
 mod request_counts;
 mod snapshot;
 mod source;
@@ -24,7 +25,7 @@ mod token_error;
 mod unauthorized;
 mod webhook_state;
 
-pub use availability::{Availability, Refusal};
+pub use availability::Availability;
 pub use channel::{ChannelState, SentAt, StatusEvidence, Transition};
 pub use event::{ChannelEvent, WebhookEvent, WebhookOutcome, WebhookRefusal};
 pub use failure::{Failure, FailureReason};
@@ -34,6 +35,7 @@ pub use observation::{
     ChannelObservation, Expiry, Reported, TokenInfo, TokenObservation, TokenReading,
 };
 pub use poll_stats::{PollPolicy, PollStats};
+pub use refusal::Refusal;
 pub use request_counts::{AnswerClass, HeldOutcome, RequestCounts};
 pub use snapshot::{ChannelSnapshot, Counter, SavedStatus, VisitCounter};
 pub use source::{Listed, SourceState};

@@ -355,7 +355,8 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     let system = fleet.find(TargetKind::Token, "system");
     fleet.count_request(whapi(), sales, AnswerClass::Success);
     fleet.count_request(whapi(), sales, AnswerClass::Unauthorized);
-    fleet.count_unauthorized(sales.expect("a channel"), UnauthorizedReason::Session);
+    let now = seconds_before_now(7);
+    fleet.count_unauthorized(sales.expect("a channel"), now, UnauthorizedReason::Session);
     fleet.count_request(meta(), system, AnswerClass::Forbidden);
     let missing = Some(TokenErrorReason::PermissionMissing);
     fleet.count_token_error(system.expect("a token"), missing, false);
