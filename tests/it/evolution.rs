@@ -316,3 +316,18 @@ fn check_tells_of_the_source_and_its_instances() {
         assert!(said.contains(line), "{line}: {said}");
     }
 }
+
+#[test]
+fn an_instance_without_a_valid_name_is_counted_and_told() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let server = EvolutionServer::new("evolution")
+        .with_instance("shop", EvolutionInstance::new("open"))
+        .with_instance("Shop 1", EvolutionInstance::new("open"));
+    let program = from_file(&upstream, &files, server, "").start();
+    program.until_is("whatsapp_source_channels{source=\"eu\"}", 1.0);
+    program.until_at_least("whatsapp_source_polls_total{source=\"eu\"}", 3.0);
+    let ignored = "whatsapp_source_channels_ignored{source=\"eu\"}";
+    assert_eq!(program.metrics().get(ignored), Some(1.0));
+    assert_eq!(program.log().matches("channels of the list are not watched").count(), 1);
+    assert!(program.get("/").text().contains("name them with names"));
+}
