@@ -12,7 +12,7 @@ use crate::fleet::Fleet;
 use crate::provider::{Needed, WebhookCheck};
 use crate::providers;
 use crate::target::Target;
-use crate::upstream::{Answer, PollContext, ProviderId};
+use crate::upstream::{Answer, MAX_ANSWER_BYTES, PollContext, ProviderId};
 
 /// So many channels are asked at a time.
 const AT_A_TIME: usize = 16;
@@ -116,6 +116,6 @@ async fn ask(
 ) -> Result<Answer, String> {
     let token = target.credential.read().map_err(|error| error.to_string())?;
     let context = PollContext { api_url: &target.options.api_url, id: target.id.as_deref() };
-    let answer = client.ask(api.request(context, token)).await;
+    let answer = client.ask(api.request(context, token), MAX_ANSWER_BYTES).await;
     answer.map_err(|failure| format!("{} ({})", failure.detail, failure.reason.as_str()))
 }
