@@ -185,7 +185,7 @@ fn healthz(bench: &Bench, exporter: &ExporterProcess, report: &mut Report) -> Re
 }
 
 /// Asks every 5 ms at the latest, and no more often than that.
-fn ask_healthz(exporter: &ExporterProcess, length: Duration) -> Result<Vec<f64>> {
+pub fn ask_healthz(exporter: &ExporterProcess, length: Duration) -> Result<Vec<f64>> {
     let mut connection = exporter.connect()?;
     let mut times = Vec::new();
     let began = Instant::now();
@@ -270,42 +270,12 @@ fn stalls(exporters: &[ExporterProcess], report: &mut Report) -> Result<()> {
 /// responder's own delay are in it too.
 pub fn lateness(bench: &Bench, report: &mut Report) -> Result<()> {
     let responder = Responder::start(&bench.runtime)?;
-    let interval = Duration::from_secs(10);
     let fleet =
         Fleet { channels: SMALL, upstream: responder.address, interval: "10s", told_apart: true };
     let settings = fleet.settings(bench.directory)?;
     let mut rounds = Vec::new();
     for _ in 0..bench.rounds() {
-        responder.watch(SMALL);
-        let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
-        let (began, noise) = (Instant::now(), Noise::listen());
-        let mut connection = exporter.connect()?;
-        let mut scrapes = 0;
-        while began.elapsed() < interval + Duration::from_millis(300) {
-            connection.count("/metrics", scrapes % 2 == 0)?;
-            scrapes += 1;
-            sleep(Duration::from_millis(500));
-        }
-        let arrivals: Option<Vec<Instant>> = responder.watched().into_iter().collect();
-        let arrivals = arrivals.ok_or("not every channel was asked within its interval")?;
-        let origin = arrivals[0].checked_sub(interval).ok_or("the clock is too young")?;
-        let offsets: Vec<f64> = arrivals
-            .iter()
-            .enumerate()
-            .map(|(at, arrival)| {
-                let slot = interval.mul_f64(at as f64 / SMALL as f64);
-                millis(arrival.saturating_duration_since(origin)) - millis(slot)
-            })
-            .collect();
-        let earliest = offsets.iter().copied().fold(f64::INFINITY, f64::min);
-        let late: Vec<f64> = offsets.iter().map(|offset| offset - earliest).collect();
-        report.note(format!(
-            "lateness: median {:.2} ms, longest {:.2} ms, during {scrapes} scrapes; a thread that only sleeps: p99 {:.2} ms late",
-            median(&late),
-            most(&late),
-            noise.p99()
-        ));
-        rounds.push(quantile(&late, 0.99));
+        rounds.push(late_polls(bench, &responder, &settings, report)?);
     }
     report.figure(Figure {
         place: 60,
@@ -317,4 +287,45 @@ pub fn lateness(bench: &Bench, report: &mut Report) -> Result<()> {
         bar: Bar::AtMost(10.0),
     });
     Ok(())
+}
+
+/// The 99th percentile of the lateness of the first polls of 10,000 channels every 10 s, which
+/// these settings watch at this responder.
+pub fn late_polls(
+    bench: &Bench,
+    responder: &Responder,
+    settings: &[(&'static str, String)],
+    report: &mut Report,
+) -> Result<f64> {
+    let interval = Duration::from_secs(10);
+    responder.watch(SMALL);
+    let exporter = ExporterProcess::start(&bench.binary, bench.directory, settings)?;
+    let (began, noise) = (Instant::now(), Noise::listen());
+    let mut connection = exporter.connect()?;
+    let mut scrapes = 0;
+    while began.elapsed() < interval + Duration::from_millis(300) {
+        connection.count("/metrics", scrapes % 2 == 0)?;
+        scrapes += 1;
+        sleep(Duration::from_millis(500));
+    }
+    let arrivals: Option<Vec<Instant>> = responder.watched().into_iter().collect();
+    let arrivals = arrivals.ok_or("not every channel was asked within its interval")?;
+    let origin = arrivals[0].checked_sub(interval).ok_or("the clock is too young")?;
+    let offsets: Vec<f64> = arrivals
+        .iter()
+        .enumerate()
+        .map(|(at, arrival)| {
+            let slot = interval.mul_f64(at as f64 / SMALL as f64);
+            millis(arrival.saturating_duration_since(origin)) - millis(slot)
+        })
+        .collect();
+    let earliest = offsets.iter().copied().fold(f64::INFINITY, f64::min);
+    let late: Vec<f64> = offsets.iter().map(|offset| offset - earliest).collect();
+    report.note(format!(
+        "lateness: median {:.2} ms, longest {:.2} ms, during {scrapes} scrapes; a thread that only sleeps: p99 {:.2} ms late",
+        median(&late),
+        most(&late),
+        noise.p99()
+    ));
+    Ok(quantile(&late, 0.99))
 }

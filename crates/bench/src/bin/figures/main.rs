@@ -3,8 +3,8 @@
 //! `make bench` measures everything. `make bench FIGURES=quick` does so with fewer and shorter
 //! rounds, and `make bench FIGURES="scrape lateness"` measures only these groups; without make they
 //! follow `cargo run --release --locked -p whatsapp-exporter-bench --bin figures --`. The groups
-//! are start, single, cpu, scrape, lateness, fleets (with /healthz and stalled readers), and
-//! gateway.
+//! are start, single, cpu, scrape, lateness, fleets (with /healthz and stalled readers), gateway,
+//! and sources.
 //!
 //! Needs Linux, and Debian's packages `nginx-light` and `prometheus-blackbox-exporter`: a missing
 //! peer is a failure, not a gap.
@@ -15,6 +15,7 @@
 //! | --- | --- |
 //! | `single.rs` | one channel: memory over HTTPS, CPU of a poll, start |
 //! | `fleets.rs` | many channels: memory, scrapes, `/healthz`, stalled readers, lateness |
+//! | `sources.rs` | channels that lists tell of: memory, scrapes, lateness, cost of a list |
 //! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and both of its ends |
 //! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, compared with, and polled |
 //! | `report.rs` | the table |
@@ -29,6 +30,7 @@ mod peers;
 mod report;
 mod settings;
 mod single;
+mod sources;
 mod upstream;
 
 use std::fs;
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
 
 type Group = fn(&Bench, &mut Report) -> Result<()>;
 
-const GROUPS: [(&str, Group); 7] = [
+const GROUPS: [(&str, Group); 8] = [
     ("start", single::start),
     ("single", single::memory),
     ("cpu", single::cpu),
@@ -78,6 +80,7 @@ const GROUPS: [(&str, Group); 7] = [
     ("lateness", fleets::lateness),
     ("fleets", fleets::fleets),
     ("gateway", gateway::gateway),
+    ("sources", sources::sources),
 ];
 
 /// Whether everything could be measured.
