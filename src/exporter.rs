@@ -52,9 +52,9 @@ impl Exporter {
     /// A sentence, when the HTTP client cannot be had or the web configuration has a mistake.
     pub fn new(settings: Settings) -> Result<Self, String> {
         let client = Client::new(&settings.polling)?;
-        let ask: Ask = Arc::new(move |request| {
+        let ask: Ask = Arc::new(move |request, max_bytes| {
             let client = client.clone();
-            Box::pin(async move { client.ask(request).await })
+            Box::pin(async move { client.ask(request, max_bytes).await })
         });
         Self::with_ask(settings, ask)
     }

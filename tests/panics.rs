@@ -61,7 +61,7 @@ fn a_panic_in_one_targets_poll_is_counted_and_logged_and_the_target_goes_on() {
 
     let panics = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&panics);
-    let ask: Ask = Arc::new(move |request: Request| {
+    let ask: Ask = Arc::new(move |request: Request, _| {
         let counted = Arc::clone(&counted);
         Box::pin(async move {
             let url = request.url.expose_secret();

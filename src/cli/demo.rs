@@ -34,7 +34,7 @@ async fn play() -> u8 {
     };
     let plan = DemoPlan::play(&simulator, 1.0);
     // The simulator's made-up secrets are files, as an operator's real ones would be.
-    let files = match Files::write(&plan) {
+    let files = match Files::write(&plan, &simulator.url()) {
         Ok(files) => files,
         Err(error) => {
             complain([format!("the demo's settings cannot be written: {error}").as_str()]);
@@ -64,7 +64,7 @@ async fn play() -> u8 {
     logging::start(settings.log);
     let Ok(listener) = run::listen(&settings) else { return UNHEALTHY };
     let address = listener.local_addr().unwrap_or(settings.listen);
-    let url = format!("http://{}{}", from_here(address), DemoPlan::WEBHOOK_PATH);
+    let url = format!("http://{}", from_here(address));
     plan.send_webhooks_to(&simulator, &url, ("X-Webhook-Secret", WEBHOOK_SECRET));
     introduce(&plan, address.port());
     run::serve_on(listener, settings, variables).await
@@ -88,6 +88,10 @@ fn introduce(plan: &DemoPlan, port: u16) {
     for channel in plan.channels {
         println!("  {:<11} {}", channel.name, channel.story);
     }
+    println!("Lines that a server or a partner account lists, polled every 10 s:");
+    for source in plan.sources {
+        println!("  {:<11} {}: {}", source.line.name, source.name, source.line.story);
+    }
     println!("Tokens:");
     for token in plan.tokens {
         println!("  {:<11} {}", token.name, token.story);
@@ -103,7 +107,7 @@ struct Files {
 }
 
 impl Files {
-    fn write(plan: &DemoPlan) -> std::io::Result<Self> {
+    fn write(plan: &DemoPlan, api_url: &str) -> std::io::Result<Self> {
         let directory =
             std::env::temp_dir().join(format!("whatsapp-exporter-demo-{}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
@@ -121,6 +125,19 @@ impl Files {
                 let file = files.secret("app", app.id, app.secret)?;
                 let _ = write!(yaml, "    app_id: \"{}\"\n    app_secret_file: {file}\n", app.id);
             }
+        }
+        yaml.push_str("sources:\n");
+        for source in plan.sources {
+            let file = files.secret("source", source.name, source.secret)?;
+            let (name, provider, line) = (source.name, source.provider, &source.line);
+            let _ = write!(
+                yaml,
+                "  - name: {name}\n    provider: {provider}\n    api_url: {api_url}\n    \
+                 token_file: {file}\n    poll_interval: {}\n    names: {{\"{}\": {}}}\n",
+                DemoPlan::SOURCE_INTERVAL,
+                line.id,
+                line.name
+            );
         }
         std::fs::write(files.directory.join("settings.yaml"), yaml)?;
         Ok(files)

@@ -6,6 +6,7 @@
 mod connector;
 mod failure;
 mod forward_client;
+mod large_answers;
 mod pool;
 mod tls;
 
@@ -26,10 +27,11 @@ use secrecy::ExposeSecret;
 use crate::clock;
 use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
-use crate::upstream::{Answer, Credential, MAX_ANSWER_BYTES, Request};
+use crate::upstream::{Answer, Credential, Request};
 use connector::Connector;
 use failure::Cause;
 pub use forward_client::ForwardClient;
+use large_answers::LargeAnswers;
 use pool::{Pool, PooledConnection, SendError};
 
 /// Asks upstreams, over kept-alive connections, through the proxy that the usual variables name.
@@ -37,6 +39,7 @@ use pool::{Pool, PooledConnection, SendError};
 pub struct Client {
     pool: Arc<Pool>,
     proxies: Option<Arc<Matcher>>,
+    large: LargeAnswers,
     timeout: Duration,
 }
 
@@ -50,17 +53,17 @@ impl Client {
         let tls = tls::configuration(polling.extra_ca_file.as_deref())?;
         let proxies = polling.use_proxy.then(|| Arc::new(Matcher::from_system()));
         let pool = Arc::new(Pool::new(Connector::new(tls, proxies.clone())));
-        Ok(Self { pool, proxies, timeout: polling.timeout })
+        Ok(Self { pool, proxies, large: LargeAnswers::default(), timeout: polling.timeout })
     }
 
-    /// Sends a request and reads the whole answer. A redirect is not followed: it would carry a
-    /// credential to wherever it points.
+    /// Sends a request and reads the whole answer, of at most so many bytes. A redirect is not
+    /// followed: it would carry a credential to wherever it points.
     ///
     /// # Errors
     ///
     /// Why there is none.
-    pub async fn ask(&self, request: Request) -> Result<Answer, Failure> {
-        match tokio::time::timeout(self.timeout, self.exchange(request)).await {
+    pub async fn ask(&self, request: Request, max_bytes: usize) -> Result<Answer, Failure> {
+        match tokio::time::timeout(self.timeout, self.exchange(request, max_bytes)).await {
             Ok(result) => result,
             Err(_) => Err(Failure::new(
                 FailureReason::Timeout,
@@ -69,7 +72,7 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
+    async fn exchange(&self, request: Request, max_bytes: usize) -> Result<Answer, Failure> {
         let url = request.url.expose_secret();
         let uri = Uri::try_from(url)
             .map_err(|_| Failure::new(FailureReason::Connect, "the address is not valid"))?;
@@ -87,7 +90,7 @@ impl Client {
         }
         .map_err(|(error, _)| failure(&error))?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
-        let body = read_body(&mut connection, &mut response).await?;
+        let body = self.read_body(&mut connection, &mut response, max_bytes).await?;
         self.pool.keep(origin, connection);
         Ok(Answer { status: response.status().as_u16(), retry_after, body })
     }
@@ -125,6 +128,40 @@ impl Client {
         }
         Ok(request)
     }
+
+    async fn read_body(
+        &self,
+        connection: &mut PooledConnection,
+        response: &mut Response<Incoming>,
+        max_bytes: usize,
+    ) -> Result<Bytes, Failure> {
+        let too_large = || {
+            let what = format!("the answer is larger than {max_bytes} bytes");
+            Failure::new(FailureReason::Decode, what)
+        };
+        let body = response.body_mut();
+        if body.size_hint().lower() > max_bytes as u64 {
+            return Err(too_large());
+        }
+        let (mut whole, mut room) = (BytesMut::new(), None);
+        while let Some(frame) = connection.drive(body.frame()).await {
+            let frame = frame.map_err(|error| failure(&error.into()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            let size = whole.len() + data.len();
+            if size > max_bytes {
+                return Err(too_large());
+            }
+            // Most answers come in one piece.
+            if whole.is_empty() && body.is_end_stream() {
+                return Ok(data);
+            }
+            if room.is_none() {
+                room = self.large.room_for(size).await;
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(large_answers::holding(whole.freeze(), room))
+    }
 }
 
 const NAME: &str = concat!("whatsapp-exporter/", env!("CARGO_PKG_VERSION"));
@@ -152,35 +189,6 @@ fn host(uri: &Uri) -> &str {
         Some(authority) => authority.as_str(),
         None => "",
     }
-}
-
-async fn read_body(
-    connection: &mut PooledConnection,
-    response: &mut Response<Incoming>,
-) -> Result<Bytes, Failure> {
-    let too_large = || {
-        Failure::new(
-            FailureReason::Decode,
-            format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
-        )
-    };
-    let body = response.body_mut();
-    if body.size_hint().lower() > MAX_ANSWER_BYTES as u64 {
-        return Err(too_large());
-    }
-    let mut whole = BytesMut::new();
-    while let Some(frame) = connection.drive(body.frame()).await {
-        let Ok(data) = frame.map_err(|error| failure(&error.into()))?.into_data() else { continue };
-        if whole.len() + data.len() > MAX_ANSWER_BYTES {
-            return Err(too_large());
-        }
-        // Most answers come in one piece.
-        if whole.is_empty() && body.is_end_stream() {
-            return Ok(data);
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(whole.freeze())
 }
 
 /// A header's value that is never printed.

@@ -53,14 +53,14 @@ pub(super) const FURTHER: &[Variable] = &[
     Variable::new(
         "WEBHOOK_SECRET",
         "",
-        "secret that webhooks must carry in a header; without it no webhooks are received",
+        "secret that webhooks must prove to know; without it no webhooks are received",
     ),
     Variable::new("WEBHOOK_SECRET_FILE", "", "file that contains it, read again before each use"),
     Variable::new("WEBHOOK_SECRET_HEADER", "X-Webhook-Secret", "the header that carries it"),
     Variable::new(
         "WEBHOOK_URL",
         "",
-        "the address at which the provider reaches the exporter's webhook path; `check` compares it with the channels' settings",
+        "the address at which a provider reaches the exporter's webhook path; `check` compares it with the channels' settings",
     ),
     Variable::new(
         "GATEWAY_ADDRESS",

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::time::as_millis;
 use super::{ChannelState, Now, PollPolicy, Status};
 
 /// A channel that is in INIT or LAUNCH for longer is not reconnecting but stuck.
@@ -13,33 +14,6 @@ const RECONNECT: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(5);
 /// and while somebody has to do something about it.
 const LATER: Duration = Duration::from_secs(60);
-
-/// A session 401, and what was known of the channel then. Only what was updated since tells that it
-/// is back.
-#[derive(Clone, Copy)]
-pub struct Refusal {
-    /// When it came.
-    pub at: Now,
-    updated: Option<Now>,
-    polls: u64,
-}
-
-impl Refusal {
-    /// A refusal that came at this time.
-    pub fn of(state: &ChannelState, at: Now) -> Self {
-        Self { at, updated: state.polls().last_updated(), polls: state.polls().polls() }
-    }
-
-    /// Whether something was updated of the channel since.
-    fn is_over(&self, state: &ChannelState) -> bool {
-        let polls = state.polls();
-        // Within one millisecond the number of polls tells what the times cannot.
-        let polled = polls.polls() > self.polls && polls.last_succeeded() == Some(true);
-        let updated = polls.last_updated();
-        updated.is_some_and(|updated| updated.steady >= self.at.steady)
-            && (polled || updated != self.updated)
-    }
-}
 
 /// How a channel stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +27,11 @@ pub enum Availability {
 }
 
 impl Availability {
-    /// How a channel stands after its last refusal, if it has refused lately.
-    pub fn of(
-        state: &ChannelState,
-        policy: PollPolicy,
-        now: Now,
-        refusal: Option<Refusal>,
-    ) -> Self {
-        if refusal.is_some_and(|refusal| !refusal.is_over(state)) {
-            return Self::Returning;
+    /// How a channel stands, also after the application met a session 401 that no poll has seen.
+    pub fn of(state: &ChannelState, policy: PollPolicy, now: Now) -> Self {
+        if let Some(refusal) = state.refusal().filter(|refusal| !refusal.is_over(state.polls())) {
+            let age = now.steady.saturating_sub(refusal.at().steady);
+            return if age < as_millis(RECONNECT) { Self::Returning } else { Self::Away };
         }
         let lasted = now.unix.millis_since(state.since(now, policy));
         let lately = u128::try_from(lasted).unwrap_or_default() < RECONNECT.as_millis();
@@ -105,14 +75,14 @@ mod tests {
         state.apply(at(now), LIMITS, Ok(observation));
     }
 
-    fn availability(state: &ChannelState, now: i64, refusal: Option<Refusal>) -> Availability {
-        Availability::of(state, LIMITS, at(now), refusal)
+    fn availability(state: &ChannelState, now: i64) -> Availability {
+        Availability::of(state, LIMITS, at(now))
     }
 
     #[test]
     fn a_channel_is_expected_back_from_a_reconnect_and_from_nothing_else() {
         let mut state = ChannelState::new(at(0));
-        assert_eq!(availability(&state, 0, None), Availability::Away, "nothing is known");
+        assert_eq!(availability(&state, 0), Availability::Away, "nothing is known");
         for (status, expected) in [
             (Status::Auth, Availability::Ready),
             (Status::SyncError, Availability::Ready),
@@ -124,40 +94,42 @@ mod tests {
             (Status::NotInit, Availability::Away),
         ] {
             says(&mut state, 1000, status);
-            assert_eq!(availability(&state, 1000, None), expected, "{status:?}");
+            assert_eq!(availability(&state, 1000), expected, "{status:?}");
         }
         says(&mut state, 2000, Status::Launch);
         says(&mut state, 61_000, Status::Launch);
-        assert_eq!(availability(&state, 61_999, None), Availability::Returning);
-        assert_eq!(availability(&state, 62_000, None), Availability::Away, "it is stuck");
+        assert_eq!(availability(&state, 61_999), Availability::Returning);
+        assert_eq!(availability(&state, 62_000), Availability::Away, "it is stuck");
     }
 
     #[test]
     fn only_what_was_learnt_since_ends_a_refusal() {
         let mut state = ChannelState::new(at(0));
         says(&mut state, 1000, Status::Auth);
-        let refusal = Some(Refusal::of(&state, at(1500)));
-        assert_eq!(availability(&state, 1500, refusal), Availability::Returning);
+        state.refused(at(1500));
+        assert_eq!(availability(&state, 1500), Availability::Returning);
         let failure = |reason| Err(Failure::new(reason, ""));
         state.apply(at(1600), LIMITS, failure(FailureReason::Timeout));
-        assert_eq!(
-            availability(&state, 1700, refusal),
-            Availability::Returning,
-            "a poll without an answer"
-        );
+        assert_eq!(availability(&state, 1700), Availability::Returning, "a poll without an answer");
         state.apply(at(1800), LIMITS, failure(FailureReason::SessionUnauthorized));
         assert_eq!(
-            availability(&state, 1900, refusal),
+            availability(&state, 1900),
             Availability::Returning,
             "a poll that was refused too"
         );
         says(&mut state, 2000, Status::Launch);
-        assert_eq!(availability(&state, 2000, refusal), Availability::Returning);
+        assert_eq!(availability(&state, 2000), Availability::Returning);
         says(&mut state, 3000, Status::Auth);
-        assert_eq!(availability(&state, 3000, refusal), Availability::Ready);
-        let in_this_millisecond = Some(Refusal::of(&state, at(3000)));
-        assert_eq!(availability(&state, 3000, in_this_millisecond), Availability::Returning);
+        assert_eq!(availability(&state, 3000), Availability::Ready);
+        // Within this millisecond.
+        state.refused(at(3000));
+        assert_eq!(availability(&state, 3000), Availability::Returning);
         says(&mut state, 3000, Status::Auth);
-        assert_eq!(availability(&state, 3000, in_this_millisecond), Availability::Ready);
+        assert_eq!(availability(&state, 3000), Availability::Ready);
+        state.refused(at(4000));
+        assert_eq!(availability(&state, 63_999), Availability::Returning);
+        assert_eq!(availability(&state, 64_000), Availability::Away, "polls bring no news");
+        says(&mut state, 65_000, Status::Auth);
+        assert_eq!(availability(&state, 65_000), Availability::Ready);
     }
 }

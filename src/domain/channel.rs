@@ -11,7 +11,7 @@ use super::time::as_millis;
 use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, Moves, StatusPoint, StatusSource};
 use super::{
     ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, NewChatQuota, Now,
-    PollPolicy, PollStats, Reported, Restrictions, Status, Subscription, Timestamp,
+    PollPolicy, PollStats, Refusal, Reported, Restrictions, Status, Subscription, Timestamp,
     UnauthorizedReason, WebhookOutcome, WebhookState,
 };
 
@@ -50,6 +50,8 @@ pub struct ChannelState {
     pub(super) announced: Status,
     pub(super) moves: Moves,
     pub(super) unauthorized: [[u32; UnauthorizedReason::COUNT]; ErrorSource::COUNT],
+    /// The last session 401 that the application met.
+    refusal: Option<Box<Refusal>>,
     /// When the channel was last told to be able to send.
     pub(super) last_authorized: Option<Timestamp>,
     pub(super) uptime_millis: Option<i64>,
@@ -83,6 +85,7 @@ impl ChannelState {
             announced: Status::Unknown,
             moves: Moves::new(),
             unauthorized: [[0; UnauthorizedReason::COUNT]; ErrorSource::COUNT],
+            refusal: None,
             last_authorized: None,
             uptime_millis: None,
             channel_id: None,
@@ -395,6 +398,16 @@ impl ChannelState {
     pub const fn unauthorized(&mut self, source: ErrorSource, reason: UnauthorizedReason) {
         let count = &mut self.unauthorized[source.index()][reason.index()];
         *count = count.saturating_add(1);
+    }
+
+    /// Records that the application met a session 401, which no poll has seen yet.
+    pub fn refused(&mut self, now: Now) {
+        self.refusal = Some(Box::new(Refusal::of(&self.polls, now)));
+    }
+
+    /// The last session 401 that the application met.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_deref()
     }
 
     /// The status that people see: the last known one, or [`Status::Unknown`] once it is stale.

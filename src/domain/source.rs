@@ -16,7 +16,8 @@ pub struct SourceState {
 pub struct Listed {
     /// Channels that are watched.
     pub watched: u32,
-    /// Channels that are not watched, since the source has more than it may have.
+    /// Channels that are not watched: the source has more than it may have, or they have no valid
+    /// name.
     pub ignored: u32,
 }
 

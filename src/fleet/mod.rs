@@ -300,11 +300,15 @@ impl Fleet {
         }
     }
 
-    /// Counts an HTTP 401 that the application met with a channel's credential.
-    pub fn count_unauthorized(&self, owner: TargetRef, reason: UnauthorizedReason) {
+    /// Counts an HTTP 401 that the application met with a channel's credential. One about the
+    /// session is remembered until something newer is learnt.
+    pub fn count_unauthorized(&self, owner: TargetRef, now: Now, reason: UnauthorizedReason) {
         self.changing().change(owner, |watched| {
             if let TargetState::Channel(state) = &mut watched.state {
                 state.unauthorized(ErrorSource::Gateway, reason);
+                if reason == UnauthorizedReason::Session {
+                    state.refused(now);
+                }
             }
         });
     }

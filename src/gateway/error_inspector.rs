@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::header::CONTENT_ENCODING;
 
 use super::context::Gateway;
+use crate::clock;
 use crate::domain::UnauthorizedReason;
 use crate::fleet::TargetRef;
 use crate::provider::{ErrorMeaning, GatewayApi};
@@ -104,7 +105,7 @@ impl ErrorInspector {
         let fleet = &self.gateway.fleet;
         match self.api.error(self.status, &text) {
             ErrorMeaning::Channel(reason) => {
-                fleet.count_unauthorized(owner, reason);
+                fleet.count_unauthorized(owner, clock::now(), reason);
                 if reason == UnauthorizedReason::Session {
                     self.gateway.poll_now.poll(owner);
                 }

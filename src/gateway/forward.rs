@@ -120,15 +120,12 @@ impl Forwarding<'_> {
         held.before_sending().await;
         let sent = self.send_held(&mut held, head, body).await?;
         let (mut answer, mut session) = self.understood(sent).await;
-        if session && let Some(refusal) = held.refused() {
+        if session {
             match again {
                 None => held.too_large(),
-                Some((head, body)) if held.after_refusal(refusal).await => {
+                Some((head, body)) if held.after_refusal().await => {
                     let sent = self.send_held(&mut held, head, body).await?;
                     (answer, session) = self.understood(sent).await;
-                    if session {
-                        held.refused();
-                    }
                 }
                 Some(_) => {}
             }

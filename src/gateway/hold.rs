@@ -3,8 +3,7 @@
 //!
 //! Not here: sending them. What may be sent again, and why that is safe, is in `forward.rs`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -12,7 +11,7 @@ use tokio::time::Instant;
 
 use super::context::Gateway;
 use crate::clock;
-use crate::domain::{Availability, ChannelState, HeldOutcome, PollPolicy, Refusal};
+use crate::domain::{Availability, ChannelState, HeldOutcome, PollPolicy};
 use crate::fleet::TargetRef;
 
 /// While requests are held, the channel is asked again this often; the poller has the last word on
@@ -43,24 +42,14 @@ impl Held {
 
     /// Waits before sending, if the channel is just reconnecting.
     pub(super) async fn before_sending(&mut self) {
-        let refusal = self.last_refusal();
-        if self.availability(refusal) == Availability::Returning {
-            self.wait(refusal, HeldOutcome::Sent).await;
+        if self.availability() == Availability::Returning {
+            self.wait(HeldOutcome::Sent).await;
         }
     }
 
-    /// Records that the channel answered with a session 401.
-    pub(super) fn refused(&self) -> Option<Refusal> {
-        let now = clock::now();
-        let refusal = self.look(|state, _| Refusal::of(state, now))?;
-        let mut refused = self.all_refused();
-        refused.as_mut()?.insert(self.channel, refusal);
-        Some(refusal)
-    }
-
-    /// Waits until a channel is back that has refused. Whether it is.
-    pub(super) async fn after_refusal(&mut self, refusal: Refusal) -> bool {
-        self.wait(Some(refusal), HeldOutcome::SentAgain).await
+    /// Waits until a channel is back that has answered with a session 401. Whether it is.
+    pub(super) async fn after_refusal(&mut self) -> bool {
+        self.wait(HeldOutcome::SentAgain).await
     }
 
     /// Records that the request was sent.
@@ -77,11 +66,11 @@ impl Held {
 
     /// What `Retry-After` should say, in seconds.
     pub(super) fn retry_after(&self) -> u64 {
-        let availability = self.availability(self.last_refusal());
+        let availability = self.availability();
         self.look(|state, _| availability.retry_after(state).as_secs()).unwrap_or_default()
     }
 
-    async fn wait(&mut self, refusal: Option<Refusal>, back: HeldOutcome) -> bool {
+    async fn wait(&mut self, back: HeldOutcome) -> bool {
         if self.room.is_none() {
             let room = self.gateway.hold.as_ref().map(|hold| Arc::clone(&hold.room));
             self.room = room.and_then(|room| room.try_acquire_owned().ok());
@@ -97,7 +86,7 @@ impl Held {
         let came_back = loop {
             let mut updated = std::pin::pin!(gateway.fleet.updated());
             updated.as_mut().enable();
-            match self.availability(refusal) {
+            match self.availability() {
                 Availability::Ready => break true,
                 Availability::Away => break false,
                 Availability::Returning => {}
@@ -125,23 +114,10 @@ impl Held {
         seen.flatten()
     }
 
-    fn availability(&self, refusal: Option<Refusal>) -> Availability {
+    fn availability(&self) -> Availability {
         let now = clock::now();
-        let availability = self.look(|state, policy| Availability::of(state, policy, now, refusal));
+        let availability = self.look(|state, policy| Availability::of(state, policy, now));
         availability.unwrap_or(Availability::Away)
-    }
-
-    /// The channel's last session 401, if it is so recent that it may be part of a reconnect.
-    fn last_refusal(&self) -> Option<Refusal> {
-        let patience = self.gateway.hold.as_ref()?.patience;
-        let refusal = self.all_refused()?.get(&self.channel).copied()?;
-        let age = u128::try_from(clock::now().millis_since(refusal.at)).unwrap_or_default();
-        (age < patience.as_millis()).then_some(refusal)
-    }
-
-    fn all_refused(&self) -> Option<MutexGuard<'_, HashMap<TargetRef, Refusal>>> {
-        let hold = self.gateway.hold.as_ref()?;
-        Some(hold.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -233,7 +233,7 @@ pub const SOURCE: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_source_channels_ignored", []
-            "Channels that the source listed beyond `max_channels`, which are not watched; absent until it listed any.",
+            "Channels that the source listed and that are not watched: beyond `max_channels`, or without a valid name; absent until it listed any.",
             "",
             "whatsapp_source_channels_ignored > 0"),
         rows: Rows::One(|w, _| w.source()?.listed().map(|listed| listed.ignored.into())),

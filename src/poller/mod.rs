@@ -383,7 +383,9 @@ impl Poller {
         match list {
             Ok(channels) => {
                 let (listed, changed) = self.targets.list(target, channels);
+                let before = self.fleet.look(source, |watched| watched.source()?.listed());
                 self.fleet.apply_list(source, clock::now(), Ok(listed));
+                log_events::log_list(&target.name, before.flatten(), listed);
                 if changed {
                     self.replace_targets().await;
                 }

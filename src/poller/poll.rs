@@ -8,14 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::domain::{Failure, FailureReason};
+use crate::domain::{Failure, FailureReason, TargetKind};
 use crate::secret::Fingerprint;
 use crate::target::Target;
-use crate::upstream::{Answer, Endpoint, Fact, Next, PollContext, Reading, Request};
+use crate::upstream::{
+    Answer, Endpoint, Fact, MAX_ANSWER_BYTES, MAX_LIST_BYTES, Next, PollContext, Reading, Request,
+};
 
-/// Sends a request; [`crate::client::Client`] in the program, something else in a test.
+/// Sends a request whose answer may have so many bytes; [`crate::client::Client`] in the program,
+/// something else in a test.
 pub type Ask = Arc<
-    dyn Fn(Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>> + Send + Sync,
+    dyn Fn(Request, usize) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>
+        + Send
+        + Sync,
 >;
 
 /// A poll makes at most so many requests: pages of a list may lead in a circle.
@@ -44,9 +49,13 @@ pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: 
     let context = PollContext { api_url: &target.options.api_url, id: target.id.as_deref() };
     let started = clock::instant();
     let mut exchange = endpoint.poll(context, credentials);
+    let max_bytes = match target.kind {
+        TargetKind::Source => MAX_LIST_BYTES,
+        TargetKind::Channel | TargetKind::Token => MAX_ANSWER_BYTES,
+    };
     let mut reading = None;
     for _ in 0..MAX_REQUESTS {
-        match ask(exchange.request).await.map(exchange.read) {
+        match ask(exchange.request, max_bytes).await.map(exchange.read) {
             Ok(Next::Ask(next)) => exchange = next,
             Ok(Next::Done(done)) => {
                 reading = Some(done);

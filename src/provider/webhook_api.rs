@@ -4,6 +4,7 @@
 
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method};
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -83,6 +84,9 @@ pub trait WebhookApi: Sync {
 
     /// How `check` finds out whether a channel's webhooks reach the exporter, if that can be asked.
     fn check(&self) -> Option<&'static dyn WebhookCheck>;
+
+    /// What to set at the provider so that they do, with [`SECRET_PLACEHOLDER`] for the secret.
+    fn instructions(&self, needed: &Needed<'_>) -> String;
 }
 
 /// What a webhook must have to reach this exporter.
@@ -93,6 +97,34 @@ pub struct Needed<'a> {
     pub header: &'a str,
     /// The secret.
     pub secret: &'a SecretString,
+}
+
+impl Needed<'_> {
+    /// Whether what is sent to this address arrives; a path is enough while ours is not known.
+    pub fn is_reached_at(&self, theirs: &str, path: &str) -> bool {
+        let Ok(theirs) = Url::parse(theirs.trim()) else { return false };
+        match self.url.map(Url::parse) {
+            // Parsed, so that a port or a host in other letters is no other address.
+            Some(Ok(ours)) => {
+                (theirs.scheme(), theirs.host(), theirs.port_or_known_default())
+                    == (ours.scheme(), ours.host(), ours.port_or_known_default())
+                    && theirs.path().trim_end_matches('/') == ours.path().trim_end_matches('/')
+            }
+            Some(Err(_)) => false,
+            None => theirs.path().trim_end_matches('/').ends_with(path),
+        }
+    }
+
+    /// The address to set, as far as it is known.
+    pub fn address(&self, path: &str) -> String {
+        self.url.map_or_else(|| format!("https://<exporter>{path}"), str::to_owned)
+    }
+
+    /// The same in a sentence.
+    pub fn place(&self, path: &str) -> String {
+        self.url
+            .map_or_else(|| format!("an address that ends in `{path}`"), |url| format!("`{url}`"))
+    }
 }
 
 /// Asks a channel which webhooks it has.
@@ -106,7 +138,4 @@ pub trait WebhookCheck: Sync {
     ///
     /// The failure that the answer speaks of.
     fn problem(&self, answer: &Answer, needed: &Needed<'_>) -> Result<Option<String>, Failure>;
-
-    /// What to send so that it does, with [`SECRET_PLACEHOLDER`] for the secret.
-    fn instructions(&self, needed: &Needed<'_>) -> String;
 }

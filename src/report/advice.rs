@@ -14,6 +14,9 @@ use crate::upstream::ProviderId;
 pub const RUNBOOKS: &str =
     "https://github.com/whatsapp-exporter/whatsapp-exporter/blob/main/docs/runbooks";
 
+/// What to do about a source with channels that are not watched.
+pub const CHANNELS_IGNORED: &str = "Channels beyond max_channels and channels without a valid name are not watched. Raise it, choose with only and except, or name them with names.";
+
 /// What to do, and where it is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advice {

@@ -5,7 +5,7 @@
 use tracing::{info, warn};
 
 use super::advice;
-use crate::domain::{Status, Transition};
+use crate::domain::{Listed, Status, Transition};
 use crate::fleet::Change;
 use crate::provider::TokenProblem;
 use crate::target::Name;
@@ -21,6 +21,15 @@ pub fn log_changes(provider: ProviderId, changes: &[Change]) {
                 warn!(channel = %name, word, "the provider reports a status this version does not know; it is shown as UNKNOWN");
             }
         }
+    }
+}
+
+/// Logs that a source's list has channels that are not watched, once for each number of them.
+pub fn log_list(source: &Name, before: Option<Listed>, listed: Listed) {
+    let ignored = listed.ignored;
+    if ignored > 0 && before.is_none_or(|before| before.ignored != ignored) {
+        let todo = advice::CHANNELS_IGNORED;
+        warn!(source = %source, ignored, todo, "channels of the list are not watched");
     }
 }
 

@@ -283,7 +283,8 @@ pub struct SourceView {
     pub status: &'static str,
     /// Channels that are watched; null until it listed any.
     pub channels: Option<u32>,
-    /// Channels beyond `max_channels`, which are not watched; null until it listed any.
+    /// Channels that are not watched, beyond `max_channels` or without a valid name; null until it
+    /// listed any.
     pub ignored: Option<u32>,
     /// Its polls.
     pub poll: PollView,
@@ -318,7 +319,7 @@ fn source_level(watched: &Watched) -> Option<(Level, &'static str, Option<Advice
             (level_of(reason), "failing", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
         }
         (None, Some(listed)) if listed.ignored > 0 => {
-            let todo = "Channels beyond max_channels are not watched. Raise it, or choose with only and except.";
+            let todo = advice::CHANNELS_IGNORED;
             (Level::Warning, "listed", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
         }
         (None, Some(_)) => (Level::Ok, "listed", None),

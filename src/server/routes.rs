@@ -191,7 +191,7 @@ fn ready(name: &str, state: &State) -> Reply {
     let known = found.and_then(|channel| {
         state.fleet.look(channel, |watched| {
             let (channel, policy) = (watched.channel()?, watched.policy());
-            let availability = Availability::of(channel, policy, now, None);
+            let availability = Availability::of(channel, policy, now);
             Some((channel.status(now, policy), availability, availability.retry_after(channel)))
         })
     });

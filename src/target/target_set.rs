@@ -56,8 +56,10 @@ impl TargetSet {
             .collect();
         // In a fixed order, so that the same channels give way each time.
         wanted.sort_by(|one, other| one.id.cmp(&other.id));
-        let ignored = wanted.len().saturating_sub(listing.max_channels);
+        let all = wanted.len();
+        wanted.retain(|channel| !listing.candidate_names(channel).is_empty());
         wanted.truncate(listing.max_channels);
+        let ignored = all - wanted.len();
         let listed = Listed { watched: count(wanted.len()), ignored: count(ignored) };
         let before = self.listed.get(&source.name);
         let mut shared = SharedOptions::of(before.into_iter().flatten());
@@ -258,6 +260,20 @@ mod tests {
         let named = |id: &str, name: &str| ListedChannel { name: Some(name.into()), ..channel(id) };
         set.list(&eu, vec![named("1", "one"), named("2", "two"), named("3", "not a name")]);
         assert_eq!(names(&set), ["sales", "two", "3"]);
+    }
+
+    #[test]
+    fn a_channel_without_a_valid_name_is_ignored_until_the_operator_names_it() {
+        let given = BTreeMap::from([("Shop 1".into(), Name::new("shop").unwrap())]);
+        for (names_of, ignored, shown) in
+            [(BTreeMap::new(), 2, &["ok"][..]), (given, 1, &["shop", "ok"])]
+        {
+            let eu = source("eu", ListingOptions { names: names_of, ..Default::default() });
+            let mut set = TargetSet::new(vec![Arc::new(eu.clone())]);
+            let (listed, _) = set.list(&eu, channels(&["Shop 1", "ok", "übrig"]));
+            assert_eq!((listed.watched, listed.ignored), (3 - ignored, ignored));
+            assert_eq!(names(&set), shown);
+        }
     }
 
     #[test]

@@ -8,8 +8,12 @@ use bytes::Bytes;
 
 use crate::domain::{Failure, FailureReason};
 
-/// The largest answer that is read. A list of 1,000 lines with their settings stays well below.
+/// The largest answer that is read of anything but a list.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// The largest list that is read: some providers put a thousand lines, each with the settings of
+/// all its integrations, on one page.
+pub const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
 
 /// A whole HTTP answer.
 #[derive(Clone)]
@@ -18,7 +22,7 @@ pub struct Answer {
     pub status: u16,
     /// How long the upstream asked us to wait.
     pub retry_after: Option<Duration>,
-    /// The body, of at most [`MAX_ANSWER_BYTES`].
+    /// The body, of at most [`MAX_ANSWER_BYTES`], or [`MAX_LIST_BYTES`] of a list.
     pub body: Bytes,
 }
 

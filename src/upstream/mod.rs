@@ -8,7 +8,7 @@ pub(crate) mod lenient;
 mod provider_id;
 mod request;
 
-pub use answer::{Answer, MAX_ANSWER_BYTES};
+pub use answer::{Answer, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
 pub use endpoint::{
     Credentials, Endpoint, Exchange, Fact, ListedChannel, Next, PollContext, Reading,
 };

@@ -8,7 +8,8 @@ use crate::common::{Files, Setup, Upstream, closed_port, http};
 use whatsapp_exporter::config::variables;
 use whatsapp_exporter::input::Variable;
 use whatsapp_simulator::{
-    Fault, MetaToken, MetaTokenState, WebhookMode, WhapiChannel, WhapiStatus, WhapiWebhook,
+    EvolutionInstance, EvolutionServer, EvolutionWebhook, Fault, GreenApiInstance, MetaToken,
+    MetaTokenState, WahaServer, WebhookMode, WhapiChannel, WhapiStatus, WhapiWebhook,
 };
 
 #[test]
@@ -357,4 +358,60 @@ fn check_says_whose_webhooks_do_not_reach_the_exporter_and_what_to_send() {
     let ended = setup.run();
     assert_eq!(ended.code, Some(1));
     assert!(ended.stdout.contains("nowhere: does not exist"), "{ended:?}");
+}
+
+#[test]
+fn check_says_for_each_provider_what_to_set_there() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let evolution = || {
+        EvolutionServer::new("evolution")
+            .with_instance("front desk", EvolutionInstance::new("open"))
+    };
+    upstream.set_waha_server("waha", WahaServer::new("waha").with_session("kiosk", "WORKING"));
+    upstream.set_evolution_server("evolution", evolution());
+    upstream.set_green_api_instance("green", GreenApiInstance::new(1_101_000_001, "authorized"));
+    let mut yaml = "sources:\n".to_owned();
+    for name in ["waha", "evolution"] {
+        files.write(name, name);
+        let _ = write!(
+            yaml,
+            "  - name: {name}\n    provider: {name}\n    api_url: {}\n    token_file: {name}\n    names: {{front desk: desk}}\n",
+            upstream.url()
+        );
+    }
+    let setup = Setup::of(&upstream)
+        .file(&files, &yaml)
+        .set("GREEN_API_INSTANCE_ID", "1101000001")
+        .set("GREEN_API_TOKEN", "green")
+        .set("GREEN_API_URL", upstream.url())
+        .argument("check");
+    assert!(!setup.run().stdout.contains("webhook"), "without a secret none are received");
+    let setup = setup.set("WEBHOOK_SECRET", WEBHOOK_SECRET).set("WEBHOOK_URL", WEBHOOK_URL);
+    let ended = setup.run();
+    assert_eq!((ended.code, &*ended.stderr), (Some(1), ""), "{ended:?}");
+    let at = |provider: &str| format!("\"https://exporter.example.com/webhook/{provider}\"");
+    for part in [
+        "channel desk: no webhook leads to `https://exporter.example.com/webhook/evolution`",
+        &format!("\"url\": {}", at("evolution")),
+        &format!("\"url\": {}, \"events\": [\"session.status\"], \"hmac\"", at("waha")),
+        &format!("\"webhookUrl\": {}, \"webhookUrlToken\"", at("green_api")),
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {ended:?}");
+    }
+    assert!(!ended.stdout.contains(WEBHOOK_SECRET), "{ended:?}");
+
+    let webhook = |url: &str| EvolutionWebhook {
+        url: url.to_owned(),
+        headers: vec![("X-Webhook-Secret".to_owned(), WEBHOOK_SECRET.to_owned())],
+    };
+    for url in
+        ["https://exporter.example.com/webhook/evolution/evolution", "https://app.example.com/"]
+    {
+        let mut server = evolution();
+        server.webhook = Some(webhook(url));
+        upstream.set_evolution_server("evolution", server);
+        let ended = setup.run();
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:?}");
+        assert!(!ended.stdout.contains("channel desk: "), "{ended:?}");
+    }
 }

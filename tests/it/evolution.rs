@@ -316,3 +316,38 @@ fn check_tells_of_the_source_and_its_instances() {
         assert!(said.contains(line), "{line}: {said}");
     }
 }
+
+#[test]
+fn a_list_of_several_mebibytes_is_read_and_one_beyond_the_bound_is_not() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let mut server = EvolutionServer::new("evolution");
+    for number in 0..2500 {
+        server = server.with_instance(&format!("shop-{number}"), EvolutionInstance::new("open"));
+    }
+    upstream.set_evolution_server(KEY, server);
+    files.write("key", KEY);
+    let yaml = format!(
+        "sources:\n  - name: eu\n    provider: evolution\n    api_url: {}\n    token_file: key\n    max_channels: 3000\n    poll_interval: 1m\n",
+        upstream.url()
+    );
+    let setup = Setup::new().file(&files, &yaml).pace("30s");
+    setup.start().until_is("whatsapp_source_channels{source=\"eu\"}", 2500.0);
+    upstream.set_fault(KEY, Some(Fault::oversized(9 << 20)));
+    let failures = "whatsapp_source_poll_failures_total{source=\"eu\",reason=\"decode\"}";
+    setup.start().until_at_least(failures, 1.0);
+}
+
+#[test]
+fn an_instance_without_a_valid_name_is_counted_and_told() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let server = EvolutionServer::new("evolution")
+        .with_instance("shop", EvolutionInstance::new("open"))
+        .with_instance("Shop 1", EvolutionInstance::new("open"));
+    let program = from_file(&upstream, &files, server, "").start();
+    program.until_is("whatsapp_source_channels{source=\"eu\"}", 1.0);
+    program.until_at_least("whatsapp_source_polls_total{source=\"eu\"}", 3.0);
+    let ignored = "whatsapp_source_channels_ignored{source=\"eu\"}";
+    assert_eq!(program.metrics().get(ignored), Some(1.0));
+    assert_eq!(program.log().matches("channels of the list are not watched").count(), 1);
+    assert!(program.get("/").text().contains("name them with names"));
+}

@@ -207,6 +207,33 @@ fn a_request_that_meets_two_session_401s_is_not_sent_a_third_time() {
 }
 
 #[test]
+fn readiness_and_the_gateway_agree_on_a_401_that_no_poll_has_seen() {
+    let gate = Gate::new("AUTH", |_, _| SESSION.into());
+    let held = gate.held_for("100ms");
+    let passed = Setup::new().gateway(&gate.upstream).pace("1h").set("WHAPI_TOKEN", "t").start();
+    passed.until_is("whatsapp_channel_status{status=\"AUTH\"}", 1.0);
+    let ready = |program: &Program| {
+        let reply = program.get("/channels/default/ready");
+        let waits = reply.headers.into_iter().find(|(name, _)| name == "retry-after");
+        (reply.status, waits.map(|(_, seconds)| seconds))
+    };
+    // Polls from here on bring nothing that can be read.
+    gate.becomes("\"");
+    for (program, told) in [(&held, &["5"][..]), (&passed, &[])] {
+        assert_eq!(ready(program), (200, None));
+        let answer = ask(program, message("hello")).join().unwrap();
+        assert_eq!(answer.line(), "HTTP/1.1 401 Unauthorized");
+        assert_eq!(answer.header("retry-after"), told);
+        assert_eq!(ready(program), (503, Some("5".to_owned())));
+    }
+    gate.becomes("AUTH");
+    for program in [&held, &passed] {
+        ask(program, message("hello")).join().unwrap();
+        eventually("the poll that follows", || (ready(program).0 == 200).then_some(()));
+    }
+}
+
+#[test]
 fn a_channel_that_will_not_come_back_by_itself_is_not_waited_for() {
     for status in ["QR", "STOP", "ERROR", "NOT_INIT"] {
         let gate = Gate::new("AUTH", |_, _| SESSION.into());

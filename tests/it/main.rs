@@ -7,8 +7,10 @@ mod common;
 #[path = "../peers/mod.rs"]
 mod peers;
 
+mod all_providers;
 mod commands;
 mod contract;
+mod described_answers;
 mod documents;
 mod end_to_end;
 mod evolution;
@@ -23,6 +25,7 @@ mod network;
 mod polling;
 mod prometheus;
 mod reload;
+mod secret_hunt;
 mod secrets;
 mod server;
 mod shutdown;

@@ -276,8 +276,16 @@ fn the_demo_needs_neither_network_nor_proxy() {
         .set("HTTP_PROXY", format!("http://{}", closed_port()))
         .set("http_proxy", format!("http://{}", closed_port()))
         .start();
-    eventually("a channel of the demo that is well", || {
-        (demo.metrics().sum("whatsapp_channel_authorized") > 0.0).then_some(())
+    for provider in ["whapi", "waha", "evolution", "green_api"] {
+        eventually("a channel of the demo that is well", || {
+            let well = format!("whatsapp_channel_authorized{{provider=\"{provider}\"}}");
+            (demo.metrics().sum(&well) > 0.0).then_some(())
+        });
+    }
+    eventually("a webhook of a line that is listed", || {
+        let applied =
+            "whatsapp_channel_webhook_events_total{channel=\"booking\",outcome=\"applied\"}";
+        (demo.metrics().sum(applied) > 0.0).then_some(())
     });
     assert!(demo.printed().contains("/metrics"));
 }

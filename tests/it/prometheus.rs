@@ -256,7 +256,7 @@ async fn a_real_prometheus_reads_what_the_page_says_in_both_formats() {
 }
 
 /// What `promtool check metrics` says of a page.
-fn promtool_check_metrics(page: &str) -> String {
+pub fn promtool_check_metrics(page: &str) -> String {
     let mut promtool = Command::new(installed(&["promtool"], "prometheus"))
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -379,7 +379,8 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     let system = fleet.find(TargetKind::Token, "system");
     fleet.count_request(whapi(), sales, AnswerClass::Success);
     fleet.count_request(whapi(), sales, AnswerClass::Unauthorized);
-    fleet.count_unauthorized(sales.expect("a channel"), UnauthorizedReason::Session);
+    let now = seconds_before_now(7);
+    fleet.count_unauthorized(sales.expect("a channel"), now, UnauthorizedReason::Session);
     fleet.count_request(meta(), system, AnswerClass::Forbidden);
     let missing = Some(TokenErrorReason::PermissionMissing);
     fleet.count_token_error(system.expect("a token"), missing, false);

@@ -1,6 +1,5 @@
 //! Secrets: files that hold them or do not, their rotation, and that none of them ever gets out.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::symlink;
@@ -8,7 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::{Files, Program, Setup, Upstream, closed_port, eventually, http, within};
-use whatsapp_simulator::{Fault, GraphError, MetaToken, MetaTokenState, Response, WhapiChannel};
+use crate::secret_hunt::{Hunt, PlantedSources, base64, faults, secret};
+use ring::hmac;
+use whatsapp_simulator::{EvolutionInstance, MetaToken, MetaTokenState, WhapiChannel};
 
 const GOOD: &str = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f";
 
@@ -124,92 +125,6 @@ fn a_refused_target_is_tried_at_once_when_its_secret_file_changes() {
     assert_eq!(program.metrics().get("whatsapp_token_polls_total"), Some(2.0));
 }
 
-/// Looks for secrets in everything that gets out.
-struct Hunt {
-    needles: Vec<(String, String)>,
-    /// What was looked through, in bytes.
-    seen: usize,
-}
-
-impl Hunt {
-    fn new(secrets: &[String]) -> Self {
-        let mut needles = BTreeSet::new();
-        for secret in secrets {
-            for form in forms(secret) {
-                let middle = form.len() / 2;
-                for part in [&form[..], &form[..middle], &form[middle..]] {
-                    if part.len() >= 8 {
-                        needles.insert((part.to_ascii_lowercase(), secret.clone()));
-                    }
-                }
-            }
-        }
-        Self { needles: needles.into_iter().collect(), seen: 0 }
-    }
-
-    fn search(&mut self, place: &str, text: &str) {
-        self.seen += text.len();
-        let text = text.to_ascii_lowercase();
-        for (needle, secret) in &self.needles {
-            if let Some(at) = text.find(needle) {
-                let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
-                let line = text[start..].lines().next().unwrap_or_default();
-                panic!("{place} shows {secret} as {needle}: {line}");
-            }
-        }
-    }
-}
-
-/// A secret as it is, percent-encoded, and in base64 wherever it begins in what is encoded.
-fn forms(secret: &str) -> Vec<String> {
-    let mut forms = vec![secret.to_owned()];
-    let encoded: String = secret
-        .bytes()
-        .map(|byte| match byte {
-            b if b.is_ascii_alphanumeric() => char::from(b).to_string(),
-            b => format!("%{b:02X}"),
-        })
-        .collect();
-    forms.push(encoded);
-    for before in 0..3 {
-        let text = base64(&[&b"\0\0\0"[..before], secret.as_bytes()].concat());
-        // The first and last letters also depend on the neighbours.
-        let inner = text.trim_end_matches('=');
-        forms.push(inner[[0, 2, 3][before]..inner.len() - 1].to_owned());
-    }
-    forms
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let number = three.iter().chain(&[0, 0]).take(3).fold(0, |n, b| n << 8 | usize::from(*b));
-        for place in 0..=three.len() {
-            text.push(char::from(LETTERS[number >> (18 - 6 * place) & 63]));
-        }
-    }
-    text + &"=".repeat(3 - bytes.chunks(3).last().map_or(3, <[u8]>::len))
-}
-
-/// A secret that looks like a real one, and in no part like another.
-fn secret(kind: &str, number: usize) -> String {
-    let mut state = number as u64 * 7919 + kind.bytes().map(u64::from).sum::<u64>() * 104_729;
-    let mut text = String::new();
-    while text.len() < 32 {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let letters = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
-        text.push(char::from(letters[(state >> 33) as usize % letters.len()]));
-    }
-    match kind {
-        // Meta's hold letters that a URL must encode only seldom, but an app's credential always
-        // does.
-        "meta" => format!("EAAG{text}|{}", text.chars().rev().collect::<String>()),
-        _ => text,
-    }
-}
-
 #[test]
 fn the_hunter_finds_what_it_hunts() {
     assert_eq!(base64(b"user:pass"), "dXNlcjpwYXNz");
@@ -228,54 +143,6 @@ fn the_hunter_finds_what_it_hunts() {
         });
         assert!(caught.is_err(), "{leak}");
     }
-}
-
-/// Every way to go wrong, some of which repeat the secret as careless upstreams do.
-fn faults(secret: &str) -> Vec<Fault> {
-    let echo = format!(r#"{{"error":{{"code":190,"message":"Malformed token {secret}"}}}}"#);
-    let echo_data = format!(
-        r#"{{"data":{{"is_valid":false,"error":{{"code":190,"message":"bad {secret}"}}}}}}"#
-    );
-    let location = format!("https://example.com/?access_token={secret}");
-    let json = |status, body: &str| {
-        Fault::response(Response::new(status, "application/json", body.to_owned()))
-    };
-    vec![
-        Fault::session_unauthorized(),
-        Fault::unauthorized(),
-        Fault::channel_not_found(),
-        Fault::payment_required(),
-        Fault::forbidden(),
-        Fault::rate_limited(),
-        Fault::server_error(),
-        Fault::server_error_page(),
-        Fault::bad_gateway(),
-        Fault::garbage(),
-        Fault::empty(),
-        Fault::page(),
-        Fault::wrong_shape(),
-        Fault::truncated(),
-        Fault::oversized(2 << 20),
-        Fault::endless(),
-        Fault::raw(format!("{secret}\r\n\r\n")),
-        Fault::raw(format!("HTTP/1.1 200 OK\r\n{secret}\r\n\r\n")),
-        Fault::hang(),
-        Fault::close(),
-        Fault::cut_head(),
-        Fault::cut_body(),
-        Fault::graph_error(&GraphError::new(4, 0)),
-        Fault::graph_error(&GraphError::new(190, 463)),
-        json(400, &echo),
-        json(401, &echo),
-        json(404, &echo),
-        json(200, &echo),
-        json(200, &echo_data),
-        Fault::response(Response::new(302, "text/html", "").header("Location", location.clone())),
-        Fault::response(
-            Response::new(429, "text/html", "").header("Retry-After", secret.to_owned()),
-        ),
-        Fault::response(Response::new(403, "text/html", echo).header("X-Debug", location)),
-    ]
 }
 
 /// Sends every secret through the gateway in every place that may carry one, and waits a moment for
@@ -318,6 +185,9 @@ fn through_the_gateway(program: &Program, secrets: &[String]) -> Vec<String> {
     assert!(own.len() > secrets.len(), "only {} answers were the gateway's own", own.len());
     own
 }
+
+/// The fault that repeats the secret with a status that is about nothing.
+const ECHO: usize = 24;
 
 #[test]
 fn no_secret_leaves_whatever_goes_wrong() {
@@ -390,8 +260,13 @@ fn no_secret_leaves_whatever_goes_wrong() {
         "  - name: refused\n    token_file: revoked\n    app_id: \"1\"\n    app_secret_file: wrong\n"
     );
 
+    let planted = PlantedSources::plant(&upstream, &files);
+    let sent_through_the_gateway = secrets.clone();
+    secrets.extend(planted.secrets.iter().cloned());
+
     let setup = Setup::of(&upstream)
-        .file(&files, &(channels + &tokens))
+        .file(&files, &(channels + &tokens + &planted.yaml))
+        .set("STATE_FILE", files.path("state"))
         .pace("2s")
         .set("STALE_AFTER", "3s")
         .set("LOG_LEVEL", "trace")
@@ -422,12 +297,35 @@ fn no_secret_leaves_whatever_goes_wrong() {
                     .iter()
                     .filter(|(series, _)| series.name.ends_with("_polls_total"))
                     .collect();
-                (polls.len() > 2 * count && polls.iter().all(|(_, polls)| **polls >= 2.0))
+                (polls.len() > 5 * count && polls.iter().all(|(_, polls)| **polls >= 2.0))
                     .then_some(())
             });
+            // What is listed is known by now; a server's key also asks for the states of its lines.
+            let directly = way == "directly";
+            for key in planted.well.iter().filter(|_| directly) {
+                let echo = faults(key).swap_remove(ECHO);
+                upstream.set_fault(key, Some(echo));
+            }
+            let listed = ["1101000031", "MANTIS-00031", "well-waha", "well-evolution"];
+            for name in listed.iter().filter(|_| directly) {
+                program.until_at_least(
+                    &format!("whatsapp_channel_polls_total{{channel=\"{name}\"}}"),
+                    2.0,
+                );
+            }
+            for name in listed[2..].iter().filter(|_| directly) {
+                let failures = format!(
+                    "whatsapp_channel_poll_failures_total{{channel=\"{name}\",reason=\"http_other\"}}"
+                );
+                program.until_at_least(&failures, 1.0);
+            }
+            for key in &planted.well {
+                upstream.set_fault(key, None);
+            }
             for path in [
                 "/",
                 "/?page=2",
+                "/?page=3",
                 "/metrics",
                 "/api/status",
                 "/healthz",
@@ -452,7 +350,7 @@ fn no_secret_leaves_whatever_goes_wrong() {
                     http::ask(program.address, method, &path, &[("Authorization", &bearer)]);
                 hunt.search(&format!("{place} {method}"), &reply.expect("an answer").whole());
             }
-            for sentence in through_the_gateway(&program, &secrets) {
+            for sentence in through_the_gateway(&program, &sent_through_the_gateway) {
                 hunt.search(&format!("{place}: the gateway's own words"), &sentence);
             }
             assert!(program.log().contains("a request of the application"), "{}", program.log());
@@ -466,6 +364,10 @@ fn no_secret_leaves_whatever_goes_wrong() {
             program.signal("TERM");
             program.wait(Duration::from_secs(30));
             hunt.search(&format!("{place}: its log"), &program.printed());
+            let state = std::fs::read(files.path("state")).expect("a state file");
+            hunt.search(&format!("{place}: its state"), &String::from_utf8_lossy(&state));
+            // What was counted before would pass for what is waited for.
+            std::fs::remove_file(files.path("state")).expect("a removed file");
         }
         for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
             let checked = setup.argument("check").run();
@@ -476,12 +378,36 @@ fn no_secret_leaves_whatever_goes_wrong() {
     assert!(hunt.seen > 1_000_000, "only {} bytes were looked through", hunt.seen);
 }
 
+/// Deliveries of the other providers: each with an image of a QR code, Evolution's with a key too.
+fn of_others(image: &str) -> [String; 4] {
+    let key = EvolutionInstance::key("desk");
+    [
+        format!(
+            r#"{{"event":"session.status","session":"desk","payload":{{"name":"desk","status":"SCAN_QR_CODE","qr":"{image}"}}}}"#
+        ),
+        format!(
+            r#"{{"event":"qrcode.updated","instance":"desk","apikey":"{key}","data":{{"qrcode":{{"code":"{image}","base64":"{image}"}}}}}}"#
+        ),
+        format!(
+            r#"{{"event":"connection.update","instance":"desk","apikey":"{key}","data":{{"state":"{image}"}}}}"#
+        ),
+        format!(
+            r#"{{"typeWebhook":"stateInstanceChanged","instanceData":{{"idInstance":7,"wid":"{image}"}},"stateInstance":"notAuthorized","qr":"{image}"}}"#
+        ),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[test]
 fn the_secret_of_webhooks_leaves_no_more_than_others() {
     let (upstream, files) = (Upstream::start(), Files::new());
     let [ours, second, wrong, image] =
         ["ours", "second", "wrong", "image"].map(|kind| secret(kind, 9));
-    let mut hunt = Hunt::new(&[ours.clone(), second.clone(), wrong.clone(), image.clone()]);
+    let key = EvolutionInstance::key("desk");
+    let mut hunt = Hunt::new(&[ours.clone(), second.clone(), wrong.clone(), image.clone(), key]);
     upstream.set_channel("t", WhapiChannel::new("sales"));
     let path = files.write("secret", format!("{ours}\n"));
     let setup = Setup::of(&upstream)
@@ -512,6 +438,24 @@ fn the_secret_of_webhooks_leaves_no_more_than_others() {
                 {
                     let reply = http::send(program.address, "POST", path, &headers, body);
                     hunt.search(path, &reply.expect("an answer").whole());
+                }
+            }
+            for by in [&ours, &wrong] {
+                let key = hmac::Key::new(hmac::HMAC_SHA512, by.as_bytes());
+                for body in of_others(&image) {
+                    let signature = hex(hmac::sign(&key, body.as_bytes()).as_ref());
+                    let bearer = format!("Bearer {by}");
+                    let headers = [
+                        ("X-Webhook-Hmac", &*signature),
+                        ("X-Webhook-Secret", by),
+                        ("Authorization", &bearer),
+                    ];
+                    for path in ["/webhook/waha", "/webhook/evolution/x", "/webhook/green_api"] {
+                        let reply = http::send(program.address, "POST", path, &headers, &body);
+                        let reply = reply.expect("an answer");
+                        assert_eq!(reply.status, if by == &ours { 200 } else { 401 }, "{path}");
+                        hunt.search(path, &reply.whole());
+                    }
                 }
             }
             for path in ["/", "/metrics", "/api/status"] {
@@ -586,8 +530,44 @@ fn no_secret_leaves_from_a_wrong_place_in_the_settings() {
         "tokens:\n  - name: a\n    token_file: x\n    required_scopes: {SECRET: 1}\n",
         "tokens:\n  - name: a\n    token_file: x\n    api_version: SECRET\n",
         "tokens:\n  - name: a\n    token_file: x\n    app_secret: SECRET\n",
+        "sources: SECRET\n",
+        "sources:\n  - SECRET\n",
+        "sources:\n  - name: a\n    provider: SECRET\n    token_file: x\n",
+        "sources:\n  - name: a\n    provider: meta\n    token_file: SECRET\n",
     ];
-    for text in yaml.iter().flat_map(|text| both(text)) {
+    // The same mistakes in a source of each provider, and a channel of one.
+    let of_each = ["waha", "evolution", "green_api", "whapi"].into_iter().flat_map(|provider| {
+        [
+            "api_key: SECRET",
+            "token: SECRET",
+            "SECRET: x",
+            "api_url: SECRET",
+            "api_url: https://u:SECRET@waha.example.com",
+            "api_url: http://waha:3000/?key=SECRET",
+            "poll_interval: SECRET",
+            "only: {SECRET: SECRET}",
+            "except: [[SECRET]]",
+            "names: SECRET",
+            "names: {x: SECRET and more}",
+            "names: {x: [SECRET]}",
+            "max_channels: SECRET",
+            "app_id: SECRET",
+        ]
+        .map(|line| {
+            let url = match line.starts_with("api_url") {
+                true => String::new(),
+                false => "    api_url: http://waha:3000\n".to_owned(),
+            };
+            format!("sources:\n  - name: a\n    provider: {provider}\n    token_file: x\n{url}    {line}\n")
+        })
+    });
+    let of_each: Vec<String> = of_each
+        .chain(["channel_id: SECRET and more", "channel_id: [SECRET]", "token: SECRET"].map(|line| {
+            format!("channels:\n  - name: a\n    provider: green_api\n    token_file: x\n    {line}\n")
+        }))
+        .collect();
+    let texts = yaml.iter().copied().chain(of_each.iter().map(String::as_str));
+    for text in texts.flat_map(both) {
         for command in ["", "check"] {
             let setup = Setup::new().file(&files, &text).set("LOG_LEVEL", "trace");
             let setup = if command.is_empty() { setup } else { setup.argument(command) };
@@ -616,6 +596,17 @@ fn no_secret_leaves_from_a_wrong_place_in_the_settings() {
         ("POLL_TIMEOUT", "SECRET"),
         ("POLL_CONCURRENCY", "SECRET"),
         ("STALE_AFTER", "SECRET"),
+        ("WHAPI_PARTNER_URL", "https://u:SECRET@manager.whapi.cloud"),
+        ("WHAPI_PARTNER_TOKEN", "SECRET and more"),
+        ("WAHA_URL", "SECRET"),
+        ("WAHA_URL", "http://waha:3000/?key=SECRET"),
+        ("WAHA_API_KEY", "SECRET"),
+        ("EVOLUTION_URL", "http://u:SECRET@evolution:8080"),
+        ("EVOLUTION_API_KEY", "SECRET and more"),
+        ("GREEN_API_INSTANCE_ID", "SECRET"),
+        ("GREEN_API_TOKEN", "SECRET"),
+        ("GREEN_API_PARTNER_TOKEN", "SECRET and more"),
+        ("GREEN_API_URL", "https://api.green-api.com/waInstance1/getStateInstance/SECRET?x"),
     ];
     for (name, value) in variables {
         for value in both(value) {

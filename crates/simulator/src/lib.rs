@@ -47,6 +47,8 @@ mod whapi;
 pub use delivery::{DeliveryAttempt, DeliveryPolicy};
 pub use demo::DemoPlan;
 pub use demo::script::{DemoApp, DemoChannel, DemoToken, Expiry};
+pub use demo::sources::{DemoLine, DemoSource};
+pub use evolution::webhook::EvolutionWebhook;
 pub use evolution::{EvolutionInstance, EvolutionServer};
 pub use fault::Fault;
 pub use green_api::{GreenApiInstance, GreenApiPartner};

@@ -791,3 +791,53 @@ async fn the_demo_played_fast_shows_every_status_and_every_refusal_over_http() {
     assert_eq!(seen, expected.map(str::to_owned).into());
     assert!(plan.channels.iter().all(|channel| sim.woken(channel.secret) == 0));
 }
+
+#[tokio::test]
+async fn the_demos_sources_play_their_stories_over_http() {
+    let sim = Simulator::start().await.expect("a free port");
+    let http = client();
+    let plan = DemoPlan::play(&sim, 60.0);
+    let source = |name| plan.sources.iter().find(|source| source.name == name).expect("a source");
+    let (waha, evolution) = (source("waha"), source("evolution"));
+    let (green, partner) = (source("green-partner"), source("whapi-partner"));
+    let ask = async |path: String, header: &str, secret: &str| {
+        let request = http.get(sim.url() + &path).header(header, secret);
+        read(request.send().await.expect("an answer")).await.1
+    };
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let mut seen = BTreeSet::new();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(3500) {
+        let sessions = ask("/api/sessions?all=true".into(), "X-Api-Key", waha.secret).await;
+        seen.insert(format!("waha {}", word(&sessions[0]["status"])));
+        let path = format!("/instance/connectionState/{}", evolution.line.id);
+        let state = ask(path, "apikey", evolution.secret).await;
+        let rows = ask("/instance/fetchInstances".into(), "apikey", evolution.secret).await;
+        let (state, reason) = (&state["instance"]["state"], &rows[0]["disconnectionReasonCode"]);
+        seen.insert(format!("evolution {} {reason}", word(state)));
+        let path = format!("/partner/getInstances/{}", green.secret);
+        let token = word(&ask(path, "X", "x").await[0]["apiTokenInstance"]);
+        let path = format!("/waInstance{}/getStateInstance/{token}", green.line.id);
+        seen.insert(format!("green {}", word(&ask(path, "X", "x").await["stateInstance"])));
+        let bearer = format!("Bearer {}", partner.secret);
+        let list = ask("/channels/list".into(), "Authorization", &bearer).await;
+        seen.insert(format!("partner {}", word(&list["channels"][0]["id"])));
+    }
+    let expected = [
+        "waha WORKING",
+        "waha SCAN_QR_CODE",
+        "waha STARTING",
+        "evolution open null",
+        "evolution close null",
+        "evolution connecting null",
+        "evolution close 401",
+        "evolution connecting 401",
+        "evolution open 401",
+        "green authorized",
+        "green yellowCard",
+        "green sleepMode",
+        "partner -",
+        "partner DEMOPA-FRANC",
+    ];
+    assert_eq!(seen, expected.map(str::to_owned).into());
+}

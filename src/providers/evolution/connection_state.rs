@@ -2,7 +2,7 @@
 //!
 //! Not here: why it was disconnected, which only the list says.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_encode};
 use serde::Deserialize;
 
 use super::refusal::{is_object, refusal};
@@ -23,9 +23,14 @@ pub(super) struct ConnectionState {
 /// All but what RFC 3986 calls unreserved is encoded.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// An instance's name in a path.
+pub(super) fn encode(name: &str) -> PercentEncode<'_> {
+    percent_encode(name.as_bytes(), UNRESERVED)
+}
+
 impl Endpoint for ConnectionState {
     fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange {
-        let name = percent_encode(target.id.unwrap_or_default().as_bytes(), UNRESERVED);
+        let name = encode(target.id.unwrap_or_default());
         let request = Request {
             url: format!("{}/instance/connectionState/{name}", target.api_url).into(),
             credential: Credential::Header("apikey", credentials.own),

@@ -13,6 +13,7 @@ mod refusal;
 mod settings;
 mod status;
 mod webhook;
+mod webhook_check;
 
 use crate::domain::TargetKind;
 use crate::input::{SOURCE_KEYS, Variable};

@@ -15,9 +15,10 @@ use serde::de::IgnoredAny;
 
 use super::refusal::is_object;
 use super::status::{closed_by, reported};
+use super::webhook_check::{self, EvolutionWebhookCheck};
 use crate::clock;
 use crate::domain::{ChannelEvent, ChannelObservation, Reported, Timestamp};
-use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
+use crate::provider::{HeadVerdict, Needed, Webhook, WebhookApi, WebhookCheck, WebhookHead};
 use crate::upstream::lenient::Lenient;
 
 /// A delivery of a connection's state is below 1 KB; a message with media is larger, and not
@@ -72,7 +73,11 @@ impl WebhookApi for EvolutionWebhooks {
     }
 
     fn check(&self) -> Option<&'static dyn WebhookCheck> {
-        None
+        Some(&EvolutionWebhookCheck)
+    }
+
+    fn instructions(&self, needed: &Needed<'_>) -> String {
+        webhook_check::instructions(needed)
     }
 }
 

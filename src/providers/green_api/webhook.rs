@@ -9,15 +9,21 @@ use hyper::header::AUTHORIZATION;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use subtle::ConstantTimeEq;
 
 use super::status::observation;
 use crate::domain::{ChannelEvent, ChannelObservation};
-use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
+use crate::provider::{
+    HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookCheck, WebhookHead,
+};
 use crate::upstream::lenient::Lenient;
 
 /// A change of state is below 1 KB; a message with a thumbnail is larger, and not needed.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Where the receiver is, behind whatever address leads to the exporter.
+const PATH: &str = "/webhook/green_api";
 
 pub(super) struct GreenApiWebhooks;
 
@@ -63,6 +69,15 @@ impl WebhookApi for GreenApiWebhooks {
 
     fn check(&self) -> Option<&'static dyn WebhookCheck> {
         None
+    }
+
+    fn instructions(&self, needed: &Needed<'_>) -> String {
+        format!(
+            "Send this as POST /waInstance<idInstance>/setSettings/<apiTokenInstance>, or enter it in https://console.green-api.com, with the secret in\n\
+             place of {SECRET_PLACEHOLDER}. An instance has one webhook: if your application uses it, leave it alone.\n\n\
+             {{ \"webhookUrl\": {}, \"webhookUrlToken\": \"{SECRET_PLACEHOLDER}\", \"stateWebhook\": \"yes\" }}",
+            Value::from(needed.address(PATH))
+        )
     }
 }
 

@@ -10,15 +10,21 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::limits::Me;
 use super::status::reported;
 use crate::domain::{ChannelEvent, ChannelObservation};
-use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
+use crate::provider::{
+    HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookCheck, WebhookHead,
+};
 use crate::upstream::lenient::{Lenient, LenientObject};
 
 /// A delivery of a session's status is below 2 KB; a message with media is larger, and not needed.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Where the receiver is, behind whatever address leads to the exporter.
+const PATH: &str = "/webhook/waha";
 
 const SIGNATURE: &str = "x-webhook-hmac";
 
@@ -63,6 +69,16 @@ impl WebhookApi for WahaWebhooks {
 
     fn check(&self) -> Option<&'static dyn WebhookCheck> {
         None
+    }
+
+    fn instructions(&self, needed: &Needed<'_>) -> String {
+        format!(
+            "Add this to config.webhooks of each session in the WAHA dashboard, or with PUT /api/sessions/<session>, which replaces the whole config,\n\
+             with the secret in place of {SECRET_PLACEHOLDER}. For the whole server: WHATSAPP_HOOK_URL, WHATSAPP_HOOK_EVENTS and\n\
+             WHATSAPP_HOOK_HMAC_KEY. Where several servers have sessions of the same name, add /<source> to the address.\n\n\
+             {{ \"url\": {}, \"events\": [\"session.status\"], \"hmac\": {{ \"key\": \"{SECRET_PLACEHOLDER}\" }} }}",
+            Value::from(needed.address(PATH))
+        )
     }
 }
 

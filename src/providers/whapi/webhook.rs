@@ -11,9 +11,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::health::{self, HealthBody};
-use super::webhook_check::WhapiWebhookCheck;
+use super::webhook_check::{self, WhapiWebhookCheck};
 use crate::domain::ChannelEvent;
-use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookCheck, WebhookHead};
+use crate::provider::{HeadVerdict, Needed, Webhook, WebhookApi, WebhookCheck, WebhookHead};
 use crate::upstream::lenient::Lenient;
 
 /// The parts of the address and the HTTP method, which name the event in the delivery modes `path`
@@ -75,6 +75,10 @@ impl WebhookApi for WhapiWebhooks {
 
     fn check(&self) -> Option<&'static dyn WebhookCheck> {
         Some(&WhapiWebhookCheck)
+    }
+
+    fn instructions(&self, needed: &Needed<'_>) -> String {
+        webhook_check::instructions(needed)
     }
 }
 

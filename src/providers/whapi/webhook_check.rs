@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,14 +32,6 @@ impl WebhookCheck for WhapiWebhookCheck {
 
     fn problem(&self, answer: &Answer, needed: &Needed<'_>) -> Result<Option<String>, Failure> {
         Ok(lacks(needed, &interpret(answer)?))
-    }
-
-    fn instructions(&self, needed: &Needed<'_>) -> String {
-        format!(
-            "Send this as PATCH /settings with the channel's token, with the secret in place of {SECRET_PLACEHOLDER}. The list there is replaced\n\
-             as a whole: put the channel's other webhooks beside this one, or they are gone.\n\n{}",
-            settings(needed)
-        )
     }
 }
 
@@ -112,10 +103,7 @@ fn registered(webhook: &Value) -> Registered {
 fn lacks(needed: &Needed<'_>, webhooks: &[Registered]) -> Option<String> {
     let ours: Vec<_> = webhooks.iter().filter(|webhook| leads_here(needed, webhook)).collect();
     if ours.is_empty() {
-        let place = needed
-            .url
-            .map_or_else(|| format!("an address that ends in `{PATH}`"), |url| format!("`{url}`"));
-        return Some(format!("no webhook leads to {place}"));
+        return Some(format!("no webhook leads to {}", needed.place(PATH)));
     }
     let named = |(name, _): &&(Box<str>, SecretString)| name.eq_ignore_ascii_case(needed.header);
     let heard: Vec<_> = ours
@@ -151,23 +139,22 @@ fn lacks(needed: &Needed<'_>, webhooks: &[Registered]) -> Option<String> {
 }
 
 fn leads_here(needed: &Needed<'_>, webhook: &Registered) -> bool {
-    let Ok(theirs) = Url::parse(webhook.url.expose_secret().trim()) else { return false };
-    match needed.url.map(Url::parse) {
-        // Parsed, so that a port or a host in other letters is no other address.
-        Some(Ok(ours)) => {
-            (theirs.scheme(), theirs.host(), theirs.port_or_known_default())
-                == (ours.scheme(), ours.host(), ours.port_or_known_default())
-                && theirs.path().trim_end_matches('/') == ours.path().trim_end_matches('/')
-        }
-        Some(Err(_)) => false,
-        None => theirs.path().trim_end_matches('/').ends_with(PATH),
-    }
+    needed.is_reached_at(webhook.url.expose_secret(), PATH)
+}
+
+/// What to send so that a channel tells all of itself.
+pub(super) fn instructions(needed: &Needed<'_>) -> String {
+    format!(
+        "Send this as PATCH /settings with the channel's token, with the secret in place of {SECRET_PLACEHOLDER}. The list there is replaced\n\
+         as a whole: put the channel's other webhooks beside this one, or they are gone.\n\n{}",
+        settings(needed)
+    )
 }
 
 /// The body of `PATCH /settings` that makes a channel tell all of itself, with
 /// [`SECRET_PLACEHOLDER`] for the secret.
 fn settings(needed: &Needed<'_>) -> String {
-    let url = needed.url.map_or_else(|| format!("https://<exporter>{PATH}"), str::to_owned);
+    let url = needed.address(PATH);
     let events = EVENTS.map(|(kind, method)| {
         format!("      {{ \"type\": \"{kind}\", \"method\": \"{method}\" }}")
     });

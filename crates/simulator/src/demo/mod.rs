@@ -1,6 +1,7 @@
 //! Plays the script on a simulator, at a given speed. Not what happens: see `script.rs`.
 
 pub(crate) mod script;
+pub(crate) mod sources;
 
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +17,7 @@ use crate::whapi::webhook::{WebhookMode, WhapiWebhook};
 use script::{
     APP, Act, CHANNELS, CYCLE, Cue, DemoChannel, DemoToken, Expiry, TIMELINE, TOKENS, UNRULY,
 };
+use sources::{DemoSource, SOURCES};
 
 /// A demo that is being played, until this is dropped.
 #[must_use = "the demo ends when its plan is dropped"]
@@ -25,6 +27,8 @@ pub struct DemoPlan {
     pub channels: &'static [DemoChannel],
     /// The tokens to watch, with their apps and stories.
     pub tokens: &'static [DemoToken],
+    /// The sources to watch, each with the line that it lists.
+    pub sources: &'static [DemoSource],
     playing: AbortHandle,
 }
 
@@ -35,8 +39,8 @@ impl Drop for DemoPlan {
 }
 
 impl DemoPlan {
-    /// Where a monitor that watches the demo receives its webhooks.
-    pub const WEBHOOK_PATH: &'static str = "/webhook/whapi";
+    /// How often a monitor polls the sources and their lines at the pace of the script.
+    pub const SOURCE_INTERVAL: &'static str = "10s";
 
     /// The variables that lead a monitor to the simulator, at the pace of the script.
     pub fn variables(sim: &Simulator) -> [(&'static str, String); 4] {
@@ -60,19 +64,27 @@ impl DemoPlan {
         for token in TOKENS {
             sim.set_token(token.secret, first_token(token, speed, now));
         }
+        for source in SOURCES {
+            source.set(sim);
+        }
         let sim = sim.clone();
         let playing =
             tokio::spawn(async move { run(&sim, speed, Instant::now()).await }).abort_handle();
-        DemoPlan { channels: CHANNELS, tokens: TOKENS, playing }
+        DemoPlan { channels: CHANNELS, tokens: TOKENS, sources: SOURCES, playing }
     }
 
-    /// Has every channel send its webhooks to this address, with this header. The modes take turns,
-    /// and one channel's deliveries come twice and out of order.
-    pub fn send_webhooks_to(&self, sim: &Simulator, url: &str, header: (&str, &str)) {
+    /// Has every channel send its webhooks to the monitor at this address, with this header, and so
+    /// do sources whose provider needs no more than that. The modes take turns, and one channel's
+    /// deliveries come twice and out of order.
+    pub fn send_webhooks_to(&self, sim: &Simulator, monitor: &str, header: (&str, &str)) {
+        for source in SOURCES {
+            source.send_webhooks_to(sim, monitor, header);
+        }
+        let url = format!("{monitor}/webhook/whapi");
         let modes = [WebhookMode::Body, WebhookMode::Path, WebhookMode::Method];
         for (demo, mode) in CHANNELS.iter().zip(modes.into_iter().cycle()) {
             sim.update_channel(demo.secret, |channel| {
-                channel.webhooks = vec![WhapiWebhook::new(url, mode).header(header.0, header.1)];
+                channel.webhooks = vec![WhapiWebhook::new(&*url, mode).header(header.0, header.1)];
                 if demo.name == UNRULY {
                     channel.delivery.repeats = 1;
                     channel.delivery.scatter = Duration::from_secs(2);
@@ -93,6 +105,15 @@ async fn run(sim: &Simulator, speed: f64, start: Instant) {
 }
 
 fn perform(sim: &Simulator, cue: &Cue) {
+    if let Some(source) = SOURCES.iter().find(|source| source.line.name == cue.target) {
+        match cue.act {
+            Act::Say(word) => source.say(sim, word),
+            Act::Disconnect(reason) => source.disconnect(sim, reason),
+            Act::List(listed) => source.list(sim, listed),
+            _ => {}
+        }
+        return;
+    }
     let channel =
         CHANNELS.iter().find(|channel| channel.name == cue.target).map(|channel| channel.secret);
     let token = TOKENS.iter().find(|token| token.name == cue.target).map(|token| token.secret);
@@ -121,7 +142,7 @@ fn change_channel(channel: &mut WhapiChannel, act: &Act, now: SystemTime) {
             channel.show_at(WhapiStatus::NOT_INIT, now);
             channel.linked = false;
         }
-        Act::Refuse(_) | Act::Recover | Act::Revoke(_) => {}
+        _ => {}
     }
 }
 
@@ -236,8 +257,10 @@ mod tests {
             .iter()
             .map(|channel| channel.name)
             .chain(TOKENS.iter().map(|token| token.name))
+            .chain(SOURCES.iter().flat_map(|source| [source.name, source.line.name]))
             .collect();
-        assert_eq!(names.len(), CHANNELS.len() + TOKENS.len(), "names are unique");
+        let all = CHANNELS.len() + TOKENS.len() + 2 * SOURCES.len();
+        assert_eq!(names.len(), all, "names are unique");
         for cue in TIMELINE {
             assert!(names.contains(cue.target) && u64::from(cue.at) < CYCLE.as_secs(), "{cue:?}");
         }
@@ -251,5 +274,6 @@ mod tests {
             assert!(channel.secret.contains("NotAReal"));
         }
         assert!(TOKENS.iter().all(|token| token.secret.contains("NotAReal")));
+        assert!(SOURCES.iter().all(|source| source.secret.contains("NotAReal")));
     }
 }

@@ -72,7 +72,7 @@ pub struct DemoApp {
 pub(super) struct Cue {
     /// Seconds from the start of the cycle.
     pub(super) at: u32,
-    /// The name of a channel or a token.
+    /// The name of a channel, a token, or the line of a source.
     pub(super) target: &'static str,
     /// What happens to it.
     pub(super) act: Act,
@@ -95,6 +95,12 @@ pub(super) enum Act {
     Recover,
     /// The token is invalidated, with Meta's subcode.
     Revoke(i64),
+    /// The source's line changes to a state, in its provider's own word.
+    Say(&'static str),
+    /// The source's line is disconnected for good, for this reason.
+    Disconnect(u16),
+    /// The source lists its line, or does so no longer.
+    List(bool),
 }
 
 const HOUR: u32 = 3600;
@@ -272,11 +278,17 @@ const fn cue(at: u32, target: &'static str, act: Act) -> Cue {
 /// What happens, in the order of time.
 pub(super) const TIMELINE: &[Cue] = &[
     cue(10, "flappy", Act::Launch),
+    cue(15, "booking", Act::Say("close")),
+    cue(16, "booking", Act::Say("connecting")),
+    cue(18, "booking", Act::Say("open")),
     cue(20, "trial", Act::Show(WhapiStatus::STOP)),
     cue(20, "newline", Act::Launch),
     cue(25, "sales", Act::Launch),
+    cue(25, "courier", Act::Say("yellowCard")),
     cue(30, "flappy", Act::Launch),
     cue(30, "support", Act::Show(WhapiStatus::QR)),
+    cue(35, "franchise", Act::List(true)),
+    cue(40, "kiosk", Act::Say("SCAN_QR_CODE")),
     cue(40, "intern", Act::Revoke(460)),
     cue(50, "flappy", Act::Launch),
     cue(50, "orders", Act::Show(WhapiStatus::SYNC_ERROR)),
@@ -285,22 +297,31 @@ pub(super) const TIMELINE: &[Cue] = &[
     cue(60, "trial", Act::Refuse(Fault::payment_required)),
     cue(70, "flappy", Act::Launch),
     cue(70, "mystery", Act::Show(WhapiStatus::constant(UNHEARD_OF, Some(42)))),
+    cue(70, "courier", Act::Say("authorized")),
+    cue(75, "booking", Act::Disconnect(401)),
     cue(75, "support", Act::Recover),
     cue(80, "newline", Act::Show(WhapiStatus::AUTH)),
     cue(85, "sales", Act::Launch),
     cue(90, "flappy", Act::Launch),
+    cue(100, "kiosk", Act::Say("STARTING")),
+    cue(104, "kiosk", Act::Say("WORKING")),
     cue(105, "trial", Act::Recover),
     cue(110, "flappy", Act::Launch),
     cue(110, "support", Act::Show(WhapiStatus::AUTH)),
     cue(110, "trial", Act::Launch),
+    cue(115, "courier", Act::Say("sleepMode")),
     cue(120, "orders", Act::Show(WhapiStatus::QR)),
     cue(120, "broken", Act::Launch),
+    cue(125, "booking", Act::Say("connecting")),
+    cue(127, "booking", Act::Say("open")),
     cue(130, "broken", Act::Show(WhapiStatus::ERROR)),
     cue(130, "flappy", Act::Launch),
     cue(130, "mystery", Act::Show(WhapiStatus::AUTH)),
     cue(135, "orders", Act::Show(WhapiStatus::AUTH)),
+    cue(140, "courier", Act::Say("authorized")),
     cue(145, "sales", Act::Launch),
     cue(150, "flappy", Act::Launch),
+    cue(150, "franchise", Act::List(false)),
     cue(165, "newline", Act::Forget),
     cue(170, "flappy", Act::Launch),
 ];

@@ -6,6 +6,7 @@
 //! clear, as the real one's do.
 
 mod errors;
+pub(crate) mod webhook;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,10 +14,12 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::delivery::WebhookDelivery;
 use crate::http::request::{Request, decode};
 use crate::http::response::Response;
 use crate::provider::{Provider, Routed};
 use crate::request_log::CredentialSource;
+use webhook::{EvolutionEvent, EvolutionWebhook};
 
 /// A server: its name in the log, and its instances.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +30,9 @@ pub struct EvolutionServer {
     pub instances: BTreeMap<String, EvolutionInstance>,
     /// Whether its database is down: states still come from memory.
     pub database_down: bool,
+    /// Where its webhooks go; without one none are sent.
+    pub webhook: Option<EvolutionWebhook>,
+    outbox: Vec<EvolutionEvent>,
 }
 
 /// An instance, in memory and as its row in the database.
@@ -42,7 +48,25 @@ pub struct EvolutionInstance {
     pub integration: String,
 }
 
+const CHATWOOT_TOKEN: &str = "EvolutionChatwootTokenNotARealOne";
+const PROXY_PASSWORD: &str = "EvolutionProxyPasswordNotARealOne";
+const WAVOIP_TOKEN: &str = "EvolutionWavoipTokenNotARealOne";
+const PROFILE: &str = "EvolutionProfileOfAPerson";
+const DISCONNECTION: &str = "EvolutionDisconnectionObject";
+
 impl EvolutionServer {
+    /// What its answers and webhooks carry beside its instances' states and keys, and nobody may
+    /// see.
+    pub const SECRETS: [&'static str; 7] = [
+        CHATWOOT_TOKEN,
+        PROXY_PASSWORD,
+        WAVOIP_TOKEN,
+        PROFILE,
+        DISCONNECTION,
+        webhook::QR_CODE,
+        webhook::QR_IMAGE,
+    ];
+
     /// A server without instances.
     pub fn new(name: &str) -> EvolutionServer {
         EvolutionServer { name: name.to_owned(), ..EvolutionServer::default() }
@@ -53,6 +77,37 @@ impl EvolutionServer {
     pub fn with_instance(mut self, name: &str, instance: EvolutionInstance) -> EvolutionServer {
         self.instances.insert(name.to_owned(), instance);
         self
+    }
+
+    /// Changes an instance's state in memory, which leaves its row alone, and tells its webhook.
+    pub fn connect(&mut self, name: &str, state: &str) {
+        if let Some(instance) = self.instances.get_mut(name) {
+            instance.state = Some(state.to_owned());
+            if state == "open" {
+                // Only that a phone is linked gets into the row.
+                instance.row_status = state.to_owned();
+            }
+            self.tell(EvolutionEvent::connection(name, state, 200));
+        }
+    }
+
+    /// Disconnects an instance for good, for this reason, and tells its webhook. After a logout it
+    /// shows a QR code.
+    pub fn disconnect(&mut self, name: &str, reason: u16) {
+        if self.instances.contains_key(name) {
+            self.instances.insert(name.to_owned(), EvolutionInstance::closed_by(reason));
+            self.tell(EvolutionEvent::closed(name, reason));
+            self.tell(EvolutionEvent::connection(name, "close", reason));
+            if reason == 401 {
+                self.tell(EvolutionEvent::qr_code(name));
+            }
+        }
+    }
+
+    fn tell(&mut self, event: EvolutionEvent) {
+        if self.webhook.is_some() {
+            self.outbox.push(event);
+        }
     }
 }
 
@@ -99,13 +154,15 @@ pub(crate) struct Evolution {
 
 impl Provider for Evolution {
     fn serves(&self, path: &str) -> bool {
-        path.starts_with("/instance/")
+        path.starts_with("/instance/") || path.starts_with("/webhook/find/")
     }
 
     fn respond<'a>(&mut self, request: &'a Request, _now: SystemTime) -> Routed<'a> {
         let key = request.header("apikey").filter(|key| !key.is_empty());
         let state = request.path.strip_prefix("/instance/connectionState/");
-        let response = match (request.method.as_str(), request.path.as_str(), state) {
+        let webhook = request.path.strip_prefix("/webhook/find/");
+        let response = match (request.method.as_str(), request.path.as_str(), state.or(webhook)) {
+            ("GET", _, Some(name)) if webhook.is_some() => self.webhook(&decode(name), key),
             ("GET", "/instance/fetchInstances", _) => self.list(key),
             ("GET", _, Some(name)) => self.state(&decode(name), key),
             (method, path, _) => errors::no_route(method, path),
@@ -130,6 +187,17 @@ impl Provider for Evolution {
     fn remove(&mut self, secret: &str) {
         self.servers.remove(secret);
     }
+
+    fn due(&mut self, _now: SystemTime) -> (Vec<WebhookDelivery>, Option<SystemTime>) {
+        let deliveries = self.servers.values_mut().flat_map(|server| {
+            let webhook = server.webhook.clone();
+            let events = std::mem::take(&mut server.outbox).into_iter();
+            events.filter_map(move |event| {
+                Some(event.delivery(webhook.as_ref()?, EvolutionInstance::key))
+            })
+        });
+        (deliveries.collect(), None)
+    }
 }
 
 impl Evolution {
@@ -150,6 +218,18 @@ impl Evolution {
                 let shown = instances.filter(|(name, _)| own.is_none_or(|own| own == *name));
                 let rows: Vec<Value> = shown.map(|(name, instance)| row(name, instance)).collect();
                 Response::json(200, &Value::from(rows))
+            }
+        }
+    }
+
+    /// A server's instances all have the same webhook here.
+    fn webhook(&self, name: &str, key: Option<&str>) -> Response {
+        match key.and_then(|key| self.servers.get(key)) {
+            None => errors::unauthorized(),
+            Some(server) if !server.instances.contains_key(name) => errors::no_instance(name),
+            Some(server) => {
+                let webhook = server.webhook.as_ref().map(EvolutionWebhook::to_json);
+                Response::json(200, &Value::from(webhook))
             }
         }
     }
@@ -182,14 +262,15 @@ impl Evolution {
 fn row(name: &str, instance: &EvolutionInstance) -> Value {
     let at = instance.reason.map(|_| "2026-11-21T15:14:28.513Z");
     let object = instance.reason.map(|code| {
-        format!(r#"{{"error":{{"output":{{"statusCode":{code},"payload":"EvolutionDisconnectionObject"}}}}}}"#)
+        let output = json!({ "statusCode": code, "payload": DISCONNECTION });
+        json!({ "error": { "output": output } }).to_string()
     });
     json!({
         "id": "00000000-0000-4000-8000-000000000001",
         "name": name,
         "connectionStatus": instance.row_status,
         "ownerJid": "11111111111@s.whatsapp.net",
-        "profileName": "EvolutionProfileOfAPerson",
+        "profileName": PROFILE,
         "profilePicUrl": null,
         "integration": instance.integration,
         "number": null,
@@ -201,13 +282,13 @@ fn row(name: &str, instance: &EvolutionInstance) -> Value {
         "disconnectionAt": at,
         "createdAt": "2026-11-21T15:14:28.513Z",
         "updatedAt": "2026-11-21T15:14:28.513Z",
-        "Chatwoot": { "enabled": true, "token": "EvolutionChatwootTokenNotARealOne" },
-        "Proxy": { "host": "127.0.0.1", "password": "EvolutionProxyPasswordNotARealOne" },
+        "Chatwoot": { "enabled": true, "token": CHATWOOT_TOKEN },
+        "Proxy": { "host": "127.0.0.1", "password": PROXY_PASSWORD },
         "Rabbitmq": null,
         "Nats": null,
         "Sqs": null,
         "Websocket": null,
-        "Setting": { "rejectCall": false, "wavoipToken": "EvolutionWavoipTokenNotARealOne" },
+        "Setting": { "rejectCall": false, "wavoipToken": WAVOIP_TOKEN },
         "_count": { "Message": 7, "Contact": 2, "Chat": 1 },
     })
 }

@@ -63,6 +63,13 @@ pub struct GreenApiPartner {
     pub instances: Vec<String>,
 }
 
+const NAME: &str = "GreenNameOfAPerson";
+
+impl GreenApiPartner {
+    /// What its list carries beside the instances' ids, states and tokens, and nobody may see.
+    pub const SECRETS: [&'static str; 1] = [NAME];
+}
+
 /// The instances and the partners, by token.
 #[derive(Default)]
 pub(crate) struct GreenApi {
@@ -145,7 +152,7 @@ impl GreenApi {
 fn row(token: &str, instance: &GreenApiInstance) -> Value {
     let mut row = json!({
         "idInstance": instance.id,
-        "name": "GreenNameOfAPerson",
+        "name": NAME,
         "typeAccount": "",
         "partnerUserUiid": "",
         "timeCreated": "2022-06-03T18:39:44",

@@ -9,12 +9,15 @@ impl Simulator {
         self.state.lock().evolution.servers.insert(api_key.to_owned(), server);
     }
 
-    /// Changes a server in place; `false` when there is none with this global key.
+    /// Changes a server in place, and sends its webhooks; `false` when there is none with this
+    /// global key.
     pub fn update_evolution_server(
         &self,
         api_key: &str,
         change: impl FnOnce(&mut EvolutionServer),
     ) -> bool {
-        self.state.lock().evolution.servers.get_mut(api_key).map(change).is_some()
+        let known = self.state.lock().evolution.servers.get_mut(api_key).map(change).is_some();
+        self.state.changed.notify_waiters();
+        known
     }
 }

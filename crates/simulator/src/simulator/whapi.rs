@@ -29,6 +29,15 @@ impl Simulator {
         self.state.lock().whapi.partners.insert(secret.to_owned(), partner);
     }
 
+    /// Changes a partner account in place; `false` when there is none with this bearer token.
+    pub fn update_whapi_partner(
+        &self,
+        secret: &str,
+        change: impl FnOnce(&mut WhapiPartner),
+    ) -> bool {
+        self.state.lock().whapi.partners.get_mut(secret).map(change).is_some()
+    }
+
     /// The status a channel has now.
     pub fn status(&self, secret: &str) -> Option<WhapiStatus> {
         self.state.lock().whapi.channels.get(secret).map(WhapiChannel::status)

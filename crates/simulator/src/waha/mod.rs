@@ -29,7 +29,15 @@ pub struct WahaServer {
     pub limits: BTreeMap<String, WahaLimits>,
 }
 
+const HMAC_KEY: &str = "WahaHmacKeyNotARealOne";
+const CUSTOM_HEADER: &str = "WahaCustomHeaderNotARealOne";
+const PROXY_PASSWORD: &str = "WahaProxyPasswordNotARealOne";
+const PUSH_NAME: &str = "WahaPushNameOfAPerson";
+
 impl WahaServer {
+    /// What its answers carry beside the sessions' statuses, and nobody may see.
+    pub const SECRETS: [&'static str; 4] = [HMAC_KEY, CUSTOM_HEADER, PROXY_PASSWORD, PUSH_NAME];
+
     /// A server without sessions.
     pub fn new(name: &str) -> WahaServer {
         WahaServer { name: name.to_owned(), ..WahaServer::default() }
@@ -47,7 +55,7 @@ impl WahaServer {
         let me = (status == "WORKING").then(|| {
             json!({
                 "id": "11111111111@c.us",
-                "pushName": "WahaPushNameOfAPerson",
+                "pushName": PUSH_NAME,
                 "reachoutTimelock": limits.timelock(),
                 "messageCapping": limits.capping(),
             })
@@ -123,9 +131,10 @@ fn session(name: &str, status: &str, me: Option<Value>) -> Value {
             "webhooks": [{
                 "url": "http://127.0.0.1:9/waha",
                 "events": ["session.status"],
-                "hmac": { "key": "WahaHmacKeyNotARealOne" },
+                "hmac": { "key": HMAC_KEY },
+                "customHeaders": [{ "name": "X-Key", "value": CUSTOM_HEADER }],
             }],
-            "proxy": { "server": "127.0.0.1:9", "password": "WahaProxyPasswordNotARealOne" },
+            "proxy": { "server": "127.0.0.1:9", "password": PROXY_PASSWORD },
         },
     })
 }

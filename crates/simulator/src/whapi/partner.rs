@@ -38,7 +38,13 @@ pub struct WhapiPartner {
     pub ignores_offset: bool,
 }
 
+const PROXY_AUTH: &str = "PartnerProxyNotARealOne";
+const NAME: &str = "WhapiNameOfAPerson";
+
 impl WhapiPartner {
+    /// What its list carries beside the channels' ids and tokens, and nobody may see.
+    pub const SECRETS: [&'static str; 2] = [PROXY_AUTH, NAME];
+
     /// A partner without channels.
     pub fn new(name: &str) -> WhapiPartner {
         WhapiPartner {
@@ -86,7 +92,7 @@ impl WhapiPartner {
     fn row(&self, token: &str, channel: &WhapiChannel) -> Value {
         let mut row = json!({
             "id": channel.channel_id,
-            "name": "WhapiNameOfAPerson",
+            "name": NAME,
             "phone": channel.phone,
             "projectId": "kpSv3OFq9PkP1W1Ogv7p",
             "ownerId": "aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -99,7 +105,7 @@ impl WhapiPartner {
             "status": "active",
             "stopped": false,
             "blocked": null,
-            "proxy": { "host": "203.0.113.9", "port": 1080, "auth": "PartnerProxyNotARealOne" },
+            "proxy": { "host": "203.0.113.9", "port": 1080, "auth": PROXY_AUTH },
         });
         if let Some(id) = &channel.recurrent_payment {
             row["recurrentPaymentId"] = json!(id);

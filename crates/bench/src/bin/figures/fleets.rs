@@ -185,7 +185,7 @@ fn healthz(bench: &Bench, exporter: &ExporterProcess, report: &mut Report) -> Re
 }
 
 /// Asks every 5 ms at the latest, and no more often than that.
-fn ask_healthz(exporter: &ExporterProcess, length: Duration) -> Result<Vec<f64>> {
+pub fn ask_healthz(exporter: &ExporterProcess, length: Duration) -> Result<Vec<f64>> {
     let mut connection = exporter.connect()?;
     let mut times = Vec::new();
     let began = Instant::now();

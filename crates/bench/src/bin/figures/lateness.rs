@@ -42,29 +42,41 @@ pub fn scraped(bench: &Bench, report: &mut Report) -> Result<()> {
     let settings = fleet.settings(bench.directory)?;
     let mut rounds = Vec::new();
     for _ in 0..bench.rounds() {
-        responder.watch(CHANNELS);
-        let exporter = ExporterProcess::start(&bench.binary, bench.directory, &settings)?;
-        let (began, noise) = (Instant::now(), Noise::listen());
-        let mut connection = exporter.connect()?;
-        let mut scrapes = 0;
-        while began.elapsed() < INTERVAL + Duration::from_millis(300) {
-            connection.count("/metrics", scrapes % 2 == 0)?;
-            scrapes += 1;
-            sleep(Duration::from_millis(500));
-        }
-        let all: Vec<usize> = (0..CHANNELS).collect();
-        let late = lateness(&responder.watched(), &all, CHANNELS)?;
-        report.note(format!(
-            "lateness: median {:.2} ms, longest {:.2} ms, during {scrapes} scrapes; a thread that only sleeps: p99 {:.2} ms late",
-            median(&late),
-            most(&late),
-            noise.p99()
-        ));
-        rounds.push(quantile(&late, 0.99));
+        rounds.push(late_polls(bench, &responder, &settings, report)?);
     }
     let name = "lateness of polls p99, 10,000 channels, scraped";
     figure(report, 60, name, Unit::Millis, rounds, 5.0);
     Ok(())
+}
+
+/// The 99th percentile of the lateness of the first polls of 10,000 channels every 10 s, which
+/// these settings watch at this responder, in milliseconds.
+pub fn late_polls(
+    bench: &Bench,
+    responder: &Responder,
+    settings: &[(&'static str, String)],
+    report: &mut Report,
+) -> Result<f64> {
+    responder.watch(CHANNELS);
+    let exporter = ExporterProcess::start(&bench.binary, bench.directory, settings)?;
+    let (began, noise) = (Instant::now(), Noise::listen());
+    let mut connection = exporter.connect()?;
+    let mut scrapes = 0;
+    while began.elapsed() < INTERVAL + Duration::from_millis(300) {
+        connection.count("/metrics", scrapes % 2 == 0)?;
+        scrapes += 1;
+        sleep(Duration::from_millis(500));
+    }
+    let all: Vec<usize> = (0..CHANNELS).collect();
+    let late = lateness(&responder.watched(), &all, CHANNELS)?;
+    report.note(format!(
+        "lateness: median {:.2} ms, longest {:.2} ms, during {scrapes} scrapes; \
+         a thread that only sleeps: p99 {:.2} ms late",
+        median(&late),
+        most(&late),
+        noise.p99()
+    ));
+    Ok(quantile(&late, 0.99))
 }
 
 /// Polls of 500 channels while an upstream with 1,000 others takes connections and never answers.

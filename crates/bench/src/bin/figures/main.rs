@@ -4,7 +4,7 @@
 //! rounds, and `make bench FIGURES="scrape lateness"` measures only these groups; without make they
 //! follow `cargo run --release --locked -p whatsapp-exporter-bench --bin figures --`. The groups
 //! are start, single, cpu, scrape, lateness, hanging, first, fleets (with /healthz and stalled
-//! readers), reload (with the page), and gateway.
+//! readers), reload (with the page), gateway, and sources.
 //!
 //! Needs Linux, and Debian's packages `nginx-light` and `prometheus-blackbox-exporter`: a missing
 //! peer is a failure, not a gap.
@@ -17,6 +17,7 @@
 //! | `fleets.rs` | many channels: memory, scrapes, `/healthz`, stalled readers |
 //! | `lateness.rs` | how late polls come: scraped, beside an upstream that hangs, after a start |
 //! | `reload.rs` | a reload of 100,000 channels, and their page |
+//! | `sources.rs` | channels that lists tell of: memory, scrapes, lateness, cost of a list |
 //! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and both of its ends |
 //! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, compared with, and polled |
 //! | `report.rs` | the table |
@@ -33,6 +34,7 @@ mod reload;
 mod report;
 mod settings;
 mod single;
+mod sources;
 mod upstream;
 
 use std::fs;
@@ -74,7 +76,7 @@ fn main() -> ExitCode {
 
 type Group = fn(&Bench, &mut Report) -> Result<()>;
 
-const GROUPS: [(&str, Group); 10] = [
+const GROUPS: [(&str, Group); 11] = [
     ("start", single::start),
     ("single", single::memory),
     ("cpu", single::cpu),
@@ -85,6 +87,7 @@ const GROUPS: [(&str, Group); 10] = [
     ("fleets", fleets::fleets),
     ("reload", reload::reload),
     ("gateway", gateway::gateway),
+    ("sources", sources::sources),
 ];
 
 /// Whether everything could be measured.

@@ -30,7 +30,7 @@ pub fn simulator(runtime: &Handle) -> Result<Simulator> {
     Ok(simulator)
 }
 
-/// Answers every request with the simulator's answer for a healthy channel.
+/// Answers every request with one answer of the simulator's: that for a healthy channel, or a list.
 pub struct Responder {
     pub address: SocketAddr,
     shared: Arc<Shared>,
@@ -51,12 +51,17 @@ impl Responder {
         if health.status != 200 {
             return Err("the simulator does not answer".into());
         }
+        Self::sending(runtime, &health.body)
+    }
+
+    /// Answers every request with this JSON.
+    pub fn sending(runtime: &Handle, body: &[u8]) -> Result<Self> {
         let mut answer = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            health.body.len()
+            body.len()
         )
         .into_bytes();
-        answer.extend_from_slice(&health.body);
+        answer.extend_from_slice(body);
         let shared =
             Arc::new(Shared { answer, answered: AtomicU64::new(0), first: Mutex::default() });
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
