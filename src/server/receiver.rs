@@ -19,8 +19,8 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn new(settings: Webhooks) -> Self {
-        Self { settings, room: BodyRoom::default(), unreadable: AtomicBool::new(false) }
+    pub(super) fn new(settings: Webhooks, connections: usize) -> Self {
+        Self { settings, room: BodyRoom::new(connections), unreadable: AtomicBool::new(false) }
     }
 
     /// The secret; `None` when it cannot be read.

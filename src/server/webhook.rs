@@ -79,7 +79,7 @@ pub(super) async fn receive(
         }
         Err(BodyError::NoRoom) => {
             state.metrics.webhook_refused(WebhookRefusal::NoRoom);
-            return later("too many large webhooks are being read; try again in a moment\n");
+            return later("too many webhooks are being read; try again in a moment\n");
         }
         Err(BodyError::Broken) => return text(StatusCode::BAD_REQUEST, "the body is not whole\n"),
     };

@@ -29,13 +29,15 @@ const ROOM: Duration = Duration::from_secs(4);
 const STALL: Duration = Duration::from_secs(2);
 /// Fewer bytes are no progress: somebody who sends one a second is no better than one who stalls.
 const STEP: usize = 16 * 1024;
-/// With more bodies than this, slow ones take connections that a scrape may need.
-const CROWD: usize = 128;
+/// Bodies on their way, at a time. Each keeps a connection that a scrape may need.
+const MOST: usize = 256;
 /// How often a sender that has stalled is looked at again.
 const RETRY: Duration = Duration::from_millis(250);
 
 /// The room that all bodies share.
 pub(super) struct BodyRoom {
+    /// Bodies on their way, at a time. From half of it on, slow ones give way.
+    most: usize,
     shared: Semaphore,
     reading: AtomicUsize,
     waiting: AtomicUsize,
@@ -84,14 +86,14 @@ struct Partial<'a> {
     waited: Duration,
 }
 
-impl Default for BodyRoom {
-    fn default() -> Self {
-        let (reading, waiting) = Default::default();
-        Self { shared: Semaphore::new(SHARED), reading, waiting }
-    }
-}
-
 impl BodyRoom {
+    /// The room at a listener with so many connections, of which half stay for others.
+    pub(super) fn new(connections: usize) -> Self {
+        let most = (connections / 2).clamp(1, MOST);
+        let (reading, waiting) = Default::default();
+        Self { most, shared: Semaphore::new(SHARED), reading, waiting }
+    }
+
     /// Reads a body of at most so many bytes.
     pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(
         &self,
@@ -111,6 +113,9 @@ impl BodyRoom {
         }
         let announced = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
         let largest = announced.unwrap_or(limit).min(limit);
+        if self.reading.load(Ordering::Relaxed) >= self.most {
+            return Err(BodyError::NoRoom);
+        }
         let _reading = BodyCount::new(&self.reading);
         let mut partial = Partial::default();
         let (mut mark, mut since) = (0, clock::instant());
@@ -154,7 +159,8 @@ impl BodyRoom {
 
     /// Whether others would have the room of a sender that is slow.
     fn is_crowded(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0 || self.reading.load(Ordering::Relaxed) > CROWD
+        let reading = self.reading.load(Ordering::Relaxed);
+        self.waiting.load(Ordering::Relaxed) > 0 || reading > self.most / 2
     }
 
     /// Makes room for so many bytes in all, and for some more that may come. Room is taken as bytes
@@ -212,6 +218,10 @@ mod tests {
         }
     }
 
+    fn room() -> Arc<BodyRoom> {
+        Arc::new(BodyRoom::new(10 * MOST))
+    }
+
     type Outcome = Result<usize, BodyError>;
 
     struct Sender {
@@ -258,7 +268,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sender_that_nobody_waits_for_has_ten_seconds() {
-        let room = Arc::default();
+        let room = room();
         let (slow, stalled) = (Sender::start(&room, 100), Sender::start(&room, 100));
         for _ in 0..9 {
             pass(1.0).await;
@@ -273,7 +283,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_small_body_never_waits() {
-        let room = Arc::default();
+        let room = room();
         let hoarders = hoarders(&room).await;
         let good = Sender::start(&room, FREE);
         pass(0.001).await;
@@ -284,7 +294,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_stalls_or_trickles_gives_way_to_who_waits() {
         for trickles in [false, true] {
-            let room = Arc::default();
+            let room = room();
             let slow: Vec<_> = (0..8).map(|_| Sender::start(&room, LIMIT - 999)).collect();
             pass(1.5).await;
             let good = Sender::start(&room, LIMIT / 2);
@@ -303,7 +313,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_room_for_longer_than_four_seconds() {
-        let room: Arc<BodyRoom> = Arc::default();
+        let room = room();
         let all = room.shared.acquire_many(SHARED as u32).await.unwrap();
         let began = clock::instant();
         let good = Sender::start(&room, LIMIT / 2);
@@ -315,8 +325,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_of_slow_senders_leaves_after_two_seconds() {
-        let room = Arc::default();
-        let crowd: Vec<_> = (0..=CROWD).map(|_| Sender::start(&room, 10)).collect();
+        let room = room();
+        let crowd: Vec<_> = (0..=MOST / 2).map(|_| Sender::start(&room, 10)).collect();
         pass(1.9).await;
         assert!(crowd.iter().all(|one| !one.outcome.is_finished()));
         pass(0.2).await;
@@ -324,8 +334,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn half_of_the_connections_stay_for_others() {
+        let room = Arc::new(BodyRoom::new(100));
+        let slow: Vec<_> = (0..50).map(|_| Sender::start(&room, 10)).collect();
+        pass(0.001).await;
+        assert_eq!(Sender::start(&room, 10).end().await, Err(BodyError::NoRoom));
+        pass(2.1).await;
+        assert_eq!(Sender::start(&room, 10).end().await, Ok(10));
+        drop(slow);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn all_room_is_given_back() {
-        let room: Arc<BodyRoom> = Arc::default();
+        let room = room();
         for hoarder in hoarders(&room).await {
             hoarder.end().await.ok();
         }
