@@ -3,11 +3,11 @@
 //! `make bench` measures everything. `make bench FIGURES=quick` does so with fewer and shorter
 //! rounds, and `make bench FIGURES="scrape lateness"` measures only these groups; without make they
 //! follow `cargo run --release --locked -p whatsapp-exporter-bench --bin figures --`. The groups
-//! are start, single, cpu, scrape, lateness, fleets (with /healthz and stalled readers), and
-//! gateway.
+//! are start, single, cpu, scrape, lateness, fleets (with /healthz and stalled readers),
+//! gateway, and rules (20 minutes).
 //!
-//! Needs Linux, and Debian's packages `nginx-light` and `prometheus-blackbox-exporter`: a missing
-//! peer is a failure, not a gap.
+//! Needs Linux, and Debian's packages `nginx-light`, `prometheus-blackbox-exporter` and
+//! `prometheus`: a missing peer is a failure, not a gap.
 //!
 //! It is a report: a bar that is not met does not fail it, what could not be measured does.
 //!
@@ -15,6 +15,7 @@
 //! | --- | --- |
 //! | `single.rs` | one channel: memory over HTTPS, CPU of a poll, start |
 //! | `fleets.rs` | many channels: memory, scrapes, `/healthz`, stalled readers, lateness |
+//! | `rules.rs` | the alert rules in a real Prometheus |
 //! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and both of its ends |
 //! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, compared with, and polled |
 //! | `report.rs` | the table |
@@ -27,6 +28,7 @@ mod fleets;
 mod gateway;
 mod peers;
 mod report;
+mod rules;
 mod settings;
 mod single;
 mod upstream;
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
 
 type Group = fn(&Bench, &mut Report) -> Result<()>;
 
-const GROUPS: [(&str, Group); 7] = [
+const GROUPS: [(&str, Group); 8] = [
     ("start", single::start),
     ("single", single::memory),
     ("cpu", single::cpu),
@@ -78,6 +80,7 @@ const GROUPS: [(&str, Group); 7] = [
     ("lateness", fleets::lateness),
     ("fleets", fleets::fleets),
     ("gateway", gateway::gateway),
+    ("rules", rules::rules),
 ];
 
 /// Whether everything could be measured.
