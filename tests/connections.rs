@@ -353,6 +353,70 @@ fn stalled_readers_of_every_page_take_little_memory_and_keep_nobody_out() {
 }
 
 #[test]
+fn stalled_and_trickling_webhooks_keep_no_good_one_waiting() {
+    const SECRET: (&str, &str) = ("X-Webhook-Secret", "webhookSecretOfTheseTests");
+    const LARGEST: usize = 1024 * 1024;
+    let files = Files::new();
+    files.write("token", "token");
+    let program = Setup::new()
+        .file(&files, "channels:\n  - {name: a, token_file: token, channel_id: A}\n")
+        .pace("30days")
+        .set("WHAPI_API_URL", format!("http://{}", closed_port()))
+        .set("WEBHOOK_SECRET", SECRET.1)
+        .start();
+    let begin = |announced: usize, size: usize| {
+        let mut stream = http::connect(program.address).unwrap();
+        let head = http::head("POST", "/webhook/whapi", &[SECRET], Some(announced));
+        stream.write_all(head.as_bytes()).unwrap();
+        // Those that hoard wait until there is room for them, and may not get it.
+        let mut sending = stream.try_clone().unwrap();
+        std::thread::spawn(move || sending.write_all(&vec![b' '; size]).ok());
+        stream
+    };
+    let before = resident_mib(&program);
+    let _stalled: Vec<_> = (0..60).map(|_| begin(600, 1)).collect();
+    let (done, mut good) = (Arc::new(AtomicBool::new(false)), 0);
+    let mut trickling: Vec<_> = (0..60).map(|_| begin(LARGEST, 1)).collect();
+    let hoarding: Vec<_> = (0..60).map(|_| begin(LARGEST, LARGEST - 1000)).collect();
+    trickling.extend(hoarding);
+    let trickle = {
+        let done = Arc::clone(&done);
+        std::thread::spawn(move || {
+            while !done.load(Ordering::SeqCst) {
+                trickling.retain_mut(|stream| stream.write_all(b" ").is_ok());
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        })
+    };
+    let event = r#"{"channel_id": "A", "event": {"type": "users", "event": "post"}, "user": {}}"#;
+    let large = format!("{event}{}", " ".repeat(LARGEST / 4));
+    let (began, mut most) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(12) {
+        for (body, may_fail) in [(event, false), (&*large, true)] {
+            let asked = Instant::now();
+            let reply = http::send(program.address, "POST", "/webhook/whapi", &[SECRET], body);
+            let status = reply.map(|reply| (reply.status, reply.header("retry-after")));
+            assert!(asked.elapsed() < Duration::from_secs(5), "after {:?}", asked.elapsed());
+            match status {
+                Ok((200, None)) => good += 1,
+                Ok((503, Some(_))) if may_fail => {}
+                other => panic!("{} bytes: {other:?}", body.len()),
+            }
+        }
+        most = most.max(resident_mib(&program));
+    }
+    done.store(true, Ordering::SeqCst);
+    trickle.join().unwrap();
+    // What is told to come again is taken then.
+    let reply = http::send(program.address, "POST", "/webhook/whapi", &[SECRET], &large);
+    assert_eq!(reply.unwrap().status, 200);
+    let page = program.metrics();
+    assert_eq!(page.sum("whatsapp_channel_webhook_events_total"), f64::from(good + 1));
+    assert!(most < before + 20, "{before} MiB before, {most} MiB under attack");
+    assert!(good > 20, "{good}");
+}
+
+#[test]
 fn wrong_passwords_whose_senders_hang_up_pile_up_no_work() {
     use base64::Engine as _;
     let files = Files::new();

@@ -45,6 +45,8 @@ label_enum! {
         Secret = "secret",
         /// It is larger than is read: 413.
         TooLarge = "too_large",
+        /// Others took the room to read it for too long: 503.
+        NoRoom = "no_room",
         /// It is not a JSON object: 400.
         NotJson = "not_json",
         /// It names no channel that is configured, or none at all.

@@ -11,6 +11,7 @@ mod routes;
 mod state;
 mod status_json;
 mod webhook;
+mod webhook_body;
 
 use std::future::Future;
 use std::sync::Arc;

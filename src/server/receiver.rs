@@ -5,25 +5,22 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
 use tracing::{error, info};
 
+use super::webhook_body::BodyRoom;
 use crate::config::Webhooks;
 
-/// Bodies that are read at a time; a further one waits its turn.
-const MAX_READING: usize = 16;
 /// Receives webhooks, if the settings give it a secret.
 pub(super) struct Receiver {
     pub(super) settings: Webhooks,
-    pub(super) reading: Semaphore,
+    pub(super) room: BodyRoom,
     /// Whether the secret could not be read when it was last needed, so that it is logged once.
     unreadable: AtomicBool,
 }
 
 impl Receiver {
-    pub(super) fn new(settings: Webhooks) -> Self {
-        let reading = Semaphore::new(MAX_READING);
-        Self { settings, reading, unreadable: AtomicBool::new(false) }
+    pub(super) fn new(settings: Webhooks, connections: usize) -> Self {
+        Self { settings, room: BodyRoom::new(connections), unreadable: AtomicBool::new(false) }
     }
 
     /// The secret; `None` when it cannot be read.

@@ -39,9 +39,10 @@ impl State {
         }
     }
 
-    /// The same, receiving webhooks if there are settings for them.
-    pub fn receiving(self, webhooks: Option<Webhooks>) -> Self {
-        Self { webhooks: webhooks.map(Receiver::new), ..self }
+    /// The same, receiving webhooks if there are settings for them, at a listener with so many
+    /// connections.
+    pub fn receiving(self, webhooks: Option<Webhooks>, connections: usize) -> Self {
+        Self { webhooks: webhooks.map(|settings| Receiver::new(settings, connections)), ..self }
     }
 
     /// The same, with what `POST /-/reload` does, and whether others than loopback may ask for it.

@@ -1,19 +1,17 @@
-//! The receiver of webhooks: lets in whoever can prove to know the secret, reads a bounded body,
-//! hands the events to the fleet.
+//! The receiver of webhooks: lets in whoever can prove to know the secret, has the body read, hands
+//! the events to the fleet.
 //!
-//! Not here: what a delivery says (`providers/`) and what becomes of it (`domain/`).
+//! Not here: reading bodies (`webhook_body.rs`), what a delivery says (`providers/`), and what
+//! becomes of it (`domain/`).
 
-use std::time::Duration;
-
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{ALLOW, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
 use tracing::debug;
 
 use super::reply::{Reply, text, with};
 use super::state::State;
+use super::webhook_body::BodyError;
 use crate::clock;
 use crate::domain::WebhookRefusal;
 use crate::fleet::DeliveryOutcome;
@@ -21,10 +19,6 @@ use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookHead};
 use crate::providers;
 use crate::report::log_events;
 use crate::upstream::ProviderId;
-
-/// A body that takes longer is given up, so that stalled senders do not hold up the others.
-/// Upstreams want an answer within some seconds.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The provider whose receiver is at this path, and what follows its name.
 pub(super) fn addressed(path: &str) -> Option<(ProviderId, &str)> {
@@ -72,13 +66,7 @@ pub(super) async fn receive(
         return unauthorized(api, state);
     }
     let limit = api.max_body_bytes();
-    let body = {
-        let Ok(_permit) = receiver.reading.acquire().await else { return later("stopping\n") };
-        tokio::time::timeout(BODY_TIMEOUT, read(body, limit))
-            .await
-            .unwrap_or(Err(BodyError::TooSlow))
-    };
-    let body = match body {
+    let body = match receiver.room.read(body, limit).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
             state.metrics.webhook_refused(WebhookRefusal::TooLarge);
@@ -89,12 +77,16 @@ pub(super) async fn receive(
             debug!("a webhook's body did not come in time");
             return text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n");
         }
+        Err(BodyError::NoRoom) => {
+            state.metrics.webhook_refused(WebhookRefusal::NoRoom);
+            return later("too many webhooks are being read; try again in a moment\n");
+        }
         Err(BodyError::Broken) => return text(StatusCode::BAD_REQUEST, "the body is not whole\n"),
     };
-    if verdict == HeadVerdict::NeedsBody && !api.authorize_body(head, &body, &secret) {
+    if verdict == HeadVerdict::NeedsBody && !api.authorize_body(head, &body.bytes, &secret) {
         return unauthorized(api, state);
     }
-    let Some(webhooks) = api.events(head, &body) else {
+    let Some(webhooks) = api.events(head, &body.bytes) else {
         state.metrics.webhook_refused(WebhookRefusal::NotJson);
         return text(StatusCode::BAD_REQUEST, "the body is not a JSON object\n");
     };
@@ -141,28 +133,4 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Repl
 
 fn later(words: &'static str) -> Reply {
     with(text(StatusCode::SERVICE_UNAVAILABLE, words), RETRY_AFTER, "5")
-}
-
-enum BodyError {
-    TooLarge,
-    TooSlow,
-    Broken,
-}
-
-async fn read<B: Body<Data = Bytes> + Unpin>(
-    mut body: B,
-    limit: usize,
-) -> Result<Bytes, BodyError> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(BodyError::TooLarge);
-    }
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
-        if whole.len() + data.len() > limit {
-            return Err(BodyError::TooLarge);
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(whole.freeze())
 }

@@ -279,7 +279,7 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     let begun = Instant::now();
     let world = World::start().await;
     let prometheus = &world.prometheus;
-    world.wait_until_true("channel:whatsapp_channel_authorized:max{channel=\"sales\"} == 1").await;
+    world.wait_until_true("whatsapp_channel_authorized{channel=\"sales\"} == 1").await;
     let campaign = "token:whatsapp_token_expiry_timestamp_seconds:min{token=\"campaign\"}";
     world.wait_until_true(&format!("{campaign} - time() > 7 * 86400")).await;
     let sent = "whatsapp_gateway_requests_total{code=\"2xx\"";

@@ -11,6 +11,8 @@ use whatsapp_exporter::config::{self, DEFAULT_LISTEN, Settings};
 use whatsapp_exporter::http::WebConfig;
 use whatsapp_exporter::metrics::catalog;
 
+use crate::peers::prometheus::Prometheus;
+
 const IMAGE: &str = "ghcr.io/whatsapp-exporter/whatsapp-exporter:";
 const KUBERNETES: &str = "deploy/kubernetes";
 
@@ -529,6 +531,45 @@ fn monitors_and_selectors_find_what_they_look_for() {
     assert!(!finds(selector, pods));
     let monitor = yaml("deploy/kubernetes/base/servicemonitor.yaml");
     assert!(finds(&monitor["spec"]["selector"]["matchLabels"], &service["metadata"]["labels"]));
+}
+
+#[tokio::test]
+async fn every_application_of_a_namespace_is_a_job_of_its_own() {
+    let monitor = yaml("deploy/kubernetes/base/podmonitor.yaml");
+    let relabelings = list(&monitor, "/spec/podMetricsEndpoints/0/relabelings");
+    // The operator's names are Prometheus' own in another case. JSON is YAML.
+    let relabelings = serde_json::to_string(relabelings).unwrap();
+    let relabelings = relabelings
+        .replace("\"sourceLabels\"", "\"source_labels\"")
+        .replace("\"targetLabel\"", "\"target_label\"");
+    let pods = [
+        ("orders-7d9f8c6b5", "ReplicaSet", "shop/orders"),
+        ("order-mails-5b8f9c7d44", "ReplicaSet", "shop/order-mails"),
+        ("shards", "StatefulSet", "shop/shards"),
+        ("", "", "sidecars"),
+    ];
+    let mut settings = "scrape_configs:\n- job_name: sidecars\n  static_configs:\n".to_owned();
+    for (at, (controller, kind, _)) in pods.iter().enumerate() {
+        settings += &format!(
+            "  - targets: ['127.0.0.1:{at}']\n    labels: {{__meta_kubernetes_namespace: shop, \
+             __meta_kubernetes_pod_controller_name: '{controller}', \
+             __meta_kubernetes_pod_controller_kind: '{kind}'}}\n"
+        );
+    }
+    settings += &format!("  relabel_configs: {relabelings}\n");
+    let directory = tempfile::tempdir().unwrap();
+    let prometheus = Prometheus::start(directory.path(), &settings).await;
+    let mut seen = BTreeSet::new();
+    for _ in 0..100 {
+        let targets = prometheus.ask("/api/v1/targets", &[]).await;
+        let targets = list(&targets, "/activeTargets").iter();
+        seen = targets.map(|target| text(target, "/labels/job").to_owned()).collect();
+        if seen.len() == pods.len() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert_eq!(seen, pods.map(|(_, _, job)| job.to_owned()).into());
 }
 
 #[test]

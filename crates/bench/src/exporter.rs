@@ -39,6 +39,8 @@ pub struct ExporterProcess {
     pub process: Process,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Header lines that its own visitors send.
+    pub headers: String,
 }
 
 impl ExporterProcess {
@@ -49,21 +51,43 @@ impl ExporterProcess {
         Ok(exporter)
     }
 
+    /// Starts it with so many descriptors at most, and waits until it listens.
+    pub fn start_with_descriptors(
+        binary: &Path,
+        directory: &Path,
+        settings: &[(&str, String)],
+        descriptors: u32,
+    ) -> Result<Self> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\"")]).arg(binary);
+        let exporter = Self::spawn_command(command, directory, settings)?;
+        exporter.process.listens(exporter.address)?;
+        Ok(exporter)
+    }
+
     /// Starts it without waiting.
     pub fn spawn(binary: &Path, directory: &Path, settings: &[(&str, String)]) -> Result<Self> {
+        Self::spawn_command(Command::new(binary), directory, settings)
+    }
+
+    fn spawn_command(
+        mut command: Command,
+        directory: &Path,
+        settings: &[(&str, String)],
+    ) -> Result<Self> {
         let address = free_address()?;
-        let mut command = Command::new(binary);
         command
             .env_clear()
             .env("LISTEN_ADDRESS", address.to_string())
             .env("LOG_LEVEL", "warn")
             .envs(settings.iter().map(|(name, value)| (name, value)));
-        Ok(Self { process: Process::start(command, directory)?, address })
+        let process = Process::start(command, directory)?;
+        Ok(Self { process, address, headers: String::new() })
     }
 
     /// A connection of the client that costs nothing.
     pub fn connect(&self) -> Result<Connection> {
-        Connection::open(self.address)
+        Ok(Connection::open(self.address)?.with_headers(&self.headers))
     }
 
     /// Fails unless so many channels are known to be authorized: a fast answer about nothing is

@@ -19,6 +19,8 @@ pub struct Connection {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// Sent with every request.
+    headers: String,
 }
 
 /// What came back.
@@ -41,7 +43,13 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: vec![0; BUFFER], start: 0, end: 0 })
+        let (buffer, headers) = (vec![0; BUFFER], String::new());
+        Ok(Self { stream, buffer, start: 0, end: 0, headers })
+    }
+
+    /// The same, sending these header lines with every request.
+    pub fn with_headers(self, headers: &str) -> Self {
+        Self { headers: headers.to_owned(), ..self }
     }
 
     /// Asks, and counts the body's bytes without keeping them.
@@ -65,10 +73,15 @@ impl Connection {
 
     /// Sends a POST without a body, and keeps the answer's.
     pub fn post(&mut self, path: &str) -> Result<ClientResponse> {
-        self.stream.write_all(
-            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
-                .as_bytes(),
-        )?;
+        self.post_body(path, "")
+    }
+
+    /// Sends a POST, and keeps the answer's body.
+    pub fn post_body(&mut self, path: &str, body: &str) -> Result<ClientResponse> {
+        let (length, headers) = (body.len(), &self.headers);
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n");
+        self.stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes())?;
         self.answer(true)
     }
 
@@ -86,7 +99,9 @@ impl Connection {
 
     fn ask(&mut self, path: &str, headers: &str, gzip: bool) -> Result<()> {
         let encoding = if gzip { "Accept-Encoding: gzip\r\n" } else { "" };
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{encoding}{headers}\r\n");
+        let own = &self.headers;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{own}{encoding}{headers}\r\n");
         Ok(self.stream.write_all(request.as_bytes())?)
     }
 

@@ -4,10 +4,10 @@
 //! rounds, and `make bench FIGURES="scrape lateness"` measures only these groups; without make they
 //! follow `cargo run --release --locked -p whatsapp-exporter-bench --bin figures --`. The groups
 //! are start, single, cpu, scrape, lateness, hanging, first, fleets (with /healthz and stalled
-//! readers), reload (with the page), gateway, and sources.
+//! readers), reload (with the page), gateway, sources, and rules (20 minutes).
 //!
-//! Needs Linux, and Debian's packages `nginx-light` and `prometheus-blackbox-exporter`: a missing
-//! peer is a failure, not a gap.
+//! Needs Linux, and Debian's packages `nginx-light`, `prometheus-blackbox-exporter` and
+//! `prometheus`: a missing peer is a failure, not a gap.
 //!
 //! It is a report: a bar that is not met does not fail it, what could not be measured does.
 //!
@@ -18,6 +18,7 @@
 //! | `lateness.rs` | how late polls come: scraped, beside an upstream that hangs, after a start |
 //! | `reload.rs` | a reload of 100,000 channels, and their page |
 //! | `sources.rs` | channels that lists tell of: memory, scrapes, lateness, cost of a list |
+//! | `rules.rs` | the alert rules in a real Prometheus |
 //! | `gateway.rs`, `application.rs` | the gateway beside a reverse proxy, and both of its ends |
 //! | `settings.rs`, `peers.rs`, `upstream.rs` | what is measured, compared with, and polled |
 //! | `report.rs` | the table |
@@ -32,6 +33,7 @@ mod lateness;
 mod peers;
 mod reload;
 mod report;
+mod rules;
 mod settings;
 mod single;
 mod sources;
@@ -76,7 +78,7 @@ fn main() -> ExitCode {
 
 type Group = fn(&Bench, &mut Report) -> Result<()>;
 
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 12] = [
     ("start", single::start),
     ("single", single::memory),
     ("cpu", single::cpu),
@@ -88,6 +90,7 @@ const GROUPS: [(&str, Group); 11] = [
     ("reload", reload::reload),
     ("gateway", gateway::gateway),
     ("sources", sources::sources),
+    ("rules", rules::rules),
 ];
 
 /// Whether everything could be measured.

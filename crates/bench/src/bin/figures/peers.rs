@@ -34,6 +34,10 @@ pub fn blackbox() -> Result<(PathBuf, String)> {
     find(&names, "--version", "prometheus-blackbox-exporter")
 }
 
+pub fn prometheus() -> Result<(PathBuf, String)> {
+    find(&["prometheus"], "--version", "prometheus")
+}
+
 /// A running peer.
 pub struct Peer {
     pub process: Process,

@@ -11,12 +11,14 @@
 //! | `upstream.rs`, `trouble.rs` | the simulator, and what goes wrong with it |
 //! | `rotations.rs`, `reloads.rs` | secrets and settings that change |
 //! | `scrapes.rs`, `visitors.rs` | who comes to the listener |
+//! | `attacks.rs` | who comes to harm it, and those who must be served all the same |
 //! | `growth.rs`, `books.rs`, `page.rs` | memory over time, and the balance of counts |
 //! | `report.rs` | the promises and the table |
 //! | the library | the program, /proc, a client that costs nothing, arithmetic |
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests may block")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a report")]
 
+mod attacks;
 mod books;
 mod growth;
 mod page;
@@ -35,6 +37,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ScopedJoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use attacks::{Attacks, Besieged};
 use books::Books;
 use page::Page;
 use report::Report;
@@ -115,15 +118,24 @@ fn soak() -> Result<Report> {
     let binary = exporter::locate(directory.path())?;
 
     let upstream = Upstream::start(runtime.handle())?;
-    let targets = Targets::new(directory.path(), &upstream.simulator)?;
+    let attacks = Attacks::start(runtime.handle())?;
+    let mut targets = Targets::new(directory.path(), &upstream.simulator)?;
+    targets.others = attacks.channels(directory.path())?;
     targets.write_settings(false)?;
-    let settings = [
+    let mut settings = vec![
         ("CONFIG_FILE", targets.settings_file().to_string_lossy().into_owned()),
         ("WHAPI_API_URL", upstream.url.clone()),
         ("META_API_URL", upstream.url.clone()),
         ("POLL_TIMEOUT", "2s".to_owned()),
     ];
-    let exporter = ExporterProcess::start(&binary, directory.path(), &settings)?;
+    settings.extend(attacks.settings(directory.path())?);
+    let mut exporter = ExporterProcess::start_with_descriptors(
+        &binary,
+        directory.path(),
+        &settings,
+        attacks::DESCRIPTORS,
+    )?;
+    exporter.headers = Attacks::password();
     let first_descriptors = exporter.process.descriptors()?;
     until_well(&exporter)?;
 
@@ -149,6 +161,15 @@ fn soak() -> Result<Report> {
         let stalled: Vec<_> =
             (0..3).map(|_| storm.spawn(scope, || visitors::stall(&storm, &exporter))).collect();
         let growth = storm.spawn(scope, || growth::watch(&storm, &exporter.process));
+        let harmful = [
+            storm.spawn(scope, || attacks.stalled_readers(&storm, &exporter)),
+            storm.spawn(scope, || attacks.wrong_passwords(&storm, &exporter)),
+            storm.spawn(scope, || attacks.stalled_webhooks(&storm, &exporter)),
+            storm.spawn(scope, || attacks.half_heads(&storm)),
+            storm.spawn(scope, || attacks.waiting_requests(&storm)),
+        ];
+        let webhooks = storm.spawn(scope, || attacks.webhooks(&storm, &exporter));
+        let requests = storm.spawn(scope, || attacks.requests(&storm));
 
         let mut slow = SlowReaders::default();
         for reader in patient.into_iter().chain(stalled) {
@@ -156,7 +177,14 @@ fn soak() -> Result<Report> {
             slow.patient += patient;
             slow.closed += closed;
         }
+        let mut attacked = Besieged::default();
+        for attack in harmful {
+            attacked.add(ended("an attack", attack)?);
+        }
         Ok(Report {
+            attacks: attacked.attacks,
+            webhooks: ended("webhooks", webhooks)?,
+            requests: ended("the application", requests)?,
             outages: ended("trouble", trouble)?,
             rotations: ended("rotations", rotations)?,
             reloads: ended("reloads", reloads)?,
@@ -191,11 +219,12 @@ fn until_well(exporter: &ExporterProcess) -> Result<()> {
     let began = Instant::now();
     loop {
         let well = reloads::look(exporter)?.well();
-        if well == CHANNELS + TOKENS {
+        let all = CHANNELS + TOKENS + attacks::WELL;
+        if well == all {
             return Ok(());
         }
         if began.elapsed() > PATIENCE {
-            return Err(format!("only {well} of {} targets are well", CHANNELS + TOKENS).into());
+            return Err(format!("only {well} of {all} targets are well").into());
         }
         sleep(Duration::from_millis(500));
     }

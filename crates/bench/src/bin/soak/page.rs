@@ -19,6 +19,17 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// The larger number of each; counters only grow.
+    pub fn raise_to(&mut self, other: Self) {
+        self.polls = self.polls.max(other.polls);
+        self.unauthorized = self.unauthorized.max(other.unauthorized);
+        self.errors = self.errors.max(other.errors);
+        for (reason, times) in other.failures {
+            let failures = self.failures.entry(reason).or_default();
+            *failures = times.max(*failures);
+        }
+    }
+
     pub fn failed(&self) -> u64 {
         self.failures.values().sum()
     }

@@ -4,6 +4,7 @@
 //! Not here: the comparison of counts (`books.rs`); only what was counted for those who go is noted
 //! down, while it can be seen.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -28,6 +29,21 @@ pub struct Gone {
     pub counted: Counted,
 }
 
+/// The most that any page had counted for a target. A page that is drawn while the target is removed
+/// has a part of it.
+#[derive(Default)]
+struct LastSeen([BTreeMap<String, Counted>; 2]);
+
+impl LastSeen {
+    fn see(&mut self, page: &Page) {
+        for (seen, kind) in self.0.iter_mut().zip([Kind::Channel, Kind::Token]) {
+            for (name, counted) in page.counted(kind) {
+                seen.entry(name).or_default().raise_to(counted);
+            }
+        }
+    }
+}
+
 /// What was done.
 #[derive(Default)]
 pub struct Reloads {
@@ -36,6 +52,8 @@ pub struct Reloads {
     pub by_content: u64,
     pub mistakes: u64,
     pub gone: Vec<Gone>,
+    /// Pages on which a part of the targets had gone or come: new targets are put in place in steps.
+    pub halves: u64,
     /// What a reload did that it should not have done.
     pub wrong: Vec<String>,
 }
@@ -113,7 +131,8 @@ fn change(
     done: &mut Reloads,
 ) -> Result<()> {
     // Before the file changes, since from then on it may be taken at any moment.
-    let mut before = look(exporter)?;
+    let mut before = LastSeen::default();
+    before.see(&look(exporter)?);
     let mut coming = Vec::new();
     let mut leaving = Vec::new();
     {
@@ -156,26 +175,18 @@ fn change(
         if (left, came) == (leaving.len(), coming.len()) {
             break;
         }
-        if left + came > 0 {
-            done.wrong.push(format!(
-                "half a reload: {left} of {} are gone, {came} of {} have come",
-                leaving.len(),
-                coming.len()
-            ));
-        }
+        done.halves += u64::from(left + came > 0);
         if matches!(how, How::Request) {
             done.wrong.push("a reload was answered before it was in force".to_owned());
         }
         if asked.elapsed() > TAKES_AT_MOST {
             return Err("new settings were never taken".into());
         }
-        before = page;
+        before.see(&page);
         sleep(Duration::from_millis(50));
     }
-    let counted = [Kind::Channel, Kind::Token].map(|kind| before.counted(kind));
     for (kind, name, name_in_books) in leaving {
-        let counted = counted[usize::from(kind == Kind::Token)].get(&name).cloned();
-        let counted = counted.unwrap_or_default();
+        let counted = before.0[usize::from(kind == Kind::Token)].remove(&name).unwrap_or_default();
         done.gone.push(Gone { name_in_books, counted });
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::attacks::{Besieged, MEMORY_KIB, WORKERS};
 use super::books::Books;
 use super::growth::{Course, Growth};
 use super::reloads::Reloads;
@@ -20,8 +21,13 @@ const MEMORY_GROWTH: f64 = 3072.0;
 /// Visitors come and go, so there is always a difference; a descriptor lost with each reload would
 /// make a hundred.
 const DESCRIPTOR_GROWTH: f64 = 32.0;
-/// Connections to the upstream that are kept for the next poll.
-const KEPT_CONNECTIONS: u64 = 16;
+/// Files are read on threads that end when nothing was read for 10 s.
+const THREAD_GROWTH: f64 = 4.0;
+/// Connections to upstreams that are kept: 16 for the next poll, and those of the application's
+/// requests.
+const KEPT_CONNECTIONS: u64 = 16 + WORKERS as u64;
+/// Half of those that are due; faults make the others wait longer.
+const POLLS: f64 = 250.0;
 /// Differences that are shown.
 const SHOWN: usize = 20;
 
@@ -35,6 +41,9 @@ pub struct Report {
     pub rotations: Rotations,
     pub reloads: Reloads,
     pub half_open: u64,
+    pub attacks: u64,
+    pub webhooks: Besieged,
+    pub requests: Besieged,
     pub slow: SlowReaders,
     pub growth: Growth,
     pub peak_kib: u64,
@@ -55,6 +64,13 @@ impl Report {
         let scrapes = self.scrapes.millis.len();
         vec![
             ("no scrape failed".to_owned(), self.scrapes.failed.is_empty() && scrapes > 0),
+            ("no good webhook failed".to_owned(), self.webhooks.is_served()),
+            ("no request of the application failed".to_owned(), self.requests.is_served()),
+            (
+                format!("polls went on, at least {POLLS} a second"),
+                self.books.asked as f64 >= POLLS * self.length.as_secs_f64(),
+            ),
+            (format!("memory stayed below {MEMORY_KIB} KiB"), self.peak_kib <= MEMORY_KIB),
             ("no count is lost".to_owned(), self.books.differences.is_empty()),
             ("reloads are whole, and at once".to_owned(), self.reloads.wrong.is_empty()),
             ("no channel was woken".to_owned(), self.woken == 0),
@@ -63,7 +79,7 @@ impl Report {
                 format!("descriptors grew by at most {DESCRIPTOR_GROWTH}"),
                 descriptors <= DESCRIPTOR_GROWTH,
             ),
-            ("threads did not grow".to_owned(), threads <= 0.0),
+            (format!("threads grew by at most {THREAD_GROWTH}"), threads <= THREAD_GROWTH),
             (
                 format!(
                     "every visitor's descriptor was given back ({first} at first, {last} at last)"
@@ -89,6 +105,8 @@ impl Report {
         }
         let wrong = [
             ("failed scrape", &self.scrapes.failed),
+            ("webhook", &self.webhooks.failed),
+            ("request of the application", &self.requests.failed),
             ("reload", &self.reloads.wrong),
             ("difference", &self.books.differences),
         ];
@@ -140,12 +158,13 @@ impl Report {
             (
                 "reloads".to_owned(),
                 format!(
-                    "{} by request, {} by signal, {} by content; {} with a mistake; {} targets gone and come",
+                    "{} by request, {} by signal, {} by content; {} with a mistake; {} targets gone and come; {} pages drawn meanwhile",
                     reloads.by_request,
                     reloads.by_signal,
                     reloads.by_content,
                     reloads.mistakes,
                     reloads.gone.len(),
+                    reloads.halves,
                 ),
             ),
             (
@@ -156,6 +175,9 @@ impl Report {
                 ),
             ),
             ("half-open connections".to_owned(), self.half_open.to_string()),
+            ("connections of attacks".to_owned(), self.attacks.to_string()),
+            ("good webhooks".to_owned(), self.webhooks.show()),
+            ("requests of the application".to_owned(), self.requests.show()),
             (
                 "slow readers".to_owned(),
                 format!("{} served, {} that stalled closed", slow.patient, slow.closed),

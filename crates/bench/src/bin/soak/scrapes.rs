@@ -24,8 +24,8 @@ const EVERY: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// One in so many is read to its last line; of the others only the end is looked at.
 const READ_WHOLE: u32 = 5;
-/// A reload takes away this many channels at most.
-const MAY_BE_AWAY: usize = 10;
+/// A reload takes away ten channels, and a page drawn meanwhile lacks the ten that come back too.
+const MAY_BE_AWAY: usize = 20;
 
 /// What came of it.
 #[derive(Default)]
@@ -82,7 +82,10 @@ fn check(answer: &ClientResponse, open_metrics: bool, gzip: bool, whole: bool) -
     } else {
         "text/plain; version=0.0.4; charset=utf-8"
     };
-    if (answer.status, answer.gzip, answer.content_type.as_str()) != (200, gzip, expected) {
+    // Where stalled readers hold all compressors, a page is sent as it is.
+    let is_coded_well = gzip || !answer.gzip;
+    let gzip = answer.gzip;
+    if (answer.status, is_coded_well, answer.content_type.as_str()) != (200, true, expected) {
         let ClientResponse { status, gzip, content_type, .. } = answer;
         return Err(format!("HTTP {status}, {content_type}, gzip: {gzip}").into());
     }
@@ -101,7 +104,7 @@ fn check(answer: &ClientResponse, open_metrics: bool, gzip: bool, whole: bool) -
     if whole {
         let page = std::str::from_utf8(page)?;
         let rows = page.lines().filter(|line| line.starts_with("whatsapp_channel_polls_total{"));
-        let channels = rows.count();
+        let channels = rows.filter(|line| line.contains("channel=\"shop-")).count();
         if !(CHANNELS - MAY_BE_AWAY..=CHANNELS).contains(&channels) {
             return Err(format!("a page of {channels} channels").into());
         }

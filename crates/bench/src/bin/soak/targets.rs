@@ -104,6 +104,8 @@ pub struct Targets {
     order: Vec<usize>,
     /// How often each is asked.
     pub interval: &'static str,
+    /// Channels of others, which no reload touches: lines of the settings, without an interval.
+    pub others: Vec<String>,
 }
 
 impl Targets {
@@ -117,7 +119,13 @@ impl Targets {
             target.write_secret(directory)?;
         }
         let order = (0..all.len()).collect();
-        Ok(Self { directory: directory.to_owned(), all, order, interval: INTERVAL })
+        Ok(Self {
+            directory: directory.to_owned(),
+            all,
+            order,
+            interval: INTERVAL,
+            others: Vec::new(),
+        })
     }
 
     pub fn watched(&self) -> impl Iterator<Item = &Target> {
@@ -151,6 +159,10 @@ impl Targets {
                     "- {{name: {name}, token_file: {name}, poll_interval: {interval}}}"
                 )?;
             }
+        }
+        for other in &self.others {
+            let at = text.find('\n').map_or(0, |end| end + 1);
+            text.insert_str(at, &format!("- {{{other}, poll_interval: {}}}\n", self.interval));
         }
         if mistake {
             text += "- {name: without-a-file}\n";

@@ -14,7 +14,7 @@ use super::Storm;
 use whatsapp_exporter_bench::Result;
 use whatsapp_exporter_bench::exporter::ExporterProcess;
 
-/// More than the listener keeps (512), so that it has to choose all the time.
+/// More than the listener keeps (212 with 1,024 descriptors), so that it has to choose all the time.
 const HELD: usize = 560;
 const REPLACE_EVERY: Duration = Duration::from_millis(40);
 
@@ -35,6 +35,7 @@ pub fn half_open(storm: &Storm, address: SocketAddr) -> Result<u64> {
         opened += 1;
         if held.len() < HELD {
             held.push(stream);
+            sleep(REPLACE_EVERY);
             continue;
         }
         let left = std::mem::replace(&mut held[fastrand::usize(..HELD)], stream);
@@ -68,7 +69,7 @@ fn ask(exporter: &ExporterProcess, pages: usize) -> Result<TcpStream> {
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     // Otherwise the kernel would take most of a page.
     SockRef::from(&stream).set_recv_buffer_size(32 * 1024)?;
-    let page = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n";
+    let page = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{}", exporter.headers);
     let last = format!("{page}Connection: close\r\n\r\n");
     stream.write_all((format!("{page}\r\n").repeat(pages - 1) + &last).as_bytes())?;
     Ok(stream)
