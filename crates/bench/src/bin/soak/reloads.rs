@@ -29,8 +29,8 @@ pub struct Gone {
     pub counted: Counted,
 }
 
-/// The most that any page had counted for a target. A page that is drawn while the target is removed
-/// has a part of it.
+/// The most that any page had counted for a target. A page that is drawn while the target is
+/// removed has a part of it.
 #[derive(Default)]
 struct LastSeen([BTreeMap<String, Counted>; 2]);
 
@@ -52,7 +52,7 @@ pub struct Reloads {
     pub by_content: u64,
     pub mistakes: u64,
     pub gone: Vec<Gone>,
-    /// Pages on which a part of the targets had gone or come: new targets are put in place in steps.
+    /// Pages on which a part of the targets had gone: they are removed in steps.
     pub halves: u64,
     /// What a reload did that it should not have done.
     pub wrong: Vec<String>,

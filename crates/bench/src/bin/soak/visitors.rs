@@ -14,7 +14,7 @@ use super::Storm;
 use whatsapp_exporter_bench::Result;
 use whatsapp_exporter_bench::exporter::ExporterProcess;
 
-/// More than the listener keeps (212 with 1,024 descriptors), so that it has to choose all the time.
+/// More than the listener keeps with 1,024 descriptors (212), so that it always has to choose.
 const HELD: usize = 560;
 const REPLACE_EVERY: Duration = Duration::from_millis(40);
 
