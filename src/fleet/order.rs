@@ -15,13 +15,13 @@ pub(super) struct Order([OrderOfKind; TargetKind::COUNT]);
 
 #[derive(Debug, Default)]
 struct OrderOfKind {
-    entries: Vec<Entry>,
+    entries: Vec<OrderEntry>,
     /// All names, one after the other.
     names: String,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct OrderEntry {
     target: TargetRef,
     provider: ProviderId,
     /// Where the name ends; it begins where the last one ended.
@@ -49,7 +49,7 @@ impl Order {
         // Names are shorter than 64 letters, so these are more than 60 million targets.
         let name_end = u32::try_from(names.len()).unwrap_or(u32::MAX);
         let provider = target.provider();
-        entries.push(Entry { target: reference, provider, name_end });
+        entries.push(OrderEntry { target: reference, provider, name_end });
     }
 
     pub(super) fn shrink_to_fit(&mut self) {
