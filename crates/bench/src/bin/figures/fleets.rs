@@ -275,7 +275,7 @@ pub fn lateness(bench: &Bench, report: &mut Report) -> Result<()> {
     let settings = fleet.settings(bench.directory)?;
     let mut rounds = Vec::new();
     for _ in 0..bench.rounds() {
-        let late = late_polls(bench, &responder, &settings, report)?;
+        let late = late_polls(bench, &responder, &settings, SMALL, report)?;
         rounds.push(quantile(&late, 0.99));
     }
     report.figure(Figure {
@@ -291,11 +291,12 @@ pub fn lateness(bench: &Bench, report: &mut Report) -> Result<()> {
 }
 
 /// The lateness of the first poll of each of 10,000 channels every 10 s, which these settings watch
-/// at this responder, in the order in which they are due.
+/// at this responder, in the order in which they are due. All targets share the interval.
 pub fn late_polls(
     bench: &Bench,
     responder: &Responder,
     settings: &[(&'static str, String)],
+    targets: usize,
     report: &mut Report,
 ) -> Result<Vec<f64>> {
     let interval = Duration::from_secs(10);
@@ -316,7 +317,7 @@ pub fn late_polls(
         .iter()
         .enumerate()
         .map(|(at, arrival)| {
-            let slot = interval.mul_f64(at as f64 / SMALL as f64);
+            let slot = interval.mul_f64(at as f64 / targets as f64);
             millis(arrival.saturating_duration_since(origin)) - millis(slot)
         })
         .collect();

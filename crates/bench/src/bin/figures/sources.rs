@@ -191,7 +191,7 @@ fn lateness(bench: &Bench, servers: &Servers, report: &mut Report) -> Result<()>
     settings.push(("POLL_TIMEOUT", "1s".to_owned()));
     let (mut at_first, mut after) = (Vec::new(), Vec::new());
     for _ in 0..bench.rounds() {
-        let late = late_polls(bench, &responder, &settings, report)?;
+        let late = late_polls(bench, &responder, &settings, 10_000 + SERVERS, report)?;
         // The lists are known within the first seconds.
         let (during, later) = late.split_at(late.len() / 2);
         at_first.push(most(during));
