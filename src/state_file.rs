@@ -180,7 +180,8 @@ impl StateFile {
         let saved = tokio::task::spawn_blocking(move || file.save()).await;
         let outcome = saved.unwrap_or_else(|_| Err(io::Error::other("the writing panicked")));
         if let Err(error) = &outcome {
-            error!(file = %printable_path(&self.path), %error, "STATE_FILE cannot be written; the last one stays");
+            error!(file = %printable_path(&self.path), %error, "STATE_FILE cannot be written; the \
+                last one stays");
         }
         self.metrics.state_written(outcome.is_ok());
     }
@@ -256,7 +257,8 @@ impl StateFile {
                 }
             },
         );
-        info!(file = %printable_path(&self.path), targets = known, of = all, "statuses and counters were restored from STATE_FILE");
+        info!(file = %printable_path(&self.path), targets = known, of = all, "statuses and \
+            counters were restored from STATE_FILE");
     }
 
     fn save(&self) -> io::Result<()> {

@@ -97,7 +97,8 @@ fn introduce(plan: &DemoPlan, port: u16) {
         println!("  {:<11} {}", token.name, token.story);
     }
     println!(
-        "\nStop it with Ctrl-C. (Usually it listens on {DEFAULT_LISTEN}; LISTEN_ADDRESS changes that.)\n"
+        "\nStop it with Ctrl-C. (Usually it listens on {DEFAULT_LISTEN}; LISTEN_ADDRESS changes \
+         that.)\n"
     );
 }
 

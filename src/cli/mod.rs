@@ -26,7 +26,8 @@ Usage: whatsapp-exporter [COMMAND]
 Commands:
   (none)       Run. Settings come from the environment and from CONFIG_FILE
   demo         Run without settings or network: a simulator plays a day of channel life in minutes
-  check        Ask every target once and print how it is; exits 0 when all is well, 1 when a target is not,
+  check        Ask every target once and print how it is; exits 0 when all is well, 1 when a \
+  target is not,
                2 when the settings are wrong
   healthcheck  Ask the exporter that runs here whether it is alive; for a container without a shell
 

@@ -55,7 +55,8 @@ pub(super) fn words(error: &rustls::Error) -> &'static str {
     use rustls::{CertificateError, Error};
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the certificate is signed by nobody that is trusted; a proxy's own CA goes into EXTRA_CA_FILE"
+            "the certificate is signed by nobody that is trusted; a proxy's own CA goes into \
+             EXTRA_CA_FILE"
         }
         Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },

@@ -25,7 +25,8 @@ pub(super) const BASIC: &[Variable] = &[
     Variable::new(
         "LISTEN_ADDRESS",
         DEFAULT_LISTEN,
-        "where /metrics and the other pages are served; over IPv6 and IPv4, or on `0.0.0.0` if the machine has no IPv6",
+        "where /metrics and the other pages are served; over IPv6 and IPv4, or on `0.0.0.0` if the \
+         machine has no IPv6",
     ),
     Variable::new(
         "WEB_CONFIG_FILE",
@@ -43,12 +44,14 @@ pub(super) const FURTHER: &[Variable] = &[
     Variable::new(
         "POLL_CONCURRENCY",
         "64",
-        "maximum number of requests in flight, over all upstreams; each upstream can always have one",
+        "maximum number of requests in flight, over all upstreams; each upstream can always have \
+         one",
     ),
     Variable::new(
         "STALE_AFTER",
         "",
-        "how long the last answer remains valid once polls fail; 5 intervals, at least `5m`, if not set",
+        "how long the last answer remains valid once polls fail; 5 intervals, at least `5m`, if \
+         not set",
     ),
     Variable::new(
         "WEBHOOK_SECRET",
@@ -60,12 +63,14 @@ pub(super) const FURTHER: &[Variable] = &[
     Variable::new(
         "WEBHOOK_URL",
         "",
-        "the address at which a provider reaches the exporter's webhook path; `check` compares it with the channels' settings",
+        "the address at which a provider reaches the exporter's webhook path; `check` compares it \
+         with the channels' settings",
     ),
     Variable::new(
         "GATEWAY_ADDRESS",
         "",
-        "where the gateway to the upstreams listens, `127.0.0.1:10402` for a sidecar; off if not set",
+        "where the gateway to the upstreams listens, `127.0.0.1:10402` for a sidecar; off if not \
+         set",
     ),
     Variable::new(
         "GATEWAY_MAX_CONNECTIONS",
@@ -75,7 +80,8 @@ pub(super) const FURTHER: &[Variable] = &[
     Variable::new(
         "GATEWAY_HOLD",
         "",
-        "how long the gateway holds a request while its channel reconnects, for example `5s`; off if not set",
+        "how long the gateway holds a request while its channel reconnects, for example `5s`; off \
+         if not set",
     ),
     Variable::new("STATE_FILE", "", "file that keeps statuses and counters over a restart"),
     Variable::new(
@@ -86,7 +92,8 @@ pub(super) const FURTHER: &[Variable] = &[
     Variable::new(
         "EXTRA_CA_FILE",
         "",
-        "PEM certificates to trust in addition to the public roots, for a proxy or gateway with its own CA",
+        "PEM certificates to trust in addition to the public roots, for a proxy or gateway with \
+         its own CA",
     ),
 ];
 
@@ -235,7 +242,10 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
     );
     let url = read.webhook_url.get("WEBHOOK_URL", problems).map(|WebhookUrl(url)| url);
     if url.is_some() && !has_secret {
-        problems.add("WEBHOOK_URL is set, but neither WEBHOOK_SECRET nor WEBHOOK_SECRET_FILE, without which no webhook is received");
+        problems.add(
+            "WEBHOOK_URL is set, but neither WEBHOOK_SECRET nor WEBHOOK_SECRET_FILE, \
+            without which no webhook is received",
+        );
     }
     if let Some(Ok(known)) = secret.as_ref().map(SecretSource::read)
         && let Err(what) = options::long_enough(&known)
@@ -250,7 +260,10 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
     if let (Some(SecretSource::Value(secret)), Some(header)) = (&secret, &header)
         && secret.expose_secret().eq_ignore_ascii_case(header.as_str())
     {
-        problems.add("WEBHOOK_SECRET_HEADER: is the secret itself; write the name of the header that carries it, such as `X-Webhook-Secret`");
+        problems.add(
+            "WEBHOOK_SECRET_HEADER: is the secret itself; write the name of the header \
+            that carries it, such as `X-Webhook-Secret`",
+        );
     }
     Some(Webhooks { secret: secret?, header: header?, url })
 }
@@ -271,7 +284,10 @@ pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<
     let address = read.gateway_address.get("GATEWAY_ADDRESS", problems);
     let hold = read.gateway_hold.get("GATEWAY_HOLD", problems);
     if hold.is_some() && !has_address {
-        problems.add("GATEWAY_HOLD is set, but GATEWAY_ADDRESS is not, so there is no gateway that could hold a request");
+        problems.add(
+            "GATEWAY_HOLD is set, but GATEWAY_ADDRESS is not, so there is no gateway that \
+            could hold a request",
+        );
     }
     let max_connections = read.gateway_max_connections.get_or(
         "GATEWAY_MAX_CONNECTIONS",
@@ -279,7 +295,10 @@ pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<
         problems,
     );
     if limits_connections && !has_address {
-        problems.add("GATEWAY_MAX_CONNECTIONS is set, but GATEWAY_ADDRESS is not, so there is no gateway that could have connections");
+        problems.add(
+            "GATEWAY_MAX_CONNECTIONS is set, but GATEWAY_ADDRESS is not, so there is no \
+            gateway that could have connections",
+        );
     }
     let (GatewayAddress(address), MaxConnections(max_connections)) = (address?, max_connections?);
     let hold = hold.map(|Interval(hold)| hold);

@@ -132,7 +132,8 @@ impl Settings {
 fn nothing_to_watch() -> String {
     let steps: Vec<_> = providers::all().map(|one| providers::get(one).first_step()).collect();
     format!(
-        "nothing to watch: {}, or CONFIG_FILE for several; to see the exporter without any of them, run `whatsapp-exporter demo`",
+        "nothing to watch: {}, or CONFIG_FILE for several; to see the exporter without any of \
+         them, run `whatsapp-exporter demo`",
         steps.join(", ")
     )
 }

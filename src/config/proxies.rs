@@ -40,7 +40,8 @@ pub(super) fn check(all: &[(OsString, OsString)], problems: &mut Problems) {
     }
 }
 
-const MALFORMED: &str = "is not the address of a proxy; write for example `http://proxy.example.com:3128`, and percent-encode special characters of a password";
+const MALFORMED: &str = "is not the address of a proxy; write for example \
+    `http://proxy.example.com:3128`, and percent-encode special characters of a password";
 const SOCKS: &str =
     "must begin with `http://` or `https://`; other kinds of proxies are not supported";
 
@@ -67,7 +68,8 @@ fn proxy(text: &str) -> Result<(), &'static str> {
 
 /// Whether a text is a list of hosts.
 fn exceptions(text: &str) -> Result<(), &'static str> {
-    const WRONG: &str = "must be host names, IP addresses and networks such as `10.0.0.0/8`, separated by commas; or `*`";
+    const WRONG: &str = "must be host names, IP addresses and networks such as `10.0.0.0/8`, \
+        separated by commas; or `*`";
     let is_host = |entry: &str| {
         let network = match entry.split_once('/') {
             Some((address, prefix)) => {

@@ -131,7 +131,8 @@ impl<'a> Collector<'a> {
     pub(super) fn refuse_unknown_credentials_name(&self, problems: &mut Problems) {
         if self.targets.iter().any(|target| target.name.as_str() == UNKNOWN_CREDENTIAL) {
             problems.add(format!(
-                "a channel or token is named `{UNKNOWN_CREDENTIAL}`, which is the gateway's word for credentials that are not configured; \
+                "a channel or token is named `{UNKNOWN_CREDENTIAL}`, which is the gateway's word \
+                 for credentials that are not configured; \
                  give it another name, or leave GATEWAY_ADDRESS unset"
             ));
         }

@@ -60,7 +60,8 @@ impl Gateway {
         if let Ok(address) = listener.local_addr() {
             info!(%address, "the gateway is open");
             if !address.ip().is_loopback() {
-                warn!(%address, "the gateway can be reached from other machines, and credentials travel to it unencrypted; 127.0.0.1 is for this one alone");
+                warn!(%address, "the gateway can be reached from other machines, and credentials \
+                    travel to it unencrypted; 127.0.0.1 is for this one alone");
             }
         }
         let metrics = self.metrics.clone();

@@ -41,10 +41,12 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) fn sentence(kind: ListenerKind, why: ConnectionRefusal) -> &'static str {
     match (kind, why) {
         (ListenerKind::Gateway, ConnectionRefusal::Full) => {
-            "whatsapp-exporter's gateway: as many connections are open as GATEWAY_MAX_CONNECTIONS and the limit of open files allow\n"
+            "whatsapp-exporter's gateway: as many connections are open as GATEWAY_MAX_CONNECTIONS \
+             and the limit of open files allow\n"
         }
         (ListenerKind::Gateway, ConnectionRefusal::Requests) => {
-            "whatsapp-exporter's gateway: as many requests are under way as the limit of open files allows\n"
+            "whatsapp-exporter's gateway: as many requests are under way as the limit of open \
+             files allows\n"
         }
         _ => "too many connections are open; try again in a moment\n",
     }
@@ -53,7 +55,8 @@ pub(super) fn sentence(kind: ListenerKind, why: ConnectionRefusal) -> &'static s
 /// Answers 503 on a connection that has no place, whatever it asks for, and ends it.
 pub(super) async fn answer_503(tcp: Arc<TcpStream>, sentence: &str) {
     let text = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; \
+         charset=utf-8\r\nContent-Length: {}\r\n\
          Retry-After: 1\r\nConnection: close\r\n\r\n{sentence}",
         sentence.len()
     );

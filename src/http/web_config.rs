@@ -161,9 +161,15 @@ fn tls_config(
         "VerifyClientCertIfGiven" => (true, false),
         "RequireAndVerifyClientCert" => (true, true),
         "RequireAnyClientCert" => {
-            return Err("client_auth_type RequireAnyClientCert lets anybody in; use RequireAndVerifyClientCert".to_owned());
+            return Err("client_auth_type RequireAnyClientCert lets anybody in; use \
+                RequireAndVerifyClientCert"
+                .to_owned());
         }
-        _ => return Err("client_auth_type must be NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert".to_owned()),
+        _ => {
+            return Err("client_auth_type must be NoClientCert, VerifyClientCertIfGiven or \
+            RequireAndVerifyClientCert"
+                .to_owned());
+        }
     };
     let builder = match (&tls.client_ca_file, verify) {
         (Some(file), true) => {

@@ -28,7 +28,8 @@ impl Policies {
     pub fn checked(&self, place: &str, interval: Duration, problems: &mut Problems) -> PollPolicy {
         if interval < self.timeout {
             problems.add(format!(
-                "{place}: {} is shorter than POLL_TIMEOUT ({}), so a poll could still be under way when the next is due; \
+                "{place}: {} is shorter than POLL_TIMEOUT ({}), so a poll could still be under way \
+                 when the next is due; \
                  make the interval longer or POLL_TIMEOUT shorter",
                 humantime::format_duration(interval),
                 humantime::format_duration(self.timeout),

@@ -46,79 +46,105 @@ pub const fn target_labels(kind: TargetKind) -> &'static [Label] {
 pub const CHANNEL: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_channel_status", [STATUS]
-            "Status of the channel: 1 for the current status, 0 for every other. AUTH is the only healthy one; UNKNOWN is never seen, stale, or a new word of the provider's.",
-            "Exactly one row of a channel is 1. The last known status stays while polls fail, until `STALE_AFTER`; then it is `UNKNOWN`. After a session 401 it is `UNKNOWN` at once, and `whatsapp_channel_authorized` is 0.",
+            "Status of the channel: 1 for the current status, 0 for every other. AUTH is the only \
+             healthy one; UNKNOWN is never seen, stale, or a new word of the provider's.",
+            "Exactly one row of a channel is 1. The last known status stays while polls fail, \
+             until `STALE_AFTER`; then it is `UNKNOWN`. After a session 401 it is `UNKNOWN` at \
+             once, and `whatsapp_channel_authorized` is 0.",
             "whatsapp_channel_status{status!=\"AUTH\"} == 1"),
         rows: Rows::OneOf(|w, now| Some(w.channel()?.status(now, w.policy()).index())),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_status_code", []
-            "Status of the channel as a number: 0 NOT_INIT, 1 INIT, 2 LAUNCH, 3 QR, 4 AUTH, 5 ERROR, 6 SYNC_ERROR, 7 STOP, 8 BLOCKED, -1 UNKNOWN.",
-            "For a state timeline with value mappings; alerts read better with `whatsapp_channel_status`.",
+            "Status of the channel as a number: 0 NOT_INIT, 1 INIT, 2 LAUNCH, 3 QR, 4 AUTH, 5 \
+             ERROR, 6 SYNC_ERROR, 7 STOP, 8 BLOCKED, -1 UNKNOWN.",
+            "For a state timeline with value mappings; alerts read better with \
+             `whatsapp_channel_status`.",
             "whatsapp_channel_status_code != 4"),
         rows: Rows::One(|w, now| Some(Value::Int(w.channel()?.status(now, w.policy()).code()))),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_authorized", []
-            "Whether messages can be sent: 1 while the channel is AUTH, 0 in any other state we know of; absent while we do not know.",
-            "0 also after a poll was answered 401 \"need channel authorization\". Absent before the first answer, once the last answer is stale, and when the provider says a word we do not know.",
+            "Whether messages can be sent: 1 while the channel is AUTH, 0 in any other state we \
+             know of; absent while we do not know.",
+            "0 also after a poll was answered 401 \"need channel authorization\". Absent before \
+             the first answer, once the last answer is stale, and when the provider says a word we \
+             do not know.",
             "max_over_time(whatsapp_channel_authorized[3m]) == 0"),
         rows: Rows::One(|w, now| w.channel()?.authorized(now, w.policy()).map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_status_since_timestamp_seconds", []
-            "When the current status began, in seconds since the epoch. After a start of the exporter: when it was first seen.",
-            "What was before the exporter's first answer is not known, so the first status begins with that answer. Before it: when the channel was configured.",
+            "When the current status began, in seconds since the epoch. After a start of the \
+             exporter: when it was first seen.",
+            "What was before the exporter's first answer is not known, so the first status begins \
+             with that answer. Before it: when the channel was configured.",
             "time() - whatsapp_channel_status_since_timestamp_seconds"),
         rows: Rows::One(|w, now| Some(w.channel()?.since(now, w.policy()).into())),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_last_authorized_timestamp_seconds", []
-            "When the channel was last reported to be able to send, in seconds since the epoch; absent until it was.",
-            "Kept over restarts with `STATE_FILE`. It does not go stale: its age is what an alert on a line that never comes back stands on.",
+            "When the channel was last reported to be able to send, in seconds since the epoch; \
+             absent until it was.",
+            "Kept over restarts with `STATE_FILE`. It does not go stale: its age is what an alert \
+             on a line that never comes back stands on.",
             "time() - whatsapp_channel_last_authorized_timestamp_seconds > 600"),
         rows: Rows::One(|w, _| w.channel()?.last_authorized().map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_last_known_status", [STATUS]
-            "The status that was last learnt, however old: 1 for it, 0 for every other. UNKNOWN before the first, and when the last that was learnt is no status.",
-            "Does not go stale as `whatsapp_channel_status` does. Kept over restarts with `STATE_FILE`.",
-            "whatsapp_channel_last_known_status{status=\"QR\"} == 1 and on (provider, channel) whatsapp_channel_status{status=\"UNKNOWN\"} == 1"),
+            "The status that was last learnt, however old: 1 for it, 0 for every other. UNKNOWN \
+             before the first, and when the last that was learnt is no status.",
+            "Does not go stale as `whatsapp_channel_status` does. Kept over restarts with \
+             `STATE_FILE`.",
+            "whatsapp_channel_last_known_status{status=\"QR\"} == 1 and on (provider, channel) \
+             whatsapp_channel_status{status=\"UNKNOWN\"} == 1"),
         rows: Rows::OneOf(|w, _| Some(w.channel()?.last_known_status().index())),
     },
     Family {
         metric: metric!(Counter "whatsapp_channel_status_transitions_total", [TO]
-            "Times the channel was seen to move to this status from another. The first status after a start is no transition, and a failed poll never is.",
-            "Counts edges between two answers. A reconnect shorter than the poll interval is not seen here; see `whatsapp_channel_restarts_total`. Coming back to the same status after a gap in the answers is no edge.",
+            "Times the channel was seen to move to this status from another. The first status \
+             after a start is no transition, and a failed poll never is.",
+            "Counts edges between two answers. A reconnect shorter than the poll interval is not \
+             seen here; see `whatsapp_channel_restarts_total`. Coming back to the same status \
+             after a gap in the answers is no edge.",
             "increase(whatsapp_channel_status_transitions_total{to=\"QR\"}[1d])"),
         rows: Rows::Counts(|w| w.channel().map(ChannelState::transition_counts)),
     },
     Family {
         metric: metric!(Counter "whatsapp_channel_restarts_total", []
-            "Times the channel's start_at moved between two answers, which shows a reconnect too short to be seen as a status.",
+            "Times the channel's start_at moved between two answers, which shows a reconnect too \
+             short to be seen as a status.",
             "One or a few a day are normal; one every few minutes is an unstable session or proxy.",
             "increase(whatsapp_channel_restarts_total[1h]) > 3"),
         rows: Rows::One(|w, _| Some(w.channel()?.restarts().into())),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_uptime_seconds", []
-            "How long the channel's instance has been up, as last reported by the provider; absent until reported.",
+            "How long the channel's instance has been up, as last reported by the provider; absent \
+             until reported.",
             "Not counted on between polls: its age is that of the last answer.",
             "whatsapp_channel_uptime_seconds < 300"),
         rows: Rows::One(|w, _| w.channel()?.uptime_millis().map(Value::Millis)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_start_timestamp_seconds", []
-            "When the channel's instance started (start_at), in seconds since the epoch, as last reported; absent until reported.",
+            "When the channel's instance started (start_at), in seconds since the epoch, as last \
+             reported; absent until reported.",
             "",
             "time() - whatsapp_channel_start_timestamp_seconds"),
         rows: Rows::One(|w, _| w.channel()?.started().map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_info", [upstream("channel_id"), upstream("version")]
-            "Always 1; the provider's id of the channel and the version of its gate. Absent until reported.",
-            "At most 64 letters, digits, `.`, `_`, `-`, `+` and `:`; other characters of a version are shown as `_`, and an id with others is not shown. After the first change a further one waits for an hour, so that an upstream which makes up a new value at each answer makes no new series each time.",
-            "whatsapp_channel_authorized == 0 and on (provider, channel) whatsapp_channel_info{channel_id=\"MANTIS-M72HC\"}"),
+            "Always 1; the provider's id of the channel and the version of its gate. Absent until \
+             reported.",
+            "At most 64 letters, digits, `.`, `_`, `-`, `+` and `:`; other characters of a version \
+             are shown as `_`, and an id with others is not shown. After the first change a \
+             further one waits for an hour, so that an upstream which makes up a new value at each \
+             answer makes no new series each time.",
+            "whatsapp_channel_authorized == 0 and on (provider, channel) \
+             whatsapp_channel_info{channel_id=\"MANTIS-M72HC\"}"),
         rows: Rows::Info(|w| {
             let (id, version) = (w.channel()?.channel_id(), w.channel()?.version());
             (id.is_some() || version.is_some())
@@ -127,8 +153,10 @@ pub const CHANNEL: &[Family] = &[
     },
     Family {
         metric: metric!(Counter "whatsapp_channel_unauthorized_errors_total", [ERROR_SOURCE, closed("reason", UnauthorizedReason::LABELS)]
-            "HTTP 401 answers for the channel: session means the WhatsApp session is gone (need channel authorization), credential means the token was refused.",
-            "`source` tells who met the answer: `poll` is the exporter itself, `gateway` the application through the gateway.",
+            "HTTP 401 answers for the channel: session means the WhatsApp session is gone (need \
+             channel authorization), credential means the token was refused.",
+            "`source` tells who met the answer: `poll` is the exporter itself, `gateway` the \
+             application through the gateway.",
             "increase(whatsapp_channel_unauthorized_errors_total{reason=\"session\"}[10m]) > 0"),
         rows: Rows::Counts(|w| w.channel().map(ChannelState::unauthorized_counts)),
     },
@@ -139,7 +167,8 @@ pub const WEBHOOK: &[Family] = &[
     Family {
         metric: metric!(Counter "whatsapp_channel_logins_total", []
             "Logins that webhooks told of (users.post).",
-            "The event carries no time, so the same one delivered again is told from a new one by what came between: a logout or a QR status.",
+            "The event carries no time, so the same one delivered again is told from a new one by \
+             what came between: a logout or a QR status.",
             "increase(whatsapp_channel_logins_total[1d])"),
         rows: Rows::One(|w, _| Some(webhook_count(w, WebhookState::logins).into())),
     },
@@ -153,13 +182,17 @@ pub const WEBHOOK: &[Family] = &[
     Family {
         metric: metric!(Counter "whatsapp_channel_webhook_events_total", [closed("event", WebhookEvent::LABELS), closed("outcome", WebhookOutcome::LABELS)]
             "Webhooks of the channel that were taken, by event and by what became of them.",
-            "`applied` told something new. `duplicate` was delivered before. `late` is older than what is known: the moves it reveals are counted, the status stays. `ignored` says nothing of a status. `malformed` does not hold what its event should.",
-            "sum by (channel, outcome) (increase(whatsapp_channel_webhook_events_total{event=\"channel.post\"}[1h]))"),
+            "`applied` told something new. `duplicate` was delivered before. `late` is older than \
+             what is known: the moves it reveals are counted, the status stays. `ignored` says \
+             nothing of a status. `malformed` does not hold what its event should.",
+            "sum by (channel, outcome) \
+             (increase(whatsapp_channel_webhook_events_total{event=\"channel.post\"}[1h]))"),
         rows: Rows::Counts(|w| w.channel()?.webhooks().map(WebhookState::event_counts)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_last_webhook_timestamp_seconds", []
-            "When a webhook of the channel last came, in seconds since the epoch; absent until one did.",
+            "When a webhook of the channel last came, in seconds since the epoch; absent until one \
+             did.",
             "",
             "time() - whatsapp_channel_last_webhook_timestamp_seconds"),
         rows: Rows::One(|w, _| w.channel()?.webhooks()?.last_event().map(Value::from)),
@@ -184,20 +217,25 @@ macro_rules! poll_families {
             Family {
                 metric: metric!(Counter concat!("whatsapp_", $kind, "_poll_failures_total"), [FAILURE]
                     concat!("Polls of the ", $kind, " that taught nothing about it, by reason."),
-                    "A failed poll says that we could not ask, not that the target is bad; only `session_unauthorized` says both. That a token is dead is an answer, not a failure.",
-                    concat!("sum by (", $kind, ", reason) (increase(whatsapp_", $kind, "_poll_failures_total[15m])) > 0")),
+                    "A failed poll says that we could not ask, not that the target is bad; only \
+                     `session_unauthorized` says both. That a token is dead is an answer, not a \
+                     failure.",
+                    concat!("sum by \
+                        (", $kind, ", reason) (increase(whatsapp_", $kind, "_poll_failures_total[15m])) > 0")),
                 rows: Rows::Counts(|w| Some(w.polls().failure_counts())),
             },
             Family {
                 metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_success"), []
-                    concat!("Whether the last poll of the ", $kind, " brought an answer about it: 1 or 0; 0 before the first."),
+                    concat!("Whether the last poll of \
+                        the ", $kind, " brought an answer about it: 1 or 0; 0 before the first."),
                     "",
                     concat!("max_over_time(whatsapp_", $kind, "_poll_success[5m]) == 0")),
                 rows: Rows::One(|w, _| Some(w.polls().last_succeeded().unwrap_or(false).into())),
             },
             Family {
                 metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_last_success_timestamp_seconds"), []
-                    concat!("When a poll of the ", $kind, " last brought an answer about it, in seconds since the epoch; absent until one did."),
+                    concat!("When a poll of \
+                        the ", $kind, " last brought an answer about it, in seconds since the epoch; absent until one did."),
                     "The age of everything that is shown of the target.",
                     concat!("time() - whatsapp_", $kind, "_poll_last_success_timestamp_seconds")),
                 rows: Rows::One(|w, _| w.polls().last_success().map(Value::from)),
@@ -206,7 +244,8 @@ macro_rules! poll_families {
                 metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_interval_seconds"), []
                     concat!("Time between two polls of the ", $kind, ", as configured."),
                     "",
-                    concat!("(time() - whatsapp_", $kind, "_poll_last_success_timestamp_seconds) / whatsapp_", $kind, "_poll_interval_seconds > 5")),
+                    concat!("(time() - \
+                        whatsapp_", $kind, "_poll_last_success_timestamp_seconds) / whatsapp_", $kind, "_poll_interval_seconds > 5")),
                 rows: Rows::One(|w, _| Some(Value::Millis(w.policy().interval_millis()))),
             },
         ]
@@ -233,7 +272,8 @@ pub const SOURCE: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_source_channels_ignored", []
-            "Channels that the source listed and that are not watched: beyond `max_channels`, or without a valid name; absent until it listed any.",
+            "Channels that the source listed and that are not watched: beyond `max_channels`, or \
+             without a valid name; absent until it listed any.",
             "",
             "whatsapp_source_channels_ignored > 0"),
         rows: Rows::One(|w, _| w.source()?.listed().map(|listed| listed.ignored.into())),
@@ -244,22 +284,27 @@ pub const SOURCE: &[Family] = &[
 pub const TOKEN: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_token_valid", []
-            "Whether the token works: 1 or 0; absent until known and once the last answer is stale.",
+            "Whether the token works: 1 or 0; absent until known and once the last answer is \
+             stale.",
             "0 when the upstream says so, and as soon as the known expiry has passed.",
             "whatsapp_token_valid == 0"),
         rows: Rows::One(|w, now| w.token()?.valid(now, w.policy()).map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_token_expiry_timestamp_seconds", []
-            "When the token expires, in seconds since the epoch; +Inf when it never does; absent until known.",
-            "Stays after the token has expired and while polls fail, so that an alert on it does not resolve by itself. Forgotten when the token's file holds another token.",
+            "When the token expires, in seconds since the epoch; +Inf when it never does; absent \
+             until known.",
+            "Stays after the token has expired and while polls fail, so that an alert on it does \
+             not resolve by itself. Forgotten when the token's file holds another token.",
             "whatsapp_token_expiry_timestamp_seconds - time() < 7 * 86400"),
         rows: Rows::One(|w, _| w.token()?.expiry().map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_token_expires_in_seconds", []
-            "Time until the token expires, computed at the scrape; negative once it has; +Inf when it never does; absent until known.",
-            "For people. Alerts compute it from `whatsapp_token_expiry_timestamp_seconds`, which does not change while scrapes are lost.",
+            "Time until the token expires, computed at the scrape; negative once it has; +Inf when \
+             it never does; absent until known.",
+            "For people. Alerts compute it from `whatsapp_token_expiry_timestamp_seconds`, which \
+             does not change while scrapes are lost.",
             "whatsapp_token_expires_in_seconds / 86400"),
         rows: Rows::One(|w, now| {
             let expiry = w.token()?.expiry()?;
@@ -268,7 +313,8 @@ pub const TOKEN: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_token_data_access_expiry_timestamp_seconds", []
-            "When the token's access to user data ends in seconds since the epoch; +Inf for never; absent until known.",
+            "When the token's access to user data ends in seconds since the epoch; +Inf for never; \
+             absent until known.",
             "A token may still be valid when this has passed; reading user data then fails.",
             "whatsapp_token_data_access_expiry_timestamp_seconds - time() < 7 * 86400"),
         rows: Rows::One(|w, _| w.token()?.data_access_expiry().map(Value::from)),
@@ -282,8 +328,10 @@ pub const TOKEN: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_token_scope_granted", [Label { name: "scope", values: Values::Operator }]
-            "Whether the token is valid and was granted this required scope: 1 or 0; 0 until known.",
-            "One row for each scope that the settings require. A dead token grants nothing, so look at it together with `whatsapp_token_valid`.",
+            "Whether the token is valid and was granted this required scope: 1 or 0; 0 until \
+             known.",
+            "One row for each scope that the settings require. A dead token grants nothing, so \
+             look at it together with `whatsapp_token_valid`.",
             "whatsapp_token_scope_granted == 0 and on (provider, token) whatsapp_token_valid == 1"),
         rows: Rows::Scopes(|w, at| {
             let scope = w.target.options.required_scopes.get(at)?;
@@ -292,8 +340,10 @@ pub const TOKEN: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_token_info", [upstream("app_id"), upstream("type"), upstream("application")]
-            "Always 1; the app the token belongs to and the token's type, in the upstream's words. Absent until known.",
-            "After the first change a further one waits for an hour, so that an upstream which makes up a new value at each answer makes no new series each time.",
+            "Always 1; the app the token belongs to and the token's type, in the upstream's words. \
+             Absent until known.",
+            "After the first change a further one waits for an hour, so that an upstream which \
+             makes up a new value at each answer makes no new series each time.",
             "count by (application) (whatsapp_token_info)"),
         rows: Rows::Info(|w| {
             w.token()?.info().map(|info| [&*info.app_id, &*info.kind, &*info.application])
@@ -301,8 +351,11 @@ pub const TOKEN: &[Family] = &[
     },
     Family {
         metric: metric!(Counter "whatsapp_token_errors_total", [ERROR_SOURCE, closed("reason", TokenErrorReason::LABELS)]
-            "Error answers about the token, by the class of their code. token_expired is 190 with subcode 463; permission_missing is 200-299.",
-            "The class follows `error.code` and the subcode, never the HTTP status. With an app that inspects the token, a refused app is counted here too; `whatsapp_token_valid` is about the token alone.",
+            "Error answers about the token, by the class of their code. token_expired is 190 with \
+             subcode 463; permission_missing is 200-299.",
+            "The class follows `error.code` and the subcode, never the HTTP status. With an app \
+             that inspects the token, a refused app is counted here too; `whatsapp_token_valid` is \
+             about the token alone.",
             "sum by (token, reason) (increase(whatsapp_token_errors_total[1h])) > 0"),
         rows: Rows::Counts(|w| w.token().map(TokenState::error_counts)),
     },
@@ -317,9 +370,15 @@ pub const TOKEN: &[Family] = &[
 
 /// `whatsapp_gateway_requests_total`, of channels and of tokens.
 pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_total", [closed("code", AnswerClass::LABELS)]
-    "Requests of the application through the gateway, by how they ended and whose credential they carried; the channel other is any credential that is not configured.",
-    "A row has the label `channel` or, for a token's credential, `token`. `failed` is a request without an answer: no connection, a connection that ended before the answer began, or an application that went away first. A held request counts once, by the answer that was passed on.",
-    "sum by (provider, channel, token) (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (provider, channel, token) (rate(whatsapp_gateway_requests_total[5m]))");
+    "Requests of the application through the gateway, by how they ended and whose credential they \
+     carried; the channel other is any credential that is not configured.",
+    "A row has the label `channel` or, for a token's credential, `token`. `failed` is a request \
+     without an answer: no connection, a connection that ended before the answer began, or an \
+     application that went away first. A held request counts once, by the answer that was passed \
+     on.",
+    "sum by (provider, channel, token) \
+     (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (provider, \
+     channel, token) (rate(whatsapp_gateway_requests_total[5m]))");
 
 /// The kinds of targets whose credentials requests through the gateway carry.
 pub const GATEWAY_KINDS: &[TargetKind] = &[TargetKind::Channel, TargetKind::Token];
@@ -338,7 +397,8 @@ fn count(count: u64) -> Value {
 pub const POLL_DURATION: Metric = metric!(Histogram "whatsapp_poll_duration_seconds", [PROVIDER]
     "How long polls took, from sending to the whole answer or the failure.",
     "",
-    "histogram_quantile(0.99, sum by (le, provider) (rate(whatsapp_poll_duration_seconds_bucket[5m])))");
+    "histogram_quantile(0.99, sum by (le, provider) \
+     (rate(whatsapp_poll_duration_seconds_bucket[5m])))");
 /// `whatsapp_exporter_build_info`.
 pub const BUILD_INFO: Metric = metric!(Gauge "whatsapp_exporter_build_info", [build("version"), build("revision"), build("rustversion")]
     "Always 1; the version of the exporter, the commit it was built from and the compiler.",
@@ -367,8 +427,11 @@ pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_st
 /// `whatsapp_exporter_connections_refused_total`.
 pub const CONNECTIONS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_connections_refused_total",
     [closed("listener", ListenerKind::LABELS), closed("reason", ConnectionRefusal::LABELS)]
-    "Connections that were not served, by listener and reason; their clients were answered 503 where that was possible.",
-    "`full`: as many are open as may be, for the gateway `GATEWAY_MAX_CONNECTIONS`. `requests`: as many requests are under way as the limit of open files allows. `descriptors`: the process has no descriptor left. `passwords`: too many passwords wait to be checked.",
+    "Connections that were not served, by listener and reason; their clients were answered 503 \
+     where that was possible.",
+    "`full`: as many are open as may be, for the gateway `GATEWAY_MAX_CONNECTIONS`. `requests`: as \
+     many requests are under way as the limit of open files allows. `descriptors`: the process has \
+     no descriptor left. `passwords`: too many passwords wait to be checked.",
     "sum by (listener, reason) (increase(whatsapp_exporter_connections_refused_total[15m])) > 0");
 /// `whatsapp_exporter_panics_total`.
 pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total", []
@@ -378,19 +441,24 @@ pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total", []
 
 /// `whatsapp_gateway_request_duration_seconds`.
 pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request_duration_seconds", [PROVIDER]
-    "How long the application waited through the gateway until an answer began, time held included.",
-    "Until the answer's head, since a body may be streamed for as long as it likes. Requests without an answer are not in it.",
-    "histogram_quantile(0.99, sum by (le, provider) (rate(whatsapp_gateway_request_duration_seconds_bucket[5m])))");
+    "How long the application waited through the gateway until an answer began, time held \
+     included.",
+    "Until the answer's head, since a body may be streamed for as long as it likes. Requests \
+     without an answer are not in it.",
+    "histogram_quantile(0.99, sum by (le, provider) \
+     (rate(whatsapp_gateway_request_duration_seconds_bucket[5m])))");
 /// `whatsapp_gateway_held_total`.
 pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total", [closed("outcome", HeldOutcome::LABELS)]
     "Requests that the gateway held while their channel reconnected, by what became of them.",
-    "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not fail; `abandoned` are those whose application went away first.",
+    "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not \
+     fail; `abandoned` are those whose application went away first.",
     "sum by (outcome) (increase(whatsapp_gateway_held_total[1d]))");
 
 /// `whatsapp_exporter_webhooks_refused_total`.
 pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks_refused_total", [closed("reason", WebhookRefusal::LABELS)]
     "Webhooks that were not taken as any channel's, by reason.",
-    "`unknown_channel` is answered 200 all the same, so that it is not delivered again; compare `channel_id` with the settings.",
+    "`unknown_channel` is answered 200 all the same, so that it is not delivered again; compare \
+     `channel_id` with the settings.",
     "sum by (reason) (increase(whatsapp_exporter_webhooks_refused_total[1h])) > 0");
 /// `whatsapp_exporter_state_file_last_write_successful`.
 pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful", []

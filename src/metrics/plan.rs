@@ -238,7 +238,8 @@ mod tests {
                     expected += &format!("whatsapp_gateway_requests_total{labels} {count}\n");
                     if open_metrics {
                         let created = *created as f64 / 1000.0;
-                        expected += &format!("whatsapp_gateway_requests_created{labels} {created}\n");
+                        expected += &format!("whatsapp_gateway_requests_created{labels} \
+                            {created}\n");
                     }
                 }
             }

@@ -15,13 +15,19 @@ const INTRODUCTION: &str = "\
 
 Written from the catalog in `src/metrics/catalog.rs` by `make docs`; do not edit it here.
 
-Every counter and every 0/1 row exists, at 0, from the moment its target is configured, so that `increase()` sees the first
-event. A gauge that is not known is absent, never a made-up number. `scope`, `channel` and `token` are the operator's words; every
-other label value comes from a closed list, but those of the `…_info` metrics, which repeat what the upstream reports.
+Every counter and every 0/1 row exists, at 0, from the moment its target is configured, so that \
+`increase()` sees the first
+event. A gauge that is not known is absent, never a made-up number. `scope`, `channel` and `token` \
+are the operator's words; every
+other label value comes from a closed list, but those of the `…_info` metrics, which repeat what \
+the upstream reports.
 
-In OpenMetrics each counter and each histogram is followed by a `_created` sample, which says since when it counts: since the
-target was first watched, before the last restart too if `STATE_FILE` kept the counter. Prometheus reads these samples with
-`--enable-feature=created-timestamp-zero-ingestion`; otherwise it stores them as series, which a scrape configuration can
+In OpenMetrics each counter and each histogram is followed by a `_created` sample, which says \
+since when it counts: since the
+target was first watched, before the last restart too if `STATE_FILE` kept the counter. Prometheus \
+reads these samples with
+`--enable-feature=created-timestamp-zero-ingestion`; otherwise it stores them as series, which a \
+scrape configuration can
 drop:
 
 ```yaml
@@ -43,7 +49,10 @@ pub fn markdown() -> String {
         let metrics = families(kind).map(|family| &family.metric);
         section(&mut text, title, target_labels(kind), metrics);
     }
-    text.push_str("\n## Webhooks\n\nOnly with `WEBHOOK_SECRET`. Each has the labels `provider` and `channel`.\n");
+    text.push_str(
+        "\n## Webhooks\n\nOnly with `WEBHOOK_SECRET`. Each has the labels `provider` and \
+        `channel`.\n",
+    );
     metrics_of(&mut text, &[], WEBHOOK.iter().map(|family| &family.metric));
     text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");
     let channel = target_labels(TargetKind::Channel).iter();
@@ -52,7 +61,10 @@ pub fn markdown() -> String {
     metrics_of(&mut text, &labels, std::iter::once(&GATEWAY_REQUESTS));
     metrics_of(&mut text, &[], GATEWAY.iter());
     section(&mut text, "The exporter", &[], EXPORTER.iter().chain(OPTIONAL));
-    text.push_str("\n## The process\n\nThe standard ones, on Linux.\n\n| metric | kind | meaning |\n| --- | --- | --- |\n");
+    text.push_str(
+        "\n## The process\n\nThe standard ones, on Linux.\n\n| metric | kind | meaning \
+        |\n| --- | --- | --- |\n",
+    );
     for metric in PROCESS {
         line(
             &mut text,

@@ -10,8 +10,12 @@ const RESTRICTION: Label = closed("reason", RestrictionReason::LABELS);
 pub const TERMS: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_channel_restricted", [RESTRICTION]
-            "Whether a line that works may not do everything: 1 for each reason in force, 0 for every other; absent while nothing is told of restrictions.",
-            "`new_chats`: it may not write to people it has no chat with. `quota`: it has begun as many new chats as it may. `rate`: it is slowed down. `policy`: it has broken a rule. Which providers tell of which is in `docs/providers/`. 0 as soon as the known end has passed; absent once the last answer is stale.",
+            "Whether a line that works may not do everything: 1 for each reason in force, 0 for \
+             every other; absent while nothing is told of restrictions.",
+            "`new_chats`: it may not write to people it has no chat with. `quota`: it has begun as \
+             many new chats as it may. `rate`: it is slowed down. `policy`: it has broken a rule. \
+             Which providers tell of which is in `docs/providers/`. 0 as soon as the known end has \
+             passed; absent once the last answer is stale.",
             "whatsapp_channel_restricted == 1"),
         rows: Rows::Each(|w, now, at| {
             let restrictions = w.channel()?.restrictions(now, w.policy())?;
@@ -20,7 +24,8 @@ pub const TERMS: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_restriction_end_timestamp_seconds", [RESTRICTION]
-            "When a restriction in force ends, in seconds since the epoch; +Inf for never; absent when it is not in force or its end is not known.",
+            "When a restriction in force ends, in seconds since the epoch; +Inf for never; absent \
+             when it is not in force or its end is not known.",
             "",
             "whatsapp_channel_restriction_end_timestamp_seconds - time()"),
         rows: Rows::Each(|w, now, at| {
@@ -30,7 +35,8 @@ pub const TERMS: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_new_chat_quota_limit", []
-            "How many new chats WhatsApp lets the line begin in a period; +Inf for any number; absent while not known.",
+            "How many new chats WhatsApp lets the line begin in a period; +Inf for any number; \
+             absent while not known.",
             "Absent once the last answer is stale.",
             "whatsapp_channel_new_chat_quota_used / whatsapp_channel_new_chat_quota_limit > 0.8"),
         rows: Rows::One(|w, now| {
@@ -51,7 +57,8 @@ pub const TERMS: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_new_chat_quota_reset_timestamp_seconds", []
-            "When the next period of the quota of new chats begins, in seconds since the epoch; absent while not known.",
+            "When the next period of the quota of new chats begins, in seconds since the epoch; \
+             absent while not known.",
             "",
             "whatsapp_channel_new_chat_quota_reset_timestamp_seconds - time()"),
         rows: Rows::One(|w, now| {
@@ -60,15 +67,20 @@ pub const TERMS: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_subscription_expiry_timestamp_seconds", []
-            "When the channel's subscription at the provider ends, in seconds since the epoch; +Inf when it never does; absent until known.",
-            "The lists of partner accounts tell it. Stays after it has ended and while lists fail, so that an alert on it does not resolve by itself.",
+            "When the channel's subscription at the provider ends, in seconds since the epoch; \
+             +Inf when it never does; absent until known.",
+            "The lists of partner accounts tell it. Stays after it has ended and while lists fail, \
+             so that an alert on it does not resolve by itself.",
             "whatsapp_channel_subscription_expiry_timestamp_seconds - time() < 3 * 86400"),
         rows: Rows::One(|w, _| w.channel()?.subscription()?.expiry.map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_subscription_expires_in_seconds", []
-            "Time until the channel's subscription ends, computed at the scrape; negative once it has; +Inf when it never does; absent until known.",
-            "For people. Alerts compute it from `whatsapp_channel_subscription_expiry_timestamp_seconds`, which does not change while scrapes are lost.",
+            "Time until the channel's subscription ends, computed at the scrape; negative once it \
+             has; +Inf when it never does; absent until known.",
+            "For people. Alerts compute it from \
+             `whatsapp_channel_subscription_expiry_timestamp_seconds`, which does not change while \
+             scrapes are lost.",
             "whatsapp_channel_subscription_expires_in_seconds / 86400"),
         rows: Rows::One(|w, now| {
             let expiry = w.channel()?.subscription()?.expiry?;
@@ -77,9 +89,11 @@ pub const TERMS: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_subscription_info", [closed("mode", SubscriptionMode::LABELS), closed("renewal", Renewal::LABELS)]
-            "Always 1; the kind of the channel's subscription, and what happens when it ends. Absent until known.",
+            "Always 1; the kind of the channel's subscription, and what happens when it ends. \
+             Absent until known.",
             "`automatic`: the provider renews it, so that its end is softer.",
-            "whatsapp_channel_subscription_expires_in_seconds and on (provider, channel) whatsapp_channel_subscription_info{renewal!=\"automatic\"}"),
+            "whatsapp_channel_subscription_expires_in_seconds and on (provider, channel) \
+             whatsapp_channel_subscription_info{renewal!=\"automatic\"}"),
         rows: Rows::Info(|w| {
             let subscription = w.channel()?.subscription()?;
             Some([subscription.mode.as_str(), subscription.renewal.as_str(), ""])

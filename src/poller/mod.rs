@@ -303,7 +303,8 @@ impl Poller {
                     error!(
                         target_kind = target.kind.as_str(),
                         name = target.name.as_str(),
-                        "a poll panicked, which is a bug in the exporter; the target is polled again"
+                        "a poll panicked, which is a bug in the exporter; the target is polled \
+                         again"
                     );
                 }
                 state.refusals = 0;

@@ -15,7 +15,8 @@ pub const RUNBOOKS: &str =
     "https://github.com/whatsapp-exporter/whatsapp-exporter/blob/main/docs/runbooks";
 
 /// What to do about a source with channels that are not watched.
-pub const CHANNELS_IGNORED: &str = "Channels beyond max_channels and channels without a valid name are not watched. Raise it, choose with only and except, or name them with names.";
+pub const CHANNELS_IGNORED: &str = "Channels beyond max_channels and channels without a valid name \
+    are not watched. Raise it, choose with only and except, or name them with names.";
 
 /// What to do, and where it is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +71,14 @@ pub fn restriction(provider: ProviderId, reason: RestrictionReason) -> &'static 
     }
     match reason {
         RestrictionReason::NewChats => {
-            "WhatsApp lets the line begin no new chats for now. Stop first messages to new contacts until that ends."
+            "WhatsApp lets the line begin no new chats for now. Stop first messages to new \
+             contacts until that ends."
         }
         RestrictionReason::Quota => "A quota is used up. Hold messages back until it is renewed.",
         RestrictionReason::Rate => "The line is slowed down. Send fewer messages at a time.",
         RestrictionReason::Policy => {
-            "The line is restricted for breaking a rule. Look at the notice in the provider's console."
+            "The line is restricted for breaking a rule. Look at the notice in the provider's \
+             console."
         }
     }
 }
@@ -103,7 +106,8 @@ pub fn failure(provider: ProviderId, reason: FailureReason) -> &'static str {
             "The credential was refused. Check that it is complete and still valid."
         }
         FailureReason::ChannelNotFound => {
-            "The upstream does not know this channel. Check the credential and that the channel was not deleted."
+            "The upstream does not know this channel. Check the credential and that the channel \
+             was not deleted."
         }
         FailureReason::PaymentRequired => {
             "The trial or the subscription is over. Check the billing in the provider's console."
@@ -125,13 +129,16 @@ pub fn failure(provider: ProviderId, reason: FailureReason) -> &'static str {
             "No connection. Check DNS, the network, the egress rules and the proxy."
         }
         FailureReason::Tls => {
-            "The TLS handshake failed. Check the clock, the proxy, and EXTRA_CA_FILE for a CA of your own."
+            "The TLS handshake failed. Check the clock, the proxy, and EXTRA_CA_FILE for a CA of \
+             your own."
         }
         FailureReason::Decode => {
-            "The answer is not what the API documents. Check the API's address and whether something answers in its place."
+            "The answer is not what the API documents. Check the API's address and whether \
+             something answers in its place."
         }
         FailureReason::Secret => {
-            "The credential's file cannot be read. Check that it is mounted, not empty, and readable for the exporter's user."
+            "The credential's file cannot be read. Check that it is mounted, not empty, and \
+             readable for the exporter's user."
         }
     }
 }

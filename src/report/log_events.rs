@@ -18,7 +18,8 @@ pub fn log_changes(provider: ProviderId, changes: &[Change]) {
             Change::Moved(name, transition) => moved(provider, name, *transition),
             Change::Validity(name, valid) => validity(provider, name, *valid),
             Change::UnknownWord(name, word) => {
-                warn!(channel = %name, word, "the provider reports a status this version does not know; it is shown as UNKNOWN");
+                warn!(channel = %name, word, "the provider reports a status this version does not \
+                    know; it is shown as UNKNOWN");
             }
         }
     }

@@ -34,7 +34,8 @@ impl Receiver {
             }
             Err(error) => {
                 if !self.unreadable.swap(true, Ordering::Relaxed) {
-                    error!(%error, "WEBHOOK_SECRET_FILE cannot be used, so no webhook can be taken");
+                    error!(%error, "WEBHOOK_SECRET_FILE cannot be used, so no webhook can be \
+                        taken");
                 }
                 None
             }

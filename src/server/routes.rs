@@ -152,7 +152,8 @@ async fn page(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply 
     match rendered {
         Ok(body) => {
             let answer = ok("text/html; charset=utf-8", body);
-            let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
+            let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri \
+                'none'; frame-ancestors 'none'";
             with(with(answer, CONTENT_SECURITY_POLICY, policy), REFERRER_POLICY, "no-referrer")
         }
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written\n"),
@@ -164,7 +165,8 @@ async fn reload(state: &State, peer: IpAddr) -> Reply {
     if !peer.to_canonical().is_loopback() && !state.lifecycle_from_anywhere {
         return text(
             StatusCode::FORBIDDEN,
-            "reloading is answered to loopback alone; ENABLE_LIFECYCLE=true opens it to everybody\n",
+            "reloading is answered to loopback alone; ENABLE_LIFECYCLE=true opens it to \
+             everybody\n",
         );
     }
     let Some(reloader) = &state.reloader else {

@@ -36,7 +36,8 @@ impl Name {
                     other => format!("U+{:04X}", u32::from(other)),
                 };
                 return Err(format!(
-                    "character {} of the name is {which}; a name is made of letters, digits, `.`, `_` and `-`, and begins with a \
+                    "character {} of the name is {which}; a name is made of letters, digits, `.`, \
+                     `_` and `-`, and begins with a \
                      letter or a digit",
                     at + 1
                 ));

@@ -56,7 +56,8 @@ fn syntax(error: &ScanError) -> Mistake {
         }
         ErrorKind::RecursionLimitExceeded => "is nested too deep",
         _ => {
-            "is not YAML that can be read; look at the quotes and the indentation, which is made of blanks and never of tabs"
+            "is not YAML that can be read; look at the quotes and the indentation, which is made \
+             of blanks and never of tabs"
         }
     };
     Mistake { line: error.marker().line(), what }

@@ -45,7 +45,9 @@ impl Endpoint for Instances {
                     warn!(
                         server = &*server,
                         instances = not_watched,
-                        "instances of the kinds WHATSAPP-BUSINESS and EVOLUTION always claim to be open, so they are not watched; watch a Cloud API number through the Cloud API itself"
+                        "instances of the kinds WHATSAPP-BUSINESS and EVOLUTION always claim to be \
+                         open, so they are not watched; watch a Cloud API number through the Cloud \
+                         API itself"
                     );
                 }
                 channels

@@ -34,7 +34,8 @@ impl Provider for Evolution {
     }
 
     fn first_step(&self) -> &'static str {
-        "EVOLUTION_URL and EVOLUTION_API_KEY (or EVOLUTION_API_KEY_FILE) for the instances of an Evolution API server"
+        "EVOLUTION_URL and EVOLUTION_API_KEY (or EVOLUTION_API_KEY_FILE) for the instances of an \
+         Evolution API server"
     }
 
     fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]> {

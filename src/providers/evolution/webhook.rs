@@ -61,7 +61,8 @@ impl WebhookApi for EvolutionWebhooks {
 
     /// The header is not named: a careless hand may have put the secret there.
     fn refusal(&self) -> &'static str {
-        "the header that WEBHOOK_SECRET_HEADER names must hold the secret: set it in the webhook's headers in Evolution"
+        "the header that WEBHOOK_SECRET_HEADER names must hold the secret: set it in the webhook's \
+         headers in Evolution"
     }
 
     fn authorize_body(&self, _: WebhookHead<'_>, _: &[u8], _: &SecretString) -> bool {

@@ -78,9 +78,12 @@ pub(super) fn instructions(needed: &Needed<'_>) -> String {
     let url = Value::from(needed.address(PATH));
     let header = Value::from(needed.header);
     format!(
-        "Send this as POST /webhook/set/<instance> with the header apikey, with the secret in place of {SECRET_PLACEHOLDER}.\n\
+        "Send this as POST /webhook/set/<instance> with the header apikey, with the secret in \
+         place of {SECRET_PLACEHOLDER}.\n\
          Where several servers have instances of the same name, add /<source> to the address.\n\n\
-         {{ \"webhook\": {{\n    \"enabled\": true,\n    \"url\": {url},\n    \"headers\": {{ {header}: \"{SECRET_PLACEHOLDER}\" }},\n    \"byEvents\": false,\n    \"events\": [\"{}\"]\n}} }}",
+         {{ \"webhook\": {{\n    \"enabled\": true,\n    \"url\": {url},\n    \"headers\": {{ \
+         {header}: \"{SECRET_PLACEHOLDER}\" }},\n    \"byEvents\": false,\n    \"events\": \
+         [\"{}\"]\n}} }}",
         EVENTS.join("\", \"")
     )
 }

@@ -12,16 +12,20 @@ impl AdviceTexts for GreenApiAdvice {
         match status {
             Status::Auth => None,
             Status::Qr => Some(
-                "Not authorized. Open the instance in https://console.green-api.com and scan the QR code with the phone.",
+                "Not authorized. Open the instance in https://console.green-api.com and scan the \
+                 QR code with the phone.",
             ),
             Status::Init => Some(
-                "Starting. Takes up to 5 minutes; if it lasts longer, reboot the instance in https://console.green-api.com.",
+                "Starting. Takes up to 5 minutes; if it lasts longer, reboot the instance in \
+                 https://console.green-api.com.",
             ),
             Status::Stop => Some(
-                "In sleep mode, expired or deleted. Switch the phone on, and check the instance's tariff in https://console.green-api.com.",
+                "In sleep mode, expired or deleted. Switch the phone on, and check the instance's \
+                 tariff in https://console.green-api.com.",
             ),
             Status::Blocked => Some(
-                "Blocked by WhatsApp. Look at the number in the WhatsApp app on the phone and request a review there.",
+                "Blocked by WhatsApp. Look at the number in the WhatsApp app on the phone and \
+                 request a review there.",
             ),
             Status::Unknown => Some("Not known. Find out why polls fail."),
             Status::NotInit | Status::Launch | Status::Error | Status::SyncError => {
@@ -31,20 +35,24 @@ impl AdviceTexts for GreenApiAdvice {
     }
 
     fn session_unauthorized(&self) -> &'static str {
-        "The WhatsApp session is not authorized. Open the instance in https://console.green-api.com; if it shows a QR code, scan it with the phone."
+        "The WhatsApp session is not authorized. Open the instance in \
+         https://console.green-api.com; if it shows a QR code, scan it with the phone."
     }
 
     fn unknown_word(&self) -> &'static str {
-        "GREEN-API reports a state this version does not know (the word is in the log). Look at https://console.green-api.com, and update the exporter."
+        "GREEN-API reports a state this version does not know (the word is in the log). Look at \
+         https://console.green-api.com, and update the exporter."
     }
 
     fn failure(&self, reason: FailureReason) -> Option<&'static str> {
         match reason {
             FailureReason::CredentialUnauthorized => Some(
-                "GREEN-API refused the token. Compare it with apiTokenInstance, or the partner token, in https://console.green-api.com.",
+                "GREEN-API refused the token. Compare it with apiTokenInstance, or the partner \
+                 token, in https://console.green-api.com.",
             ),
             FailureReason::Forbidden => Some(
-                "GREEN-API does not know this instance at this address. Compare the id and the address with idInstance and apiUrl in https://console.green-api.com.",
+                "GREEN-API does not know this instance at this address. Compare the id and the \
+                 address with idInstance and apiUrl in https://console.green-api.com.",
             ),
             _ => None,
         }
@@ -52,13 +60,16 @@ impl AdviceTexts for GreenApiAdvice {
 
     fn restriction(&self, reason: RestrictionReason) -> Option<&'static str> {
         (reason == RestrictionReason::NewChats).then_some(
-            "GREEN-API shows a yellow card (yellowCard, suspended): WhatsApp holds messages back. Stop sending to new contacts for some days, then reboot the instance at https://console.green-api.com.",
+            "GREEN-API shows a yellow card (yellowCard, suspended): WhatsApp holds messages back. \
+             Stop sending to new contacts for some days, then reboot the instance at \
+             https://console.green-api.com.",
         )
     }
 
     fn subscription(&self) -> Option<&'static str> {
         Some(
-            "Renew the instance at https://console.green-api.com; a partner's instances renew by themselves while the balance lasts.",
+            "Renew the instance at https://console.green-api.com; a partner's instances renew by \
+             themselves while the balance lasts.",
         )
     }
 

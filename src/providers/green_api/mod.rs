@@ -33,7 +33,8 @@ impl Provider for GreenApi {
     }
 
     fn first_step(&self) -> &'static str {
-        "GREEN_API_INSTANCE_ID and GREEN_API_TOKEN (or GREEN_API_TOKEN_FILE) for a GREEN-API instance"
+        "GREEN_API_INSTANCE_ID and GREEN_API_TOKEN (or GREEN_API_TOKEN_FILE) for a GREEN-API \
+         instance"
     }
 
     fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]> {

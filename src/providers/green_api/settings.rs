@@ -63,7 +63,8 @@ fn instance_id(text: &str) -> Result<Box<str>, String> {
     let text = text.trim();
     let good = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     good.then(|| text.into()).ok_or_else(|| {
-        "is not an instance's id, which is made of digits only; it is idInstance in https://console.green-api.com"
+        "is not an instance's id, which is made of digits only; it is idInstance in \
+         https://console.green-api.com"
             .to_owned()
     })
 }

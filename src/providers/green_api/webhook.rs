@@ -56,7 +56,8 @@ impl WebhookApi for GreenApiWebhooks {
     }
 
     fn refusal(&self) -> &'static str {
-        "the webhook must be authorized: set WEBHOOK_SECRET as webhookUrlToken of the instance in GREEN-API"
+        "the webhook must be authorized: set WEBHOOK_SECRET as webhookUrlToken of the instance in \
+         GREEN-API"
     }
 
     fn authorize_body(&self, _: WebhookHead<'_>, _: &[u8], _: &SecretString) -> bool {
@@ -73,9 +74,12 @@ impl WebhookApi for GreenApiWebhooks {
 
     fn instructions(&self, needed: &Needed<'_>) -> String {
         format!(
-            "Send this as POST /waInstance<idInstance>/setSettings/<apiTokenInstance>, or enter it in https://console.green-api.com, with the secret in\n\
-             place of {SECRET_PLACEHOLDER}. An instance has one webhook: if your application uses it, leave it alone.\n\n\
-             {{ \"webhookUrl\": {}, \"webhookUrlToken\": \"{SECRET_PLACEHOLDER}\", \"stateWebhook\": \"yes\" }}",
+            "Send this as POST /waInstance<idInstance>/setSettings/<apiTokenInstance>, or enter it \
+             in https://console.green-api.com, with the secret in\n\
+             place of {SECRET_PLACEHOLDER}. An instance has one webhook: if your application uses \
+             it, leave it alone.\n\n\
+             {{ \"webhookUrl\": \
+             {}, \"webhookUrlToken\": \"{SECRET_PLACEHOLDER}\", \"stateWebhook\": \"yes\" }}",
             Value::from(needed.address(PATH))
         )
     }

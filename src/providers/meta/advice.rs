@@ -7,7 +7,8 @@ use crate::provider::{AdviceTexts, TokenProblem};
 
 pub(super) struct MetaAdvice;
 
-const DEAD: &str = "Create a new token (best a System User's), put it in place of the old one, and check it in Meta's Access Token Debugger.";
+const DEAD: &str = "Create a new token (best a System User's), put it in place of the old one, and \
+    check it in Meta's Access Token Debugger.";
 
 impl AdviceTexts for MetaAdvice {
     fn status(&self, status: Status) -> Option<&'static str> {
@@ -23,7 +24,8 @@ impl AdviceTexts for MetaAdvice {
     }
 
     fn unknown_word(&self) -> &'static str {
-        "Meta reports a status this version does not know (the word is in the log). Look at https://business.facebook.com/wa/manage, and update the exporter."
+        "Meta reports a status this version does not know (the word is in the log). Look at \
+         https://business.facebook.com/wa/manage, and update the exporter."
     }
 
     fn failure(&self, reason: FailureReason) -> Option<&'static str> {
@@ -47,7 +49,8 @@ impl AdviceTexts for MetaAdvice {
         Some(match problem {
             TokenProblem::Expired | TokenProblem::Invalid => DEAD,
             TokenProblem::ScopeMissing => {
-                "Grant the missing permission to the token, in the app's dashboard or by App Review."
+                "Grant the missing permission to the token, in the app's dashboard or by App \
+                 Review."
             }
             TokenProblem::ExpiresVerySoon => {
                 "Replace the token now: once it has expired it cannot be refreshed."

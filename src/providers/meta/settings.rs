@@ -76,7 +76,9 @@ fn app_id(text: &str) -> Result<Box<str>, String> {
     let text = text.trim();
     let good = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     good.then(|| text.into()).ok_or_else(|| {
-        "is not an app id, which is made of digits only; it stands at the top of the app's dashboard at Meta".to_owned()
+        "is not an app id, which is made of digits only; it stands at the top of the app's \
+         dashboard at Meta"
+            .to_owned()
     })
 }
 
@@ -100,7 +102,8 @@ fn scopes<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Arc<[Box<str>]
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if !good {
             return Err(format!(
-                "scope {} is not one of Meta's, which are made of a-z, 0-9 and `_`, such as `whatsapp_business_messaging`",
+                "scope {} is not one of Meta's, which are made of a-z, 0-9 and `_`, such as \
+                 `whatsapp_business_messaging`",
                 scopes.len() + 1
             ));
         }
@@ -205,18 +208,25 @@ fn app(
     let id_is_set = variables.get("META_APP_ID").is_some();
     if (id_is_set || secret.is_some()) && !is_set("META_TOKEN") {
         problems.add(
-            "META_APP_ID and META_APP_SECRET inspect the token in META_TOKEN, which is not set; for tokens in CONFIG_FILE \
+            "META_APP_ID and META_APP_SECRET inspect the token in META_TOKEN, which is not set; \
+             for tokens in CONFIG_FILE \
              write `app_id` and `app_secret_file` there",
         );
     }
     match (id, secret) {
         (Some(AppId(id)), Some(secret)) => Some(App { id, secret }),
         (Some(_), None) if !is_set("META_APP_SECRET") => {
-            problems.add("META_APP_ID is set, but neither META_APP_SECRET nor META_APP_SECRET_FILE; an app needs both to inspect a token");
+            problems.add(
+                "META_APP_ID is set, but neither META_APP_SECRET nor \
+                META_APP_SECRET_FILE; an app needs both to inspect a token",
+            );
             None
         }
         (None, Some(_)) if !id_is_set => {
-            problems.add("META_APP_SECRET is set, but META_APP_ID is not; an app needs both to inspect a token");
+            problems.add(
+                "META_APP_SECRET is set, but META_APP_ID is not; an app needs both to \
+                inspect a token",
+            );
             None
         }
         _ => None,

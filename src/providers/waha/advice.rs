@@ -12,19 +12,23 @@ impl AdviceTexts for WahaAdvice {
         match status {
             Status::Auth => None,
             Status::Qr => Some(
-                "Logged out. Open the WAHA dashboard (/dashboard on the server) and scan the session's QR code with the phone.",
+                "Logged out. Open the WAHA dashboard (/dashboard on the server) and scan the \
+                 session's QR code with the phone.",
             ),
             Status::Init => Some(
-                "Starting. Normal for seconds; WAHA stays here while its network or proxy is down, so check those if it lasts.",
+                "Starting. Normal for seconds; WAHA stays here while its network or proxy is down, \
+                 so check those if it lasts.",
             ),
             Status::Stop => {
                 Some("Stopped. Start the session in the WAHA dashboard (/dashboard on the server).")
             }
             Status::Error => Some(
-                "Failed. Restart the session in the WAHA dashboard; if it fails again, log it out and link the phone anew.",
+                "Failed. Restart the session in the WAHA dashboard; if it fails again, log it out \
+                 and link the phone anew.",
             ),
             Status::Blocked => Some(
-                "Blocked by WhatsApp. Look at the number in the WhatsApp app on the phone and request a review there.",
+                "Blocked by WhatsApp. Look at the number in the WhatsApp app on the phone and \
+                 request a review there.",
             ),
             Status::Unknown => Some("Not known. Find out why polls fail."),
             Status::NotInit | Status::Launch | Status::SyncError => {
@@ -34,20 +38,24 @@ impl AdviceTexts for WahaAdvice {
     }
 
     fn session_unauthorized(&self) -> &'static str {
-        "The WhatsApp session is not authorized. Open the WAHA dashboard; if it shows a QR code, scan it with the phone."
+        "The WhatsApp session is not authorized. Open the WAHA dashboard; if it shows a QR code, \
+         scan it with the phone."
     }
 
     fn unknown_word(&self) -> &'static str {
-        "WAHA reports a status this version does not know (the word is in the log). Look at the WAHA dashboard, and update the exporter."
+        "WAHA reports a status this version does not know (the word is in the log). Look at the \
+         WAHA dashboard, and update the exporter."
     }
 
     fn failure(&self, reason: FailureReason) -> Option<&'static str> {
         match reason {
             FailureReason::CredentialUnauthorized => Some(
-                "WAHA refused the API key. Check WAHA_API_KEY against the server's own setting of that name.",
+                "WAHA refused the API key. Check WAHA_API_KEY against the server's own setting of \
+                 that name.",
             ),
             FailureReason::Connect | FailureReason::Timeout => Some(
-                "The WAHA server does not answer. Check that it runs and that the address is right.",
+                "The WAHA server does not answer. Check that it runs and that the address is \
+                 right.",
             ),
             _ => None,
         }
@@ -56,10 +64,13 @@ impl AdviceTexts for WahaAdvice {
     fn restriction(&self, reason: RestrictionReason) -> Option<&'static str> {
         match reason {
             RestrictionReason::NewChats => Some(
-                "WhatsApp lets the account begin no new chats for now. Stop first messages to new contacts until the lock ends, and answer only those who write; restarting the session in WAHA does not help.",
+                "WhatsApp lets the account begin no new chats for now. Stop first messages to new \
+                 contacts until the lock ends, and answer only those who write; restarting the \
+                 session in WAHA does not help.",
             ),
             RestrictionReason::Quota => Some(
-                "The account has begun as many new chats as WhatsApp allows in this cycle. Hold first messages back until the next one.",
+                "The account has begun as many new chats as WhatsApp allows in this cycle. Hold \
+                 first messages back until the next one.",
             ),
             RestrictionReason::Rate | RestrictionReason::Policy => None,
         }

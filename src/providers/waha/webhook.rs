@@ -73,10 +73,14 @@ impl WebhookApi for WahaWebhooks {
 
     fn instructions(&self, needed: &Needed<'_>) -> String {
         format!(
-            "Add this to config.webhooks of each session in the WAHA dashboard, or with PUT /api/sessions/<session>, which replaces the whole config,\n\
-             with the secret in place of {SECRET_PLACEHOLDER}. For the whole server: WHATSAPP_HOOK_URL, WHATSAPP_HOOK_EVENTS and\n\
-             WHATSAPP_HOOK_HMAC_KEY. Where several servers have sessions of the same name, add /<source> to the address.\n\n\
-             {{ \"url\": {}, \"events\": [\"session.status\"], \"hmac\": {{ \"key\": \"{SECRET_PLACEHOLDER}\" }} }}",
+            "Add this to config.webhooks of each session in the WAHA dashboard, or with PUT \
+             /api/sessions/<session>, which replaces the whole config,\n\
+             with the secret in place of {SECRET_PLACEHOLDER}. For the whole server: \
+             WHATSAPP_HOOK_URL, WHATSAPP_HOOK_EVENTS and\n\
+             WHATSAPP_HOOK_HMAC_KEY. Where several servers have sessions of the same name, add \
+             /<source> to the address.\n\n\
+             {{ \"url\": {}, \"events\": [\"session.status\"], \"hmac\": \
+             {{ \"key\": \"{SECRET_PLACEHOLDER}\" }} }}",
             Value::from(needed.address(PATH))
         )
     }

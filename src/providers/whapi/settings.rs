@@ -25,7 +25,8 @@ pub(super) const VARIABLES: &[Variable] = &[
     Variable::new(
         "WHAPI_CHANNEL_ID",
         "",
-        "that channel's id at Whapi, which its webhooks carry; taken from its first answer if not set",
+        "that channel's id at Whapi, which its webhooks carry; taken from its first answer if not \
+         set",
     ),
     Variable::new("WHAPI_API_URL", "https://gate.whapi.cloud", "Whapi's address"),
     Variable::new("WHAPI_POLL_INTERVAL", "30s", "time between two polls of a channel"),

@@ -145,7 +145,8 @@ fn leads_here(needed: &Needed<'_>, webhook: &Registered) -> bool {
 /// What to send so that a channel tells all of itself.
 pub(super) fn instructions(needed: &Needed<'_>) -> String {
     format!(
-        "Send this as PATCH /settings with the channel's token, with the secret in place of {SECRET_PLACEHOLDER}. The list there is replaced\n\
+        "Send this as PATCH /settings with the channel's token, with the secret in place of \
+         {SECRET_PLACEHOLDER}. The list there is replaced\n\
          as a whole: put the channel's other webhooks beside this one, or they are gone.\n\n{}",
         settings(needed)
     )
@@ -159,7 +160,8 @@ fn settings(needed: &Needed<'_>) -> String {
         format!("      {{ \"type\": \"{kind}\", \"method\": \"{method}\" }}")
     });
     format!(
-        "{{ \"webhooks\": [ {{\n    \"url\": {},\n    \"mode\": \"body\",\n    \"headers\": {{ {}: {} }},\n    \"events\": [\n{}\n    ]\n}} ] }}",
+        "{{ \"webhooks\": [ {{\n    \"url\": {},\n    \"mode\": \"body\",\n    \"headers\": {{ {}: \
+         {} }},\n    \"events\": [\n{}\n    ]\n}} ] }}",
         Value::from(url),
         Value::from(needed.header),
         Value::from(SECRET_PLACEHOLDER),
