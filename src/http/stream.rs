@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connections::Slot;
@@ -54,6 +54,21 @@ impl WatchedStream {
         }
     }
 
+    /// Reads what has come. When it left room, nothing more has come: to say so, as if a further
+    /// read had been in vain, saves the system call that would find it out.
+    fn read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
+        let room = buffer.remaining();
+        let mut read = Err(io::ErrorKind::WouldBlock.into());
+        let _ = self.tcp.try_io(Interest::READABLE, || {
+            read = self.tcp.try_read_buf(buffer);
+            match read {
+                Ok(size) if 0 < size && size < room => Err(io::ErrorKind::WouldBlock.into()),
+                _ => Ok(()),
+            }
+        });
+        read
+    }
+
     fn poll_writing(
         &mut self,
         cx: &mut Context<'_>,
@@ -83,7 +98,7 @@ impl AsyncRead for WatchedStream {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.tcp.poll_read_ready(cx))?;
-            match self.tcp.try_read_buf(buffer) {
+            match self.read(buffer) {
                 Ok(size) => {
                     self.slot.received(size);
                     return Poll::Ready(Ok(()));
