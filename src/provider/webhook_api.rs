@@ -48,6 +48,13 @@ pub enum HeadVerdict {
     NeedsBody,
 }
 
+impl HeadVerdict {
+    /// What follows when the head alone decides.
+    pub const fn by_head(proves: bool) -> Self {
+        if proves { Self::Accept } else { Self::Refuse }
+    }
+}
+
 /// One event of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
@@ -62,13 +69,19 @@ pub struct Webhook {
 /// A provider's webhooks.
 pub trait WebhookApi: Sync {
     /// The methods that deliveries come with.
-    fn methods(&self) -> &'static [Method];
+    fn methods(&self) -> &'static [Method] {
+        const METHODS: &[Method] = &[Method::POST];
+        METHODS
+    }
 
     /// Whether there is a receiver at the path that ends in `rest`.
     fn has_path(&self, rest: &str) -> bool;
 
-    /// The largest body that is read, in bytes.
-    fn max_body_bytes(&self) -> usize;
+    /// The largest body that is read, in bytes. What tells of a status is below 2 KB; a message
+    /// with media is larger, and not needed.
+    fn max_body_bytes(&self) -> usize {
+        1024 * 1024
+    }
 
     /// Whether the head proves that the sender knows the secret. Compared in constant time.
     fn authorize(&self, head: WebhookHead<'_>, secret: &SecretString) -> HeadVerdict;
@@ -77,13 +90,17 @@ pub trait WebhookApi: Sync {
     fn refusal(&self) -> &'static str;
 
     /// Whether the body proves it. Only asked after [`HeadVerdict::NeedsBody`].
-    fn authorize_body(&self, head: WebhookHead<'_>, body: &[u8], secret: &SecretString) -> bool;
+    fn authorize_body(&self, _: WebhookHead<'_>, _: &[u8], _: &SecretString) -> bool {
+        false
+    }
 
     /// The events of a delivery; `None` when the body is no JSON object.
     fn events(&self, head: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>>;
 
     /// How `check` finds out whether a channel's webhooks reach the exporter, if that can be asked.
-    fn check(&self) -> Option<&'static dyn WebhookCheck>;
+    fn check(&self) -> Option<&'static dyn WebhookCheck> {
+        None
+    }
 
     /// What to set at the provider so that they do, with [`SECRET_PLACEHOLDER`] for the secret.
     fn instructions(&self, needed: &Needed<'_>) -> String;

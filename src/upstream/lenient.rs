@@ -14,6 +14,16 @@ use serde_json::Value;
 
 use crate::domain::Timestamp;
 
+/// Whether a body begins as a JSON object does; serde reads structs from lists too.
+pub(crate) fn is_object(body: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
+
+/// Whether a body is a JSON object, whatever is in it.
+pub(crate) fn is_whole_object(body: &[u8]) -> bool {
+    is_object(body) && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+}
+
 /// One value of any kind.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(transparent)]

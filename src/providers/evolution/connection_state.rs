@@ -5,10 +5,10 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_encode};
 use serde::Deserialize;
 
-use super::refusal::{is_object, refusal};
+use super::refusal::refusal;
 use super::status::reported;
 use crate::domain::{ChannelObservation, Failure, FailureReason, Reported, Status};
-use crate::upstream::lenient::Lenient;
+use crate::upstream::lenient::{Lenient, is_object};
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request,
 };

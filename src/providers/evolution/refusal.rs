@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::domain::{Failure, FailureReason};
 use crate::upstream::Answer;
-use crate::upstream::lenient::Lenient;
+use crate::upstream::lenient::{Lenient, is_object};
 
 /// `{"status":404,"error":"Not Found","response":{"message":["…"]}}`, or `{"error":true,…}` with
 /// 200.
@@ -42,12 +42,6 @@ pub(super) fn refusal(answer: &Answer) -> Option<Failure> {
         return Some(answer.failure(FailureReason::ChannelNotFound, what));
     }
     Some(answer.failure_by_status())
-}
-
-/// Whether a body begins as a JSON object. A list would be read as one, its items in place of
-/// fields.
-pub(super) fn is_object(body: &[u8]) -> bool {
-    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
 }
 
 /// A server without the route, which may be none of Evolution's, answers 404 too.

@@ -8,22 +8,15 @@
 
 use std::time::UNIX_EPOCH;
 
-use hyper::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::refusal::is_object;
 use super::status::{closed_by, reported};
 use super::webhook_check::{self, EvolutionWebhookCheck};
 use crate::clock;
 use crate::domain::{ChannelEvent, ChannelObservation, Reported, Timestamp};
 use crate::provider::{HeadVerdict, Needed, Webhook, WebhookApi, WebhookCheck, WebhookHead};
-use crate::upstream::lenient::Lenient;
-
-/// A delivery of a connection's state is below 1 KB; a message with media is larger, and not
-/// needed.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+use crate::upstream::lenient::{Lenient, is_whole_object};
 
 /// Time zones differ by multiples of this.
 const QUARTER_OF_AN_HOUR: i64 = 15 * 60 * 1000;
@@ -37,36 +30,20 @@ const MAX_LEAD: i64 = 60 * 1000;
 pub(super) struct EvolutionWebhooks;
 
 impl WebhookApi for EvolutionWebhooks {
-    fn methods(&self) -> &'static [Method] {
-        const METHODS: &[Method] = &[Method::POST];
-        METHODS
-    }
-
     /// Behind the path there may be the source, since two servers may have instances of one name,
     /// and the event, which the server appends with `byEvents`.
     fn has_path(&self, rest: &str) -> bool {
         rest.split('/').count() <= 2
     }
 
-    fn max_body_bytes(&self) -> usize {
-        MAX_BODY_BYTES
-    }
-
     fn authorize(&self, head: WebhookHead<'_>, secret: &SecretString) -> HeadVerdict {
-        match head.has_secret(secret) {
-            true => HeadVerdict::Accept,
-            false => HeadVerdict::Refuse,
-        }
+        HeadVerdict::by_head(head.has_secret(secret))
     }
 
     /// The header is not named: a careless hand may have put the secret there.
     fn refusal(&self) -> &'static str {
         "the header that WEBHOOK_SECRET_HEADER names must hold the secret: set it in the webhook's \
          headers in Evolution"
-    }
-
-    fn authorize_body(&self, _: WebhookHead<'_>, _: &[u8], _: &SecretString) -> bool {
-        false
     }
 
     fn events(&self, head: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>> {
@@ -115,10 +92,9 @@ struct Data {
 }
 
 fn interpret(body: &[u8], rest: &str, received: Timestamp) -> Option<Webhook> {
-    if !is_object(body) {
+    if !is_whole_object(body) {
         return None;
     }
-    serde_json::from_slice::<IgnoredAny>(body).ok()?;
     let Envelope { event, instance, date_time } = serde_json::from_slice(body).unwrap_or_default();
     let name = event.raw_text().unwrap_or_default();
     let status = |status: Option<Reported>| {

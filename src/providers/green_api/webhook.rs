@@ -4,23 +4,16 @@
 //!
 //! Source: GREEN-API's documentation of the webhook and of `webhookUrlToken`.
 
-use hyper::Method;
 use hyper::header::AUTHORIZATION;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
 use super::status::observation;
 use crate::domain::{ChannelEvent, ChannelObservation};
-use crate::provider::{
-    HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookCheck, WebhookHead,
-};
-use crate::upstream::lenient::Lenient;
-
-/// A change of state is below 1 KB; a message with a thumbnail is larger, and not needed.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+use crate::provider::{HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookHead};
+use crate::upstream::lenient::{Lenient, is_whole_object};
 
 /// Where the receiver is, behind whatever address leads to the exporter.
 const PATH: &str = "/webhook/green_api";
@@ -28,18 +21,9 @@ const PATH: &str = "/webhook/green_api";
 pub(super) struct GreenApiWebhooks;
 
 impl WebhookApi for GreenApiWebhooks {
-    fn methods(&self) -> &'static [Method] {
-        const METHODS: &[Method] = &[Method::POST];
-        METHODS
-    }
-
     /// Ids of instances are unique over all accounts.
     fn has_path(&self, rest: &str) -> bool {
         rest.is_empty()
-    }
-
-    fn max_body_bytes(&self) -> usize {
-        MAX_BODY_BYTES
     }
 
     fn authorize(&self, head: WebhookHead<'_>, secret: &SecretString) -> HeadVerdict {
@@ -49,10 +33,7 @@ impl WebhookApi for GreenApiWebhooks {
         let knows = |given: &[u8]| {
             bearer(given).is_some_and(|given| bool::from(given.trim_ascii().ct_eq(secret)))
         };
-        match given.any(|given| knows(given.as_bytes())) {
-            true => HeadVerdict::Accept,
-            false => HeadVerdict::Refuse,
-        }
+        HeadVerdict::by_head(given.any(|given| knows(given.as_bytes())))
     }
 
     fn refusal(&self) -> &'static str {
@@ -60,16 +41,8 @@ impl WebhookApi for GreenApiWebhooks {
          GREEN-API"
     }
 
-    fn authorize_body(&self, _: WebhookHead<'_>, _: &[u8], _: &SecretString) -> bool {
-        false
-    }
-
     fn events(&self, _: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>> {
         interpret(body).map(|webhook| vec![webhook])
-    }
-
-    fn check(&self) -> Option<&'static dyn WebhookCheck> {
-        None
     }
 
     fn instructions(&self, needed: &Needed<'_>) -> String {
@@ -116,10 +89,9 @@ struct InstanceData {
 
 /// Reads a delivery; `None` when the body is no JSON object.
 fn interpret(body: &[u8]) -> Option<Webhook> {
-    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+    if !is_whole_object(body) {
         return None;
     }
-    serde_json::from_slice::<IgnoredAny>(body).ok()?;
     let delivery: Delivery = serde_json::from_slice(body).unwrap_or_default();
     let event = match (delivery.type_webhook.raw_text(), delivery.state_instance.raw_text()) {
         (Some("stateInstanceChanged"), Some(word)) => ChannelEvent::Status(ChannelObservation {
@@ -149,7 +121,7 @@ mod tests {
         }
         let secret_header = HeaderName::from_static("x-webhook-secret");
         let head = WebhookHead {
-            method: &Method::POST,
+            method: &hyper::Method::POST,
             rest: "",
             headers: &headers,
             secret_header: &secret_header,

@@ -5,23 +5,16 @@
 //! Source: WAHA's `WebhookPlugin.sender.ts` and `enums.dto.ts` at 6aa4282. The signature was not
 //! seen on a running server: the CORE edition that was watched sends none.
 
-use hyper::Method;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::limits::Me;
 use super::status::reported;
 use crate::domain::{ChannelEvent, ChannelObservation};
-use crate::provider::{
-    HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookCheck, WebhookHead,
-};
-use crate::upstream::lenient::{Lenient, LenientObject};
-
-/// A delivery of a session's status is below 2 KB; a message with media is larger, and not needed.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+use crate::provider::{HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookHead};
+use crate::upstream::lenient::{Lenient, LenientObject, is_whole_object};
 
 /// Where the receiver is, behind whatever address leads to the exporter.
 const PATH: &str = "/webhook/waha";
@@ -31,18 +24,9 @@ const SIGNATURE: &str = "x-webhook-hmac";
 pub(super) struct WahaWebhooks;
 
 impl WebhookApi for WahaWebhooks {
-    fn methods(&self) -> &'static [Method] {
-        const METHODS: &[Method] = &[Method::POST];
-        METHODS
-    }
-
     /// Behind the path there may be the source, since two servers may have sessions of one name.
     fn has_path(&self, rest: &str) -> bool {
         !rest.contains('/')
-    }
-
-    fn max_body_bytes(&self) -> usize {
-        MAX_BODY_BYTES
     }
 
     fn authorize(&self, head: WebhookHead<'_>, _: &SecretString) -> HeadVerdict {
@@ -65,10 +49,6 @@ impl WebhookApi for WahaWebhooks {
     fn events(&self, head: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>> {
         let source = Some(head.rest).filter(|rest| !rest.is_empty()).map(Into::into);
         interpret(body).map(|(channel_id, event)| vec![Webhook { source, channel_id, event }])
-    }
-
-    fn check(&self) -> Option<&'static dyn WebhookCheck> {
-        None
     }
 
     fn instructions(&self, needed: &Needed<'_>) -> String {
@@ -113,10 +93,9 @@ struct Payload {
 }
 
 fn interpret(body: &[u8]) -> Option<(Option<Box<str>>, ChannelEvent)> {
-    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+    if !is_whole_object(body) {
         return None;
     }
-    serde_json::from_slice::<IgnoredAny>(body).ok()?;
     let WahaEnvelope { event, session, timestamp } =
         serde_json::from_slice(body).unwrap_or_default();
     let event = match event.raw_text() {
@@ -163,7 +142,7 @@ mod tests {
         }
         let secret_header = HeaderName::from_static("x-webhook-secret");
         let head = WebhookHead {
-            method: &Method::POST,
+            method: &hyper::Method::POST,
             rest: "",
             headers: &headers,
             secret_header: &secret_header,
