@@ -1,10 +1,13 @@
 //! The demo's sources, as data: a server or a partner of each provider that lists its lines. Not
 //! what happens to the lines, which is in the timeline of `script.rs`, nor how it is played.
 
+use std::time::{Duration, SystemTime};
+
 use crate::evolution::webhook::EvolutionWebhook;
 use crate::evolution::{EvolutionInstance, EvolutionServer};
 use crate::green_api::GreenApiInstance;
 use crate::simulator::Simulator;
+use crate::unix_time::{rfc3339, unix_seconds};
 use crate::waha::WahaServer;
 use crate::whapi::channel::WhapiChannel;
 use crate::whapi::partner::WhapiPartner;
@@ -91,6 +94,9 @@ pub(super) const SOURCES: &[DemoSource] = &[
     },
 ];
 
+/// What is left of the subscriptions.
+const SUBSCRIPTION: Duration = Duration::from_secs(43 * 86_400 + 3600);
+
 impl DemoSource {
     /// Sets it on the simulator, as it is when the demo begins.
     pub(super) fn set(&self, sim: &Simulator) {
@@ -106,12 +112,16 @@ impl DemoSource {
             }
             Kind::GreenApi { token } => {
                 let id = line.id.parse().unwrap_or_default();
-                sim.set_green_api_instance(token, GreenApiInstance::new(id, "authorized"));
+                let mut instance = GreenApiInstance::new(id, "authorized");
+                let end = rfc3339(SystemTime::now() + SUBSCRIPTION);
+                instance.expiration_date = end.trim_end_matches(".000Z").to_owned();
+                sim.set_green_api_instance(token, instance);
                 sim.set_green_api_partner(secret, name, &[token]);
             }
             Kind::WhapiPartner { token } => {
                 let mut channel = WhapiChannel::new(line.name);
                 channel.channel_id = line.id.to_owned();
+                channel.active_till_millis = 1000 * unix_seconds(SystemTime::now() + SUBSCRIPTION);
                 sim.set_channel(token, channel);
                 let mut partner = WhapiPartner::new(name);
                 // The real ones have a slash at the end.
