@@ -48,6 +48,9 @@ const OUT_OF_TURN: Duration = Duration::from_secs(2);
 /// Targets that are replaced between two turns of everybody else.
 const REPLACED_AT_A_TIME: usize = 500;
 
+/// Facts of a list that are applied between two turns of everybody else.
+const APPLIED_AT_A_TIME: usize = 100;
+
 /// New targets that are put on the queue between two turns of everybody else.
 const SCHEDULED_AT_A_TIME: usize = 2000;
 
@@ -367,7 +370,11 @@ impl Poller {
                 self.log_changes(target, applied);
             }
         }
-        for (id, fact) in others {
+        for (at, (id, fact)) in others.into_iter().enumerate() {
+            if at % APPLIED_AT_A_TIME == APPLIED_AT_A_TIME - 1 {
+                tokio::task::yield_now().await;
+                self.start_due();
+            }
             let applied = self.fleet.apply_to_listed(target, &id, now, fact);
             self.log_changes(target, applied);
         }

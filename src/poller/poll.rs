@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::clock;
 use crate::domain::{Failure, FailureReason, TargetKind};
 use crate::secret::Fingerprint;
@@ -35,6 +37,29 @@ pub(super) struct Completed {
     pub(super) reading: Reading,
 }
 
+/// Reading a larger answer takes milliseconds.
+const LARGE_ANSWER_BYTES: usize = 64 * 1024;
+
+/// Large answers are read one after the other: each is there already, and ten at once would take
+/// the memory of ten.
+static READING: Semaphore = Semaphore::const_new(1);
+
+/// Reads an answer; a large one where nobody waits for it.
+async fn read(read: Box<dyn FnOnce(Answer) -> Next + Send>, answer: Answer) -> Next {
+    if answer.body.len() < LARGE_ANSWER_BYTES {
+        return read(answer);
+    }
+    let _place = READING.acquire().await;
+    match tokio::task::spawn_blocking(move || read(answer)).await {
+        Ok(next) => next,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The program ends.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 /// Polls a target.
 pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: Ask) -> Completed {
     let failed = |failure| Reading::from(Fact::failed(target.kind, failure));
@@ -55,7 +80,11 @@ pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: 
     };
     let mut reading = None;
     for _ in 0..MAX_REQUESTS {
-        match ask(exchange.request, max_bytes).await.map(exchange.read) {
+        let next = match ask(exchange.request, max_bytes).await {
+            Ok(answer) => Ok(read(exchange.read, answer).await),
+            Err(failure) => Err(failure),
+        };
+        match next {
             Ok(Next::Ask(next)) => exchange = next,
             Ok(Next::Done(done)) => {
                 reading = Some(done);
