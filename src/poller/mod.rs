@@ -74,6 +74,8 @@ pub struct Poller {
     tasks: HashMap<Id, InFlight>,
     reloads: Option<mpsc::Receiver<NewTargets>>,
     watches_all: bool,
+    /// Polls that are due later are not begun, where every target is polled once.
+    until: Option<Instant>,
     secret_watch: Option<JoinHandle<Vec<TargetRef>>>,
     poll_now: PollNow,
     asked_now: mpsc::Receiver<TargetRef>,
@@ -123,6 +125,7 @@ impl Poller {
             tasks: HashMap::new(),
             reloads: None,
             watches_all: false,
+            until: None,
             secret_watch: None,
             poll_now,
             asked_now,
@@ -172,11 +175,11 @@ impl Poller {
     /// Polls every target once, and returns when all have answered.
     pub async fn run_once(mut self) {
         let now = clock::instant();
+        self.until = Some(now);
         let mut wanted: HashSet<TargetRef> = self.fleet.refs().into_iter().collect();
         self.schedule(wanted.iter().copied().collect(), |_, _| now).await;
         loop {
-            self.queue.advance(now);
-            self.start_waiting();
+            self.start_due();
             let Some(ended) = self.in_flight.join_next_with_id().await else { return };
             self.end(ended).await;
             // What a source has listed is polled too, and nothing twice: the next polls are due
@@ -256,7 +259,7 @@ impl Poller {
 
     /// Starts the polls that are due, as far as there is room.
     fn start_due(&mut self) {
-        self.queue.advance(clock::instant());
+        self.queue.advance(self.until.unwrap_or_else(clock::instant));
         self.start_waiting();
     }
 
