@@ -46,7 +46,8 @@ fn a_panic_in_one_targets_poll_is_counted_and_logged_and_the_target_goes_on() {
     tracing::subscriber::set_global_default(subscriber.finish()).expect("the only log here");
 
     let files = common::Files::new();
-    let yaml = "channels:\n  - {name: good, token_file: secret}\n  - {name: bad, token_file: secret, api_url: http://panics}\n";
+    let yaml = "channels:\n  - {name: good, token_file: secret}\n  \
+        - {name: bad, token_file: secret, api_url: http://panics}\n";
     let path = files.write("settings.yaml", yaml);
     files.write("secret", "s3cretOfTheTest");
     let variables = [

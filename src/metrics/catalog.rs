@@ -152,7 +152,8 @@ pub const CHANNEL: &[Family] = &[
         }),
     },
     Family {
-        metric: metric!(Counter "whatsapp_channel_unauthorized_errors_total", [ERROR_SOURCE, closed("reason", UnauthorizedReason::LABELS)]
+        metric: metric!(Counter "whatsapp_channel_unauthorized_errors_total",
+            [ERROR_SOURCE, closed("reason", UnauthorizedReason::LABELS)]
             "HTTP 401 answers for the channel: session means the WhatsApp session is gone (need \
              channel authorization), credential means the token was refused.",
             "`source` tells who met the answer: `poll` is the exporter itself, `gateway` the \
@@ -180,7 +181,8 @@ pub const WEBHOOK: &[Family] = &[
         rows: Rows::One(|w, _| Some(webhook_count(w, WebhookState::logouts).into())),
     },
     Family {
-        metric: metric!(Counter "whatsapp_channel_webhook_events_total", [closed("event", WebhookEvent::LABELS), closed("outcome", WebhookOutcome::LABELS)]
+        metric: metric!(Counter "whatsapp_channel_webhook_events_total",
+            [closed("event", WebhookEvent::LABELS), closed("outcome", WebhookOutcome::LABELS)]
             "Webhooks of the channel that were taken, by event and by what became of them.",
             "`applied` told something new. `duplicate` was delivered before. `late` is older than \
              what is known: the moves it reveals are counted, the status stays. `ignored` says \
@@ -215,7 +217,8 @@ macro_rules! poll_families {
                 rows: Rows::One(|w, _| Some(count(w.polls().polls()))),
             },
             Family {
-                metric: metric!(Counter concat!("whatsapp_", $kind, "_poll_failures_total"), [FAILURE]
+                metric: metric!(Counter concat!("whatsapp_", $kind, "_poll_failures_total"),
+                    [FAILURE]
                     concat!("Polls of the ", $kind, " that taught nothing about it, by reason."),
                     "A failed poll says that we could not ask, not that the target is bad; only \
                      `session_unauthorized` says both. That a token is dead is an answer, not a \
@@ -233,7 +236,8 @@ macro_rules! poll_families {
                 rows: Rows::One(|w, _| Some(w.polls().last_succeeded().unwrap_or(false).into())),
             },
             Family {
-                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_last_success_timestamp_seconds"), []
+                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_last_success_timestamp_seconds"),
+                    []
                     concat!("When a poll of \
                         the ", $kind, " last brought an answer about it, in seconds since the epoch; absent until one did."),
                     "The age of everything that is shown of the target.",
@@ -327,7 +331,8 @@ pub const TOKEN: &[Family] = &[
         rows: Rows::One(|w, _| w.token()?.issued().map(Value::from)),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_token_scope_granted", [Label { name: "scope", values: Values::Operator }]
+        metric: metric!(Gauge "whatsapp_token_scope_granted",
+            [Label { name: "scope", values: Values::Operator }]
             "Whether the token is valid and was granted this required scope: 1 or 0; 0 until \
              known.",
             "One row for each scope that the settings require. A dead token grants nothing, so \
@@ -339,7 +344,8 @@ pub const TOKEN: &[Family] = &[
         }),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_token_info", [upstream("app_id"), upstream("type"), upstream("application")]
+        metric: metric!(Gauge "whatsapp_token_info",
+            [upstream("app_id"), upstream("type"), upstream("application")]
             "Always 1; the app the token belongs to and the token's type, in the upstream's words. \
              Absent until known.",
             "After the first change a further one waits for an hour, so that an upstream which \
@@ -350,7 +356,8 @@ pub const TOKEN: &[Family] = &[
         }),
     },
     Family {
-        metric: metric!(Counter "whatsapp_token_errors_total", [ERROR_SOURCE, closed("reason", TokenErrorReason::LABELS)]
+        metric: metric!(Counter "whatsapp_token_errors_total",
+            [ERROR_SOURCE, closed("reason", TokenErrorReason::LABELS)]
             "Error answers about the token, by the class of their code. token_expired is 190 with \
              subcode 463; permission_missing is 200-299.",
             "The class follows `error.code` and the subcode, never the HTTP status. With an app \
@@ -369,7 +376,8 @@ pub const TOKEN: &[Family] = &[
 ];
 
 /// `whatsapp_gateway_requests_total`, of channels and of tokens.
-pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_total", [closed("code", AnswerClass::LABELS)]
+pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_total",
+    [closed("code", AnswerClass::LABELS)]
     "Requests of the application through the gateway, by how they ended and whose credential they \
      carried; the channel other is any credential that is not configured.",
     "A row has the label `channel` or, for a token's credential, `token`. `failed` is a request \
@@ -400,7 +408,8 @@ pub const POLL_DURATION: Metric = metric!(Histogram "whatsapp_poll_duration_seco
     "histogram_quantile(0.99, sum by (le, provider) \
      (rate(whatsapp_poll_duration_seconds_bucket[5m])))");
 /// `whatsapp_exporter_build_info`.
-pub const BUILD_INFO: Metric = metric!(Gauge "whatsapp_exporter_build_info", [build("version"), build("revision"), build("rustversion")]
+pub const BUILD_INFO: Metric = metric!(Gauge "whatsapp_exporter_build_info",
+    [build("version"), build("revision"), build("rustversion")]
     "Always 1; the version of the exporter, the commit it was built from and the compiler.",
     "",
     "count by (version) (whatsapp_exporter_build_info)");
@@ -410,17 +419,20 @@ pub const TARGETS: Metric = metric!(Gauge "whatsapp_exporter_targets", [closed("
     "",
     "sum by (kind) (whatsapp_exporter_targets)");
 /// `whatsapp_exporter_config_last_reload_successful`.
-pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_successful", []
+pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_successful",
+    []
     "Whether the settings were last loaded without a mistake: 1 or 0.",
     "Loading them at the start counts.",
     "whatsapp_exporter_config_last_reload_successful == 0");
 /// `whatsapp_exporter_config_last_reload_success_timestamp_seconds`.
-pub const RELOAD_TIMESTAMP: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_success_timestamp_seconds", []
+pub const RELOAD_TIMESTAMP: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_success_timestamp_seconds",
+    []
     "When the settings were last loaded without a mistake, in seconds since the epoch.",
     "",
     "time() - whatsapp_exporter_config_last_reload_success_timestamp_seconds");
 /// `whatsapp_exporter_unknown_status_total`.
-pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_status_total", [PROVIDER]
+pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_status_total",
+    [PROVIDER]
     "Answers with a status word that this version does not know; the word is in the log.",
     "",
     "increase(whatsapp_exporter_unknown_status_total[1h]) > 0");
@@ -440,7 +452,8 @@ pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total", []
     "increase(whatsapp_exporter_panics_total[1d]) > 0");
 
 /// `whatsapp_gateway_request_duration_seconds`.
-pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request_duration_seconds", [PROVIDER]
+pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request_duration_seconds",
+    [PROVIDER]
     "How long the application waited through the gateway until an answer began, time held \
      included.",
     "Until the answer's head, since a body may be streamed for as long as it likes. Requests \
@@ -448,20 +461,23 @@ pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request
     "histogram_quantile(0.99, sum by (le, provider) \
      (rate(whatsapp_gateway_request_duration_seconds_bucket[5m])))");
 /// `whatsapp_gateway_held_total`.
-pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total", [closed("outcome", HeldOutcome::LABELS)]
+pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total",
+    [closed("outcome", HeldOutcome::LABELS)]
     "Requests that the gateway held while their channel reconnected, by what became of them.",
     "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not \
      fail; `abandoned` are those whose application went away first.",
     "sum by (outcome) (increase(whatsapp_gateway_held_total[1d]))");
 
 /// `whatsapp_exporter_webhooks_refused_total`.
-pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks_refused_total", [closed("reason", WebhookRefusal::LABELS)]
+pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks_refused_total",
+    [closed("reason", WebhookRefusal::LABELS)]
     "Webhooks that were not taken as any channel's, by reason.",
     "`unknown_channel` is answered 200 all the same, so that it is not delivered again; compare \
      `channel_id` with the settings.",
     "sum by (reason) (increase(whatsapp_exporter_webhooks_refused_total[1h])) > 0");
 /// `whatsapp_exporter_state_file_last_write_successful`.
-pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful", []
+pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful",
+    []
     "Whether STATE_FILE was last written without an error: 1 or 0.",
     "Only with `STATE_FILE`.",
     "whatsapp_exporter_state_file_last_write_successful == 0");
@@ -471,13 +487,22 @@ pub const KINDS: &[&str] = TargetKind::LABELS;
 
 /// The standard metrics of the process. Only on Linux.
 pub const PROCESS: &[Metric] = &[
-    metric!(Counter "process_cpu_seconds_total", [] "Total user and system CPU time spent in seconds.", "", "rate(process_cpu_seconds_total[5m])"),
-    metric!(Gauge "process_open_fds", [] "Number of open file descriptors.", "", "process_open_fds / process_max_fds"),
-    metric!(Gauge "process_max_fds", [] "Maximum number of open file descriptors.", "", "process_max_fds"),
-    metric!(Gauge "process_virtual_memory_bytes", [] "Virtual memory size in bytes.", "", "process_virtual_memory_bytes"),
-    metric!(Gauge "process_resident_memory_bytes", [] "Resident memory size in bytes.", "", "process_resident_memory_bytes"),
-    metric!(Gauge "process_start_time_seconds", [] "Start time of the process since unix epoch in seconds.", "", "time() - process_start_time_seconds"),
-    metric!(Gauge "process_threads", [] "Number of OS threads in the process.", "", "process_threads"),
+    metric!(Counter "process_cpu_seconds_total", []
+        "Total user and system CPU time spent in seconds.",
+        "", "rate(process_cpu_seconds_total[5m])"),
+    metric!(Gauge "process_open_fds", []
+        "Number of open file descriptors.", "", "process_open_fds / process_max_fds"),
+    metric!(Gauge "process_max_fds", []
+        "Maximum number of open file descriptors.", "", "process_max_fds"),
+    metric!(Gauge "process_virtual_memory_bytes", []
+        "Virtual memory size in bytes.", "", "process_virtual_memory_bytes"),
+    metric!(Gauge "process_resident_memory_bytes", []
+        "Resident memory size in bytes.", "", "process_resident_memory_bytes"),
+    metric!(Gauge "process_start_time_seconds", []
+        "Start time of the process since unix epoch in seconds.",
+        "", "time() - process_start_time_seconds"),
+    metric!(Gauge "process_threads", []
+        "Number of OS threads in the process.", "", "process_threads"),
 ];
 
 /// The exporter's own metrics.

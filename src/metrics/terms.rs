@@ -88,7 +88,8 @@ pub const TERMS: &[Family] = &[
         }),
     },
     Family {
-        metric: metric!(Gauge "whatsapp_channel_subscription_info", [closed("mode", SubscriptionMode::LABELS), closed("renewal", Renewal::LABELS)]
+        metric: metric!(Gauge "whatsapp_channel_subscription_info",
+            [closed("mode", SubscriptionMode::LABELS), closed("renewal", Renewal::LABELS)]
             "Always 1; the kind of the channel's subscription, and what happens when it ends. \
              Absent until known.",
             "`automatic`: the provider renews it, so that its end is softer.",

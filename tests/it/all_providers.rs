@@ -60,7 +60,8 @@ fn settings(upstream: &Upstream, files: &Files) -> String {
         let url = upstream.url();
         let _ = write!(
             yaml[2],
-            "  - name: {provider}\n    provider: {provider}\n    api_url: {url}\n    token_file: {provider}\n    poll_interval: 2s\n"
+            "  - name: {provider}\n    provider: {provider}\n    api_url: {url}\n    \
+             token_file: {provider}\n    poll_interval: 2s\n"
         );
     }
     yaml.concat()

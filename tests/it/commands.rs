@@ -375,7 +375,8 @@ fn check_says_for_each_provider_what_to_set_there() {
         files.write(name, name);
         let _ = write!(
             yaml,
-            "  - name: {name}\n    provider: {name}\n    api_url: {}\n    token_file: {name}\n    names: {{front desk: desk}}\n",
+            "  - name: {name}\n    provider: {name}\n    api_url: {}\n    token_file: {name}\n    \
+             names: {{front desk: desk}}\n",
             upstream.url()
         );
     }

@@ -76,7 +76,8 @@ fn mistakes_in_dashboard(contract: &Contract, dashboard: &Dashboard) -> Vec<Stri
                 for name in query.legends.iter().flat_map(|legend| named_labels(legend)) {
                     if !labels.has(name) {
                         mistakes.push(format!(
-                            "{place}: the legend shows the label `{name}`, which its series do not have"
+                            "{place}: the legend shows the label `{name}`, which its series do not \
+                             have"
                         ));
                     }
                 }
@@ -374,7 +375,8 @@ fn mistakes_in_address(dashboards: &[Dashboard], address: &str) -> Vec<String> {
 #[test]
 fn wrong_addresses_are_refused() {
     let dashboards = dashboards::all();
-    let good = "{{ if $labels.token }}/d/whatsapp-tokens?var-token=a{{ else }}/d/whatsapp-channels?var-channel=b{{ end }}";
+    let good = "{{ if $labels.token }}/d/whatsapp-tokens?var-token=a{{ else \
+        }}/d/whatsapp-channels?var-channel=b{{ end }}";
     assert_eq!(mistakes_in_address(&dashboards, good), Vec::<String>::new());
     for (address, mistake) in [
         ("https://grafana.example.com", "names no dashboard: https"),
@@ -571,7 +573,8 @@ fn wrong_expressions_are_refused() {
     for (expr, mistake) in [
         (
             "sum(whatsapp_chanel_status)",
-            "whatsapp_chanel_status is neither in the catalog nor recorded by the rules; is whatsapp_channel_status meant?",
+            "whatsapp_chanel_status is neither in the catalog nor recorded by the rules; is \
+             whatsapp_channel_status meant?",
         ),
         (
             "whatsapp_poll_duration_seconds",
@@ -594,7 +597,8 @@ fn wrong_expressions_are_refused() {
         ("up{channel=\"sales\"}", "up has no label `channel`"),
         (
             "whatsapp_channel_status{status=\"AUHT\"}",
-            "whatsapp_channel_status: the label `status` is never \"AUHT\"; it is one of AUTH, BLOCKED, ERROR",
+            "whatsapp_channel_status: the label `status` is never \"AUHT\"; it is one of AUTH, \
+             BLOCKED, ERROR",
         ),
         ("whatsapp_channel_status{status!=\"auth\"}", "the label `status` is never \"auth\""),
         (
@@ -670,7 +674,8 @@ fn wrong_expressions_are_refused() {
             "rate() is for counters, and whatsapp_channel_uptime_seconds is a gauge",
         ),
         (
-            "histogram_quantile(0.9, sum by (provider) (rate(whatsapp_poll_duration_seconds_bucket[5m])))",
+            "histogram_quantile(0.9, sum by (provider) \
+             (rate(whatsapp_poll_duration_seconds_bucket[5m])))",
             "histogram_quantile() needs the label `le`",
         ),
         (
@@ -682,7 +687,8 @@ fn wrong_expressions_are_refused() {
             "`label_replace`: there is no label `chanel` to take",
         ),
         (
-            "sum by (channel) (label_replace(whatsapp_channel_authorized, \"channel\", \"\", \"channel\", \".*\"))",
+            "sum by (channel) \
+             (label_replace(whatsapp_channel_authorized, \"channel\", \"\", \"channel\", \".*\"))",
             "there is no label `channel` to group by",
         ),
         ("sum(whatsapp_channel_status", "is not PromQL"),
@@ -708,8 +714,10 @@ fn good_expressions_are_not_refused() {
         "ALERTS{alertname=~\"WhatsApp(Channel|Token).*\", severity=\"critical\", channel=~\"sales|\"}",
         "ALERTS_FOR_STATE{alertname=\"WhatsAppUpstreamDown\", provider=\"meta\"}",
         "up == 0 and on (job, instance) whatsapp_exporter_build_info",
-        "whatsapp_channel_authorized * on (provider, channel) group_left (version) max by (provider, channel, version) (whatsapp_channel_info)",
-        "sum by (token) (label_replace(whatsapp_channel_authorized, \"token\", \"$1\", \"channel\", \"(.*)\"))",
+        "whatsapp_channel_authorized * on (provider, channel) group_left (version) max by \
+         (provider, channel, version) (whatsapp_channel_info)",
+        "sum by (token) \
+         (label_replace(whatsapp_channel_authorized, \"token\", \"$1\", \"channel\", \"(.*)\"))",
         "vector(0) + time()",
     ] {
         assert_eq!(mistakes_in(&contract, "here", expr), Vec::<String>::new());
@@ -734,9 +742,12 @@ fn a_wrong_dashboard_is_refused() {
     assert_eq!(
         mistakes_in_dashboard(&contract(&rules()), &dashboard),
         [
-            "grafana/x.json, panel 7 \"Out\", query B: the legend shows the label `channel`, which its series do not have",
-            "grafana/x.json, panel 7 \"Out\", query C: the variable $chanel is neither Grafana's nor the dashboard's",
-            "grafana/x.json, panel 7 \"Out\", query D: whatsapp_channel_restarts_total: `channel` is compared with a variable of several values, which needs `=~`",
+            "grafana/x.json, panel 7 \"Out\", query B: the legend shows the label `channel`, which \
+             its series do not have",
+            "grafana/x.json, panel 7 \"Out\", query C: the variable $chanel is neither Grafana's \
+             nor the dashboard's",
+            "grafana/x.json, panel 7 \"Out\", query D: whatsapp_channel_restarts_total: `channel` \
+             is compared with a variable of several values, which needs `=~`",
             "grafana/x.json, variable channel: whatsapp_channel_status has no label `chanel`",
         ]
     );
@@ -749,7 +760,8 @@ fn a_wrong_template_is_refused() {
     assert_eq!(mistakes("{{ $labels.chanel }}"), ["the alert has no label `chanel`"]);
     assert_eq!(
         mistakes(
-            "{{ $of := printf `tokn=%q` $labels.token }}{{ with printf `whatsapp_token_valid{%s} == 1` $of | query }}yes{{ end }}"
+            "{{ $of := printf `tokn=%q` $labels.token }}{{ with printf `whatsapp_token_valid{%s} \
+             == 1` $of | query }}yes{{ end }}"
         )
         .len(),
         1
@@ -760,7 +772,8 @@ fn a_wrong_template_is_refused() {
     );
     assert_eq!(
         mistakes(
-            "{{ `whatsapp_token_valid{token=\"a\"}` | query | first | label \"token\" }} {{ $labels.token }}"
+            "{{ `whatsapp_token_valid{token=\"a\"}` | query | first | label \"token\" }} {{ \
+             $labels.token }}"
         ),
         Vec::<String>::new()
     );

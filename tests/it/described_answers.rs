@@ -159,7 +159,8 @@ fn every_list_that_whapis_partner_api_describes_is_read() {
         let url = upstream.url();
         let _ = write!(
             yaml,
-            "  - name: {name}\n    provider: whapi\n    api_url: {url}\n    token_file: {name}\n    poll_interval: 2s\n"
+            "  - name: {name}\n    provider: whapi\n    api_url: {url}\n    \
+             token_file: {name}\n    poll_interval: 2s\n"
         );
     }
     let program = Setup::of(&upstream).file(&files, &yaml).start();

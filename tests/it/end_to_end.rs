@@ -37,7 +37,8 @@ const DAY: u64 = 86_400;
 /// Queries that stay empty here, and why. The text is the beginning of the query's place.
 const EMPTY: &[(&str, &str)] = &[(
     "grafana/exporter.json, annotation \"Firing alerts\"",
-    "shows alerts on providers and on exporters, and here each provider answers and the exporter runs",
+    "shows alerts on providers and on exporters, and here each provider answers and the exporter \
+     runs",
 )];
 
 /// The id, and so the name, of a partner's channel.
@@ -226,10 +227,12 @@ impl World {
         let prometheus = Prometheus::start(
             directory.path(),
             &format!(
-                "global: {{ scrape_interval: 1s, external_labels: {{ grafana_url: 'https://grafana.example.com' }} }}\n\
+                "global: {{ scrape_interval: 1s, external_labels: {{ grafana_url: \
+                 'https://grafana.example.com' }} }}\n\
                  rule_files: ['{}']\n\
                  alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{}'] }}] }}] }}\n\
-                 scrape_configs: [{{ job_name: whatsapp, static_configs: [{{ targets: ['127.0.0.1:{}'] }}] }}]\n",
+                 scrape_configs: [{{ job_name: whatsapp, static_configs: [{{ targets: \
+                 ['127.0.0.1:{}'] }}] }}]\n",
                 rules.display(),
                 alertmanager.address(),
                 exporter.port,

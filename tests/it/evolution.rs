@@ -42,7 +42,8 @@ fn from_file(upstream: &Upstream, files: &Files, server: EvolutionServer, more: 
     upstream.set_evolution_server(KEY, server);
     files.write("key", KEY);
     let yaml = format!(
-        "sources:\n  - name: eu\n    provider: evolution\n    api_url: {}\n    token_file: key\n    poll_interval: 1s\n{more}",
+        "sources:\n  - name: eu\n    provider: evolution\n    api_url: {}\n    \
+         token_file: key\n    poll_interval: 1s\n{more}",
         upstream.url()
     );
     Setup::new().file(files, &yaml)
@@ -327,7 +328,8 @@ fn a_list_of_several_mebibytes_is_read_and_one_beyond_the_bound_is_not() {
     upstream.set_evolution_server(KEY, server);
     files.write("key", KEY);
     let yaml = format!(
-        "sources:\n  - name: eu\n    provider: evolution\n    api_url: {}\n    token_file: key\n    max_channels: 3000\n    poll_interval: 1m\n",
+        "sources:\n  - name: eu\n    provider: evolution\n    api_url: {}\n    \
+         token_file: key\n    max_channels: 3000\n    poll_interval: 1m\n",
         upstream.url()
     );
     let setup = Setup::new().file(&files, &yaml).pace("30s");

@@ -395,7 +395,8 @@ fn a_credential_is_found_wherever_it_is_carried_and_leads_to_its_own_address() {
     files.write("sales", "Secret1");
     files.write("brand", "EAA|x y=z");
     let yaml = format!(
-        "channels:\n  - name: sales\n    token_file: sales\n    api_url: {0}/base/\ntokens:\n  - name: brand\n    token_file: brand\n    api_url: {0}\n",
+        "channels:\n  - name: sales\n    token_file: sales\n    api_url: {0}/base/\ntokens:\n  \
+         - name: brand\n    token_file: brand\n    api_url: {0}\n",
         own.url()
     );
     files.write("brand", "EAA|xy=z");

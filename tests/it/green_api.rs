@@ -26,7 +26,8 @@ fn one(upstream: &Upstream, state: &str) -> Setup {
 fn partner(upstream: &Upstream, files: &Files, more: &str) -> Setup {
     files.write("partner", PARTNER);
     let yaml = format!(
-        "sources:\n  - name: eu\n    provider: green_api\n    token_file: partner\n    poll_interval: 1s\n{more}"
+        "sources:\n  - name: eu\n    provider: green_api\n    token_file: partner\n    \
+         poll_interval: 1s\n{more}"
     );
     Setup::new().set("GREEN_API_URL", upstream.url()).file(files, &yaml)
 }
@@ -77,7 +78,8 @@ fn every_state_has_its_status() {
         upstream.set_green_api_instance(&token, instance(id, state));
         files.write(state, &token);
         yaml += &format!(
-            "  - {{name: {state}, provider: green_api, channel_id: \"{id}\", token_file: {state}, poll_interval: 1s}}\n"
+            "  - {{name: {state}, provider: green_api, channel_id: \"{id}\", token_file: {state}, \
+             poll_interval: 1s}}\n"
         );
     }
     let program = Setup::new().set("GREEN_API_URL", upstream.url()).file(&files, &yaml).start();
@@ -95,7 +97,8 @@ fn a_wrong_token_and_a_wrong_id_are_told_apart() {
     upstream.set_green_api_instance(TOKEN, instance(1_101_000_001, "authorized"));
     files.write("right", TOKEN);
     files.write("wrong", OTHER_TOKEN);
-    let yaml = "channels:\n  - {name: a, provider: green_api, channel_id: \"1101000001\", token_file: wrong, poll_interval: 1s}\n  \
+    let yaml = "channels:\n  \
+        - {name: a, provider: green_api, channel_id: \"1101000001\", token_file: wrong, poll_interval: 1s}\n  \
                 - {name: b, provider: green_api, channel_id: \"7\", token_file: right, poll_interval: 1s}\n";
     let program = Setup::new().set("GREEN_API_URL", upstream.url()).file(&files, yaml).start();
     let failures = |channel: &str, reason: &str| {
@@ -259,7 +262,8 @@ fn a_partners_list_tells_until_when_its_instances_are_paid_for() {
     upstream.set_green_api_instance("t3", free);
     upstream.set_green_api_partner(PARTNER, "eu", &[TOKEN, OTHER_TOKEN, "t3"]);
     files.write("own", OTHER_TOKEN);
-    let more = "channels:\n  - {name: mine, provider: green_api, channel_id: \"2\", token_file: own, poll_interval: 1s}\n";
+    let more = "channels:\n  \
+        - {name: mine, provider: green_api, channel_id: \"2\", token_file: own, poll_interval: 1s}\n";
     let program = partner(&upstream, &files, more).start();
     let expiry = |channel: &str| of_channel("subscription_expiry_timestamp_seconds", channel);
     program.until_is(&expiry("1"), 4_102_444_799.0);

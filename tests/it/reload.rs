@@ -125,7 +125,10 @@ async fn a_removed_channel_is_gone_from_the_next_scrape_and_a_kept_one_keeps_all
 async fn a_file_with_a_mistake_leaves_everything_as_it_is() {
     let running = Running::start(&["sales"]).await;
     running.eventually(&sample("authorized", "sales"), |authorized| authorized == Some(1.0)).await;
-    running.write("channels:\n  - name: sales\n    token_file: sales\n  - name: sales\n    token_file: support\n");
+    running.write(
+        "channels:\n  - name: sales\n    token_file: sales\n  - name: sales\n    \
+        token_file: support\n",
+    );
     let (status, words) = running.reload().await;
     assert_eq!(status, 500);
     assert!(words.contains("two channels are named `sales`"), "{words}");

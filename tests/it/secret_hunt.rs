@@ -191,7 +191,8 @@ impl PlantedSources {
             let url = upstream.url();
             let _ = write!(
                 yaml,
-                "  - name: {name}\n    provider: {provider}\n    api_url: {url}\n    token_file: s-{name}\n    poll_interval: 2s\n"
+                "  - name: {name}\n    provider: {provider}\n    api_url: {url}\n    \
+                 token_file: s-{name}\n    poll_interval: 2s\n"
             );
         };
         let waha = |name: &str| WahaServer::new(name).with_session(name, "WORKING");

@@ -106,7 +106,8 @@ fn a_refused_target_is_tried_at_once_when_its_secret_file_changes() {
     files.write("token", "alive");
     files.write("app", "wrongToo");
     let yaml = format!(
-        "channels:\n  - name: sales\n    token_file: channel\ntokens:\n  - name: marketing\n    token_file: token\n    app_id: \"{}\"\n    app_secret_file: app\n",
+        "channels:\n  - name: sales\n    token_file: channel\ntokens:\n  - name: marketing\n    \
+         token_file: token\n    app_id: \"{}\"\n    app_secret_file: app\n",
         MetaToken::APP_ID
     );
     // After a refusal the next poll is at least an hour and a half away.
@@ -257,7 +258,8 @@ fn no_secret_leaves_whatever_goes_wrong() {
     let _ = write!(tokens, "  - name: revoked\n    token_file: revoked\n");
     let _ = write!(
         tokens,
-        "  - name: refused\n    token_file: revoked\n    app_id: \"1\"\n    app_secret_file: wrong\n"
+        "  - name: refused\n    token_file: revoked\n    app_id: \"1\"\n    \
+         app_secret_file: wrong\n"
     );
 
     let planted = PlantedSources::plant(&upstream, &files);
@@ -515,8 +517,10 @@ fn no_secret_leaves_from_a_wrong_place_in_the_settings() {
         "channels:\n  - name: a\n    token_file: x\n    poll_interval: SECRET\n",
         "channels:\n  - name: a\n    token_file: x\n    provider: SECRET\n",
         "channels:\n  - name: a\n    token_file: x\n    api_url: SECRET\n",
-        "channels:\n  - name: a\n    token_file: x\n    api_url: https://u:SECRET@gate.whapi.cloud\n",
-        "channels:\n  - name: a\n    token_file: x\n    api_url: https://gate.whapi.cloud/?token=SECRET\n",
+        "channels:\n  - name: a\n    token_file: x\n    \
+         api_url: https://u:SECRET@gate.whapi.cloud\n",
+        "channels:\n  - name: a\n    token_file: x\n    \
+         api_url: https://gate.whapi.cloud/?token=SECRET\n",
         "channels:\n  - name: a\n    token_file: x\n    token_file: SECRET\n",
         "channels:\n  - name: a\n    token_file: !SECRET x\n    poll_interval: x\n",
         "channels:\n  - name: a\n    token_file: *SECRET\n",
@@ -558,13 +562,21 @@ fn no_secret_leaves_from_a_wrong_place_in_the_settings() {
                 true => String::new(),
                 false => "    api_url: http://waha:3000\n".to_owned(),
             };
-            format!("sources:\n  - name: a\n    provider: {provider}\n    token_file: x\n{url}    {line}\n")
+            format!(
+                "sources:\n  - name: a\n    provider: {provider}\n    token_file: x\n\
+                {url}    {line}\n"
+            )
         })
     });
     let of_each: Vec<String> = of_each
-        .chain(["channel_id: SECRET and more", "channel_id: [SECRET]", "token: SECRET"].map(|line| {
-            format!("channels:\n  - name: a\n    provider: green_api\n    token_file: x\n    {line}\n")
-        }))
+        .chain(["channel_id: SECRET and more", "channel_id: [SECRET]", "token: SECRET"].map(
+            |line| {
+                format!(
+                    "channels:\n  - name: a\n    provider: green_api\n    token_file: x\n    \
+                {line}\n"
+                )
+            },
+        ))
         .collect();
     let texts = yaml.iter().copied().chain(of_each.iter().map(String::as_str));
     for text in texts.flat_map(both) {

@@ -152,7 +152,8 @@ fn a_rejected_app_says_nothing_of_the_token() {
         files.write(name, name);
         let _ = write!(
             yaml,
-            "  - name: {name}\n    token_file: {name}\n    app_id: \"{}\"\n    app_secret_file: {app}\n",
+            "  - name: {name}\n    token_file: {name}\n    app_id: \"{}\"\n    \
+             app_secret_file: {app}\n",
             MetaToken::APP_ID
         );
     }

@@ -103,7 +103,8 @@ fn an_upstream_that_is_down_makes_a_channel_unknown_only_after_the_stale_time() 
     upstream.set_channel("good", WhapiChannel::new("sales"));
     files.write("good", "good");
     let never = format!(
-        "channels:\n  - name: sales\n    token_file: good\n  - name: never\n    token_file: good\n    api_url: http://{}\n",
+        "channels:\n  - name: sales\n    token_file: good\n  - name: never\n    \
+         token_file: good\n    api_url: http://{}\n",
         closed_port()
     );
     let program = Setup::of(&upstream).file(&files, &never).set("STALE_AFTER", "6s").start();

@@ -25,7 +25,8 @@ fn from_file(upstream: &Upstream, files: &Files, more: &str) -> Setup {
     upstream.set_waha_server(KEY, server());
     files.write("key", KEY);
     let yaml = format!(
-        "sources:\n  - name: eu\n    provider: waha\n    api_url: {}\n    token_file: key\n    poll_interval: 1s\n{more}",
+        "sources:\n  - name: eu\n    provider: waha\n    api_url: {}\n    token_file: key\n    \
+         poll_interval: 1s\n{more}",
         upstream.url()
     );
     Setup::new().file(files, &yaml)

@@ -121,7 +121,9 @@ const STRANGER: &[&str] = &["--cert", "stranger.crt", "--key", "stranger.key"];
 async fn a_client_certificate_of_the_ca_is_let_in_and_no_other() {
     let keys = Keys::make();
     let web = keys.configure(
-        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  min_version: TLS13\n",
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  \
+         client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  \
+         min_version: TLS13\n",
     );
     let program = start(&web).await;
     assert_eq!(curl(&program, &keys, "/metrics", CLIENT).await, "200");
@@ -139,7 +141,9 @@ async fn a_webhook_needs_its_own_secret_and_neither_certificate_nor_password() {
     let keys = Keys::make();
     let hash = bcrypt::hash("first", 4).unwrap();
     let web = keys.configure(&format!(
-        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\nbasic_auth_users:\n  prometheus: {hash}\n",
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  \
+         client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n\
+         basic_auth_users:\n  prometheus: {hash}\n",
     ));
     let program = start(&web).await;
     let event =
@@ -164,7 +168,8 @@ async fn a_password_is_asked_for_and_users_are_read_again() {
     let users = |password: &str| {
         let hash = bcrypt::hash(password, 4).unwrap();
         format!(
-            "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\nbasic_auth_users:\n  prometheus: {hash}\n"
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n\
+             basic_auth_users:\n  prometheus: {hash}\n"
         )
     };
     let web = keys.configure(&users("first"));
@@ -258,7 +263,8 @@ async fn a_file_that_becomes_a_pipe_freezes_nothing() {
     let keys = Keys::make();
     let hash = bcrypt::hash("right", 4).unwrap();
     let web = keys.configure(&format!(
-        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\nbasic_auth_users:\n  prometheus: {hash}\n"
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n\
+         basic_auth_users:\n  prometheus: {hash}\n"
     ));
     let program = start(&web).await;
     let right = ["--user", "prometheus:right"];
@@ -325,20 +331,24 @@ async fn a_wrong_web_configuration_stops_the_start_with_a_sentence() {
             "do not belong together",
         ),
         (
-            "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  min_version: TLS10\n",
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  \
+             min_version: TLS10\n",
             "TLS 1.0 and 1.1 are not safe",
         ),
         (
-            "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_auth_type: RequireAndVerifyClientCert\n",
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  \
+             client_auth_type: RequireAndVerifyClientCert\n",
             "client_auth_type needs client_ca_file",
         ),
         ("basic_auth_users: s3cret-s3cret\n", "must be a set of `user: hash` lines"),
         (
-            "tls_server_config:\n  cert_file: server.crt\n  key_file: |\n    -----BEGIN PRIVATE KEY-----\n    s3cret\n",
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: |\n    \
+             -----BEGIN PRIVATE KEY-----\n    s3cret\n",
             "[REDACTED], which is no name of a file, cannot be read",
         ),
         (
-            "basic_auth_users:\n  $2y$04$s3crets3crets3crets3creOs3crets3crets3crets3crets3cret: prometheus\n",
+            "basic_auth_users:\n  \
+             $2y$04$s3crets3crets3crets3creOs3crets3crets3crets3crets3cret: prometheus\n",
             "a hash stands where the name of a user belongs",
         ),
         (
@@ -367,14 +377,17 @@ async fn a_real_prometheus_scrapes_with_certificate_and_password_and_without_eit
     let keys = Keys::make();
     let hash = bcrypt::hash("from a vault", 10).unwrap();
     let web = keys.configure(&format!(
-        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n\
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  \
+         client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n\
          basic_auth_users:\n  prometheus: {hash}\n"
     ));
     let program = start(&web).await;
     let job = |name: &str, certificate: &str, password: &str| {
         format!(
-            "  - job_name: {name}\n    scheme: https\n    basic_auth: {{username: prometheus, password: {password}}}\n    \
-             tls_config: {{ca_file: ca.crt{certificate}}}\n    static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
+            "  - job_name: {name}\n    scheme: https\n    basic_auth: {{username: prometheus, \
+             password: {password}}}\n    \
+             tls_config: {{ca_file: ca.crt{certificate}}}\n    \
+             static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
             program.port
         )
     };

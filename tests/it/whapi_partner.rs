@@ -28,7 +28,8 @@ fn account(upstream: &Upstream, tokens: &[&str]) -> WhapiPartner {
 fn from_file(upstream: &Upstream, files: &Files, more: &str) -> Setup {
     files.write("partner", PARTNER);
     let yaml = format!(
-        "sources:\n  - name: resold\n    provider: whapi\n    api_url: {}\n    token_file: partner\n    poll_interval: 1s\n{more}",
+        "sources:\n  - name: resold\n    provider: whapi\n    api_url: {}\n    \
+         token_file: partner\n    poll_interval: 1s\n{more}",
         upstream.url()
     );
     // Channels are to be polled where their rows say.
@@ -85,7 +86,8 @@ fn channels_come_and_go_and_a_list_that_fails_keeps_the_last() {
     account(&upstream, &[SALES, SHOP, "own"]);
     files.write("own", "own");
     let more = format!(
-        "channels:\n  - {{name: mine, channel_id: OWNXXX-00003, token_file: own, api_url: {}, poll_interval: 1s}}\n",
+        "channels:\n  - {{name: mine, channel_id: OWNXXX-00003, token_file: own, api_url: {}, \
+         poll_interval: 1s}}\n",
         upstream.url()
     );
     let program = from_file(&upstream, &files, &more).start();

@@ -25,7 +25,8 @@ pub fn installed(names: &[&str], package: &str) -> PathBuf {
         .find(|file| file.is_file());
     found.unwrap_or_else(|| {
         panic!(
-            "this test needs the program `{}`, which is not in PATH; on Debian: apt-get install {package}",
+            "this test needs the program `{}`, which is not in PATH; on Debian: apt-get install \
+             {package}",
             names[0]
         )
     })

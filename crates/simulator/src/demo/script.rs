@@ -124,35 +124,40 @@ pub(super) const CHANNELS: &[DemoChannel] = &[
     DemoChannel {
         name: "sales",
         secret: "demoSalesNotARealToken0000000000",
-        story: "Healthy; reconnects for 2-3 s once a minute, between two polls, so that only webhooks see it; once so fast that only its start time shows it.",
+        story: "Healthy; reconnects for 2-3 s once a minute, between two polls, so that only \
+            webhooks see it; once so fast that only its start time shows it.",
         begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
     DemoChannel {
         name: "support",
         secret: "demoSupportNotARealToken00000000",
-        story: "Logged out at 0:30: waits for its QR code, answers \"need channel authorization\" for a while, is scanned at 1:50.",
+        story: "Logged out at 0:30: waits for its QR code, answers \"need channel authorization\" \
+            for a while, is scanned at 1:50.",
         begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
     DemoChannel {
         name: "orders",
         secret: "demoOrdersNotARealToken000000000",
-        story: "SYNC_ERROR from 0:50: still sends, cannot read; repaired by a logout and a new login at 2:00.",
+        story: "SYNC_ERROR from 0:50: still sends, cannot read; repaired by a logout and a new \
+            login at 2:00.",
         begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
     DemoChannel {
         name: "trial",
         secret: "demoTrialNotARealToken0000000000",
-        story: "Its trial ends at 0:20: STOP, then 402 \"Trial version limit exceeded\", until it is paid for at 1:50.",
+        story: "Its trial ends at 0:20: STOP, then 402 \"Trial version limit exceeded\", until it \
+            is paid for at 1:50.",
         begins: Some(WhapiStatus::AUTH),
         start: (2.0, 3.0),
     },
     DemoChannel {
         name: "flappy",
         secret: "demoFlappyNotARealToken000000000",
-        story: "Cycles INIT, LAUNCH, AUTH every 20 s: an unstable session or proxy. Its webhooks come twice and out of order.",
+        story: "Cycles INIT, LAUNCH, AUTH every 20 s: an unstable session or proxy. Its webhooks \
+            come twice and out of order.",
         begins: Some(WhapiStatus::AUTH),
         start: (4.0, 4.0),
     },
@@ -218,7 +223,8 @@ pub(super) const TOKENS: &[DemoToken] = &[
     DemoToken {
         name: "campaign",
         secret: "EAAdemoCampaignNotARealToken",
-        story: "Expires while you watch, 4 minutes after the start. It inspects itself, which then fails with 401.",
+        story: "Expires while you watch, 4 minutes after the start. It inspects itself, which then \
+            fails with 401.",
         app: None,
         expires: Some(Expiry::During(240)),
         data_access_left: None,

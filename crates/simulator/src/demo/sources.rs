@@ -66,7 +66,8 @@ pub(super) const SOURCES: &[DemoSource] = &[
         line: DemoLine {
             name: "booking",
             id: "booking",
-            story: "Reconnects at 0:15 within 3 s, seen by its webhooks alone; logged out for good at 1:15, linked again at 2:05.",
+            story: "Reconnects at 0:15 within 3 s, seen by its webhooks alone; logged out for good \
+                at 1:15, linked again at 2:05.",
         },
         kind: Kind::Evolution,
     },
@@ -77,7 +78,8 @@ pub(super) const SOURCES: &[DemoSource] = &[
         line: DemoLine {
             name: "courier",
             id: "1101000001",
-            story: "A yellowCard from 0:25 to 1:10, which still sends; sleepMode from 1:55 to 2:20: its phone is off.",
+            story: "A yellowCard from 0:25 to 1:10, which still sends; sleepMode from 1:55 to \
+                2:20: its phone is off.",
         },
         kind: Kind::GreenApi { token: "demoGreenCourierNotARealToken000" },
     },
@@ -88,7 +90,8 @@ pub(super) const SOURCES: &[DemoSource] = &[
         line: DemoLine {
             name: "franchise",
             id: "DEMOPA-FRANC",
-            story: "Discovered at 0:35, when the partner creates it, and gone at 2:30, when it is deleted.",
+            story: "Discovered at 0:35, when the partner creates it, and gone at 2:30, when it is \
+                deleted.",
         },
         kind: Kind::WhapiPartner { token: "demoFranchiseNotARealToken000000" },
     },

@@ -60,7 +60,8 @@ impl GraphError {
             190 => (401, revocation(subcode)),
             200..=299 => (
                 403,
-                "(#200) You do not have the necessary permissions required on behalf of this WhatsApp Business Account",
+                "(#200) You do not have the necessary permissions required on behalf of this \
+                 WhatsApp Business Account",
             ),
             341 => (400, "(#341) Application limit reached"),
             368 => (403, "(#368) Temporarily blocked for policies violations"),
@@ -71,11 +72,13 @@ impl GraphError {
             ),
             80007 => (
                 429,
-                "(#80007) There have been too many calls to this WhatsApp Business account. Wait a bit and try again.",
+                "(#80007) There have been too many calls to this WhatsApp Business account. Wait a \
+                 bit and try again.",
             ),
             80008 => (
                 400,
-                "(#80008) There have been too many calls to this WhatsApp Business account. Wait a bit and try again.",
+                "(#80008) There have been too many calls to this WhatsApp Business account. Wait a \
+                 bit and try again.",
             ),
             130429 => (429, "(#130429) Rate limit hit"),
             130497 => (
@@ -185,7 +188,10 @@ impl GraphError {
                 r#"{"112130216863063":[{"type":"whatsapp","call_count":100,"total_cputime":20,"total_time":20,"estimated_time_to_regain_access":19}]}"#,
             ),
             0 | 102 | 190 => {
-                let value = format!("OAuth \"Facebook Platform\" \"invalid_token\" \"{}\"", self.message);
+                let value = format!(
+                    "OAuth \"Facebook Platform\" \"invalid_token\" \"{}\"",
+                    self.message
+                );
                 response.header("WWW-Authenticate", value)
             }
             _ => response,
@@ -243,14 +249,17 @@ fn revocation(subcode: i64) -> &'static str {
     match subcode {
         458 => "Error validating access token: The user has not authorized the application.",
         459 => {
-            "Error validating access token: You cannot access the app till you log in to www.facebook.com and follow the instructions given."
+            "Error validating access token: You cannot access the app till you log in to \
+             www.facebook.com and follow the instructions given."
         }
         460 => {
-            "Error validating access token: The session has been invalidated because the user changed their password or Facebook has changed the session for security reasons."
+            "Error validating access token: The session has been invalidated because the user \
+             changed their password or Facebook has changed the session for security reasons."
         }
         463 => "Error validating access token: Session has expired.",
         464 => {
-            "Error validating access token: Sessions for the user are not allowed because the user is not a confirmed user."
+            "Error validating access token: Sessions for the user are not allowed because the user \
+             is not a confirmed user."
         }
         467 => "Error validating access token: The session is invalid because the user logged out.",
         492 => "Error validating access token: Impersonated access token is invalid.",

@@ -164,7 +164,8 @@ fn healthz(bench: &Bench, exporter: &ExporterProcess, report: &mut Report) -> Re
             return Err(format!("only {scraped} scrapes and {} answers", times.len()).into());
         }
         report.note(format!(
-            "/healthz: {} answers during {scraped} scrapes, median {:.2} ms, longest {:.2} ms; a thread that only sleeps: p99 {:.2} ms late",
+            "/healthz: {} answers during {scraped} scrapes, median {:.2} ms, longest {:.2} ms; a \
+             thread that only sleeps: p99 {:.2} ms late",
             times.len(),
             median(&times),
             most(&times),

@@ -117,7 +117,8 @@ pub fn hanging(bench: &Bench, report: &mut Report) -> Result<()> {
         sleep(INTERVAL + Duration::from_millis(500));
         let late = lateness(&responder.watched(), &well, count)?;
         report.note(format!(
-            "beside a hanging upstream: median {:.2} ms, longest {:.2} ms; a thread that only sleeps: p99 {:.2} ms late",
+            "beside a hanging upstream: median {:.2} ms, longest {:.2} ms; a thread that only \
+             sleeps: p99 {:.2} ms late",
             median(&late),
             most(&late),
             noise.p99()

@@ -50,7 +50,8 @@ pub fn reload(bench: &Bench, report: &mut Report) -> Result<()> {
         }
         let (wait, took, noise) = reload_once(&exporter)?;
         report.note(format!(
-            "reload {round}: {took:.0} ms, /healthz waited {wait:.1} ms at most; a thread that only sleeps: {noise:.1} ms late at most"
+            "reload {round}: {took:.0} ms, /healthz waited {wait:.1} ms at most; a thread that \
+             only sleeps: {noise:.1} ms late at most"
         ));
         waits.push(wait);
     }

@@ -60,7 +60,8 @@ pub fn memory(bench: &Bench, report: &mut Report) -> Result<()> {
         probe(&mut connection, &format!("{url}{HEALTH}"), probes)?;
         theirs.push(blackbox.process.memory()?.now as f64 / 1024.0);
         report.note(format!(
-            "one channel and one token: {} KiB, of which {} KiB are its own and not the program file's",
+            "one channel and one token: {} KiB, of which {} KiB are its own and not the program \
+             file's",
             memory.now, memory.own
         ));
     }

@@ -162,7 +162,8 @@ fn cost(bench: &Bench, servers: &Servers, report: &mut Report) -> Result<()> {
         let noise = Noise::listen();
         let times = ask_healthz(&exporter, length)?;
         report.note(format!(
-            "/healthz beside lists: {} answers, median {:.2} ms, p99 {:.2} ms; a thread that only sleeps: p99 {:.2} ms late",
+            "/healthz beside lists: {} answers, median {:.2} ms, p99 {:.2} ms; a thread that only \
+             sleeps: p99 {:.2} ms late",
             times.len(),
             median(&times),
             quantile(&times, 0.99),

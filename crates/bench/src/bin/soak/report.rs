@@ -158,7 +158,8 @@ impl Report {
             (
                 "reloads".to_owned(),
                 format!(
-                    "{} by request, {} by signal, {} by content; {} with a mistake; {} targets gone and come; {} pages drawn meanwhile",
+                    "{} by request, {} by signal, {} by content; {} with a mistake; {} targets \
+                     gone and come; {} pages drawn meanwhile",
                     reloads.by_request,
                     reloads.by_signal,
                     reloads.by_content,
