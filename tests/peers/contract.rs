@@ -458,7 +458,7 @@ impl Contract {
 }
 
 /// What `label_replace(…, "new", "$1", "old", "(.*)")` makes: another label, or one fewer where
-/// nothing is put in its place.
+/// nothing is put in its place. A fixed text is taken from no label: `"new", "text", "", ""`.
 fn replaced(call: &Call, labels: Labels, mistakes: &mut Vec<String>) -> Labels {
     let texts = call.args.args.iter().filter_map(|argument| match argument.as_ref() {
         Expr::StringLiteral(text) => Some(text.val.clone()),
@@ -469,7 +469,8 @@ fn replaced(call: &Call, labels: Labels, mistakes: &mut Vec<String>) -> Labels {
         mistakes.push("label_replace() needs four texts".to_owned());
         return labels;
     };
-    if !labels.has(old) {
+    let fixed = old.is_empty() && !replacement.contains('$');
+    if !fixed && !labels.has(old) {
         mistakes.push(format!(
             "`label_replace`: there is no label `{old}` to take; there are {}",
             labels.listed()
