@@ -513,7 +513,8 @@ fn check_values(metric: &str, matcher: &Matcher, allowed: &Allowed, mistakes: &m
         }
         return;
     }
-    for alternative in alternatives(&matcher.value) {
+    let written = |alternative: &String| alternative != CHOICE;
+    for alternative in alternatives(&matcher.value).into_iter().filter(written) {
         // The parser's own regular expressions, so that no other crate is needed.
         let pattern = format!("x{{l=~{alternative:?}}}");
         let matches = match parse(&pattern) {
