@@ -193,7 +193,9 @@ impl ChannelState {
             ChannelEvent::NoStatus => WebhookOutcome::Malformed,
             ChannelEvent::Login => new(self.webhooks_mut().login()),
             ChannelEvent::Logout => new(self.webhooks_mut().logout()),
-            ChannelEvent::Qr | ChannelEvent::Other => WebhookOutcome::Ignored,
+            ChannelEvent::Qr | ChannelEvent::Message(_) | ChannelEvent::Other => {
+                WebhookOutcome::Ignored
+            }
         };
         self.webhooks_mut().delivered(now.unix, kind, outcome);
         (outcome, self.announce(now, policy))
