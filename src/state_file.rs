@@ -17,7 +17,8 @@ use tracing::{error, info};
 
 use crate::clock;
 use crate::domain::{
-    ChannelSnapshot, Counter, Now, SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
+    ChannelSnapshot, ChannelState, Counter, MessageSnapshot, Now, SavedStatus, StatusEvidence,
+    TargetKind, Timestamp, VisitCounter,
 };
 use crate::fleet::{Fleet, FleetView, TargetState, Watched};
 use crate::metrics::exporter::ExporterMetrics;
@@ -32,6 +33,8 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 const EVERY: Duration = Duration::from_secs(5);
 /// Writing takes at most this part of the time.
 const SHARE: u32 = 20;
+/// A delivery of a message is on its way for so long at most, unless its sender has to come again.
+const IN_FLIGHT_MILLIS: i64 = 60_000;
 /// Channels that are looked at while nobody else gets at the fleet.
 const AT_A_TIME: usize = 256;
 
@@ -108,6 +111,16 @@ struct SavedChannel {
     expects: Option<(bool, bool)>,
     channel_id: Option<Box<str>>,
     version: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    messages: Option<SavedMessages>,
+}
+
+/// When messages last moved.
+#[derive(Serialize, Deserialize)]
+struct SavedMessages {
+    last_inbound: Option<i64>,
+    last_outbound: Option<i64>,
+    phone_active: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -234,7 +247,7 @@ impl StateFile {
                 saved.insert((*kind, target.provider.clone(), target.name.clone()), target);
             }
         }
-        let (mut known, mut all) = (0_usize, 0_usize);
+        let (mut known, mut all, mut told_of_messages) = (0_usize, 0_usize, false);
         self.fleet.change_all(
             |watched| {
                 all += 1;
@@ -245,6 +258,8 @@ impl StateFile {
                     known += 1;
                     watched.created = saved.created(document.saved, now);
                     saved.restore(watched, now);
+                    let messages = watched.channel().and_then(ChannelState::messages);
+                    told_of_messages |= messages.is_some();
                 }
             },
             |unattributed| {
@@ -257,6 +272,10 @@ impl StateFile {
                 }
             },
         );
+        if told_of_messages {
+            // Deliveries that this exporter took before it went away may come once more.
+            self.fleet.forget_messages_until(document.saved.plus_millis(-IN_FLIGHT_MILLIS));
+        }
         info!(file = %printable_path(&self.path), targets = known, of = all, "statuses and \
             counters were restored from STATE_FILE");
     }
@@ -430,6 +449,11 @@ impl From<ChannelSnapshot> for SavedChannel {
             expects: snapshot.expects,
             channel_id: snapshot.channel_id,
             version: snapshot.version,
+            messages: snapshot.messages.map(|messages| {
+                let [last_inbound, last_outbound] = messages.last.map(millis);
+                let phone_active = millis(messages.phone_active);
+                SavedMessages { last_inbound, last_outbound, phone_active }
+            }),
         }
     }
 }
@@ -449,6 +473,10 @@ impl SavedChannel {
             expects: self.expects,
             channel_id: self.channel_id,
             version: self.version,
+            messages: self.messages.map(|messages| MessageSnapshot {
+                last: [messages.last_inbound, messages.last_outbound].map(time),
+                phone_active: time(messages.phone_active),
+            }),
         }
     }
 }

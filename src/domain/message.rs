@@ -167,6 +167,13 @@ impl MessageEvent {
         }
     }
 
+    /// The same, known to be sent by somebody.
+    #[must_use]
+    pub const fn by(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
     /// How far a message from the line came.
     pub const fn status(
         id: MessageId,

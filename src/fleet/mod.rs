@@ -9,6 +9,7 @@ mod replacement;
 mod table;
 mod target_ref;
 mod view;
+mod waiting;
 mod watched;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, Now, Reported, SentAt,
-    Status, TargetKind, TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
+    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, MessageId,
+    MessageMemory, Now, Reported, SentAt, Status, TargetKind, Timestamp, TokenErrorReason,
+    Transition, UnauthorizedReason, WebhookOutcome,
 };
 use crate::providers;
 use crate::target::{Name, Target};
@@ -267,10 +269,35 @@ impl Fleet {
                 false => DeliveryOutcome::Unknown,
             };
         };
-        let delivered = table.change(target, |watched| deliver(watched, now, event)).flatten();
+        let event = match event {
+            ChannelEvent::Message(mut message) => {
+                message.id = message.id.on_line(target.row);
+                ChannelEvent::Message(message)
+            }
+            other => other,
+        };
+        let delivered =
+            table.change_messages(target, |watched, memory| deliver(watched, now, memory, event));
+        let delivered = delivered.flatten();
         drop(table);
         self.updated.notify_waiters();
         delivered.unwrap_or(DeliveryOutcome::Unknown)
+    }
+
+    /// Takes that a provider accepted a message which the application sent through the gateway with
+    /// a channel's credential, and the id that it gave it, if that is known.
+    pub fn accepted_message(&self, owner: TargetRef, now: Now, id: Option<MessageId>) {
+        let line = owner.row;
+        self.changing().change_messages(owner, |watched, memory| {
+            if let TargetState::Channel(state) = &mut watched.state {
+                state.accepted_message(now, memory, id.map(|id| id.on_line(line)));
+            }
+        });
+    }
+
+    /// Takes it that messages until then were told of before this exporter began.
+    pub fn forget_messages_until(&self, at: Timestamp) {
+        self.changing().messages.forget_until(Some(at));
     }
 
     /// Ends when something was learnt of any channel. What was learnt before this is called is not
@@ -368,7 +395,12 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
     applied
 }
 
-fn deliver(watched: &mut Watched, now: Now, event: ChannelEvent) -> Option<DeliveryOutcome> {
+fn deliver(
+    watched: &mut Watched,
+    now: Now,
+    memory: &mut MessageMemory,
+    event: ChannelEvent,
+) -> Option<DeliveryOutcome> {
     let policy = watched.policy();
     let name = watched.target.name.clone();
     let TargetState::Channel(state) = &mut watched.state else { return None };
@@ -377,7 +409,10 @@ fn deliver(watched: &mut Watched, now: Now, event: ChannelEvent) -> Option<Deliv
         _ => None,
     };
     let reported_before = state.reports_unknown_word();
-    let (outcome, moved) = state.apply_event(now, policy, event);
+    let (outcome, moved) = match event {
+        ChannelEvent::Message(message) => (state.message_told(now, memory, &message), None),
+        event => state.apply_event(now, policy, event),
+    };
     let mut applied = Applied::default();
     let counts = matches!(outcome, WebhookOutcome::Applied | WebhookOutcome::Late);
     if let Some(word) = word.filter(|_| counts) {

@@ -6,6 +6,7 @@ mod answer;
 mod endpoint;
 pub(crate) mod lenient;
 mod message_id;
+pub(crate) mod message_list;
 mod provider_id;
 mod request;
 

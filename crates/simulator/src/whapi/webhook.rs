@@ -46,8 +46,14 @@ pub struct WhapiWebhook {
 impl WhapiWebhook {
     /// A webhook for all events of the channel itself.
     pub fn new(url: impl Into<String>, mode: WebhookMode) -> WhapiWebhook {
-        let events =
-            [("channel", "post"), ("channel", "patch"), ("users", "post"), ("users", "delete")];
+        let events = [
+            ("channel", "post"),
+            ("channel", "patch"),
+            ("users", "post"),
+            ("users", "delete"),
+            ("messages", "post"),
+            ("statuses", "post"),
+        ];
         let events = events.iter().map(|(kind, method)| ((*kind).to_owned(), (*method).to_owned()));
         WhapiWebhook { url: url.into(), mode, headers: Vec::new(), events: events.collect() }
     }
