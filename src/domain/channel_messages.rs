@@ -43,24 +43,16 @@ impl ChannelState {
     }
 
     /// Takes that the provider accepted a message which the application sent through the gateway,
-    /// and the id that it gave it, if that is known.
+    /// under this id.
     ///
     /// It waits for an acknowledgement only where webhooks tell of messages: who else would bring
     /// it?
-    pub fn accepted_message(
-        &mut self,
-        now: Now,
-        memory: &mut MessageMemory,
-        id: Option<MessageId>,
-    ) {
+    pub fn accepted_message(&mut self, now: Now, memory: &mut MessageMemory, id: MessageId) {
         let messages = self.messages.get_or_insert_default();
-        match (id, messages.is_told_by_webhooks) {
-            (Some(id), true) => {
-                messages.apply(now, memory, &MessageEvent::outbound(id, None, Origin::Api, None));
-            }
-            (id, false) => messages.accepted(now, memory, id),
-            // Its webhook will count it.
-            (None, true) => {}
+        if messages.is_told_by_webhooks {
+            messages.apply(now, memory, &MessageEvent::outbound(id, None, Origin::Api, None));
+        } else {
+            messages.accepted(now, memory, id);
         }
     }
 }
@@ -83,14 +75,13 @@ mod tests {
     fn a_message_of_the_gateway_waits_once_webhooks_tell_of_messages() {
         let (mut channel, mut memory) = (ChannelState::new(at(0)), MessageMemory::default());
         let id = MessageId::from_hash;
-        channel.accepted_message(at(1), &mut memory, Some(id(1)));
-        channel.accepted_message(at(2), &mut memory, None);
+        channel.accepted_message(at(1), &mut memory, id(1));
+        channel.accepted_message(at(2), &mut memory, id(3));
         assert_eq!(sums(&channel), (2, 0), "nobody would acknowledge them");
         let sent = MessageEvent::status(id(1), None, Some(MessageStatus::Sent), None);
         channel.message_told(at(3), &mut memory, &sent);
         assert_eq!(sums(&channel), (2, 0), "it was counted");
-        channel.accepted_message(at(4), &mut memory, Some(id(2)));
-        channel.accepted_message(at(4), &mut memory, None);
+        channel.accepted_message(at(4), &mut memory, id(2));
         assert_eq!(sums(&channel), (3, 1));
         let told = MessageEvent::outbound(id(2), None, Origin::Api, None);
         channel.message_told(at(5), &mut memory, &told);

@@ -142,16 +142,13 @@ impl MessageState {
     }
 
     /// Takes that the API accepted a message which nobody will acknowledge.
-    pub(super) fn accepted(&mut self, now: Now, memory: &mut MessageMemory, id: Option<MessageId>) {
-        if let Some(id) = id {
-            if memory.get(id).is_some() {
-                return;
-            }
+    pub(super) fn accepted(&mut self, now: Now, memory: &mut MessageMemory, id: MessageId) {
+        if memory.get(id).is_none() {
             memory.set(id, now.unix, Told::COUNTED);
+            count(&mut self.messages[Direction::Outbound.index()][Origin::Api.index()]);
+            let last = &mut self.last[Direction::Outbound.index()];
+            *last = (*last).max(Some(now.unix));
         }
-        count(&mut self.messages[Direction::Outbound.index()][Origin::Api.index()]);
-        let last = &mut self.last[Direction::Outbound.index()];
-        *last = (*last).max(Some(now.unix));
     }
 
     /// Has the message that waits longest give way to others.

@@ -285,14 +285,19 @@ impl Fleet {
     }
 
     /// Takes that a provider accepted a message which the application sent through the gateway with
-    /// a channel's credential, and the id that it gave it, if that is known.
-    pub fn accepted_message(&self, owner: TargetRef, now: Now, id: Option<MessageId>) {
+    /// a channel's credential, and the id that it gave it.
+    pub fn accepted_message(&self, owner: TargetRef, now: Now, id: MessageId) {
         let line = owner.row;
         self.changing().change_messages(owner, |watched, memory| {
             if let TargetState::Channel(state) = &mut watched.state {
-                state.accepted_message(now, memory, id.map(|id| id.on_line(line)));
+                state.accepted_message(now, memory, id.on_line(line));
             }
         });
+    }
+
+    /// The channel with this id of the provider's.
+    pub fn channel_with_id(&self, provider: ProviderId, id: &str) -> Option<TargetRef> {
+        lock(&self.table).find_by_id(provider, None, id)
     }
 
     /// Takes it that messages until then were told of before this exporter began.

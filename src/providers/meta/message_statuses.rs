@@ -9,7 +9,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::{MessageEvent, MessageFailure, MessageStatus, Origin};
+use crate::domain::{MessageEvent, MessageFailure, MessageId, MessageStatus, Origin};
 use crate::upstream::lenient::{Lenient, LenientObject};
 use crate::upstream::message_id;
 use crate::upstream::message_list::{MessageList, TellsMessage};
@@ -123,6 +123,7 @@ const fn failure(code: i64) -> MessageFailure {
 }
 
 /// The phone number's id and the events of the `value` of a change; `None` if it names no number.
+#[cfg_attr(not(test), expect(dead_code, reason = "joined to the receiver of webhooks"))]
 pub(super) fn message_events(value: &[u8]) -> Option<(Box<str>, Vec<MessageEvent>)> {
     let Value { metadata, statuses, messages, message_echoes } =
         serde_json::from_slice(value).ok()?;
@@ -131,6 +132,18 @@ pub(super) fn message_events(value: &[u8]) -> Option<(Box<str>, Vec<MessageEvent
     events.extend(message_echoes.events);
     events.extend(statuses.events);
     Some((number, events))
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    #[serde(default)]
+    messages: MessageList<Received>,
+}
+
+/// The message that an answer to a send says was accepted.
+pub(super) fn accepted(answer: &[u8]) -> Option<MessageId> {
+    let Accepted { messages } = serde_json::from_slice(answer).ok()?;
+    messages.events.first().map(|event| event.id)
 }
 
 #[cfg(test)]
@@ -207,6 +220,14 @@ mod tests {
         let told = events(r#""message_echoes":[{"id":"wamid.C","timestamp":"1795000000"}]"#);
         let expected = MessageEvent::outbound(message_id("wamid.C"), at, Origin::Phone, None);
         assert_eq!(told, [expected]);
+    }
+
+    #[test]
+    fn an_answer_to_a_send_names_the_message() {
+        let answer = br#"{"messaging_product":"whatsapp","contacts":[{"input":"1","wa_id":"1"}],
+            "messages":[{"id":"wamid.A","message_status":"accepted"}]}"#;
+        assert_eq!(accepted(answer), Some(message_id("wamid.A")));
+        assert_eq!(accepted(br#"{"success":true}"#), None);
     }
 
     #[test]

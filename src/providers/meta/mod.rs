@@ -6,7 +6,6 @@ mod advice;
 mod debug_token;
 mod gateway;
 mod graph_error;
-#[cfg_attr(not(test), expect(dead_code, reason = "joined to the receiver of webhooks"))]
 mod message_statuses;
 mod settings;
 

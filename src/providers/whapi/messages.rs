@@ -8,8 +8,8 @@
 
 use serde::Deserialize;
 
-use crate::domain::{MessageEvent, MessageFailure, MessageStatus, Origin};
-use crate::upstream::lenient::Lenient;
+use crate::domain::{MessageEvent, MessageFailure, MessageId, MessageStatus, Origin};
+use crate::upstream::lenient::{Lenient, LenientObject};
 use crate::upstream::message_id;
 use crate::upstream::message_list::{MessageList, TellsMessage};
 
@@ -93,22 +93,26 @@ pub(super) fn statuses(body: &[u8]) -> Vec<MessageEvent> {
     serde_json::from_slice::<WithStatuses>(body).unwrap_or_default().statuses.events
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct Sent {
     #[serde(default)]
-    message: SentMessage,
+    sent: Lenient,
+    #[serde(default)]
+    message: LenientObject<SentMessage>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct SentMessage {
     #[serde(default)]
     id: Lenient,
 }
 
 /// The id of the message that an answer says was accepted.
-pub(super) fn accepted(answer: &[u8]) -> Option<String> {
-    let sent: Sent = serde_json::from_slice(answer).ok()?;
-    sent.message.id.raw_text().filter(|id| !id.is_empty()).map(str::to_owned)
+pub(super) fn accepted(answer: &[u8]) -> Option<MessageId> {
+    let Sent { sent, message } = serde_json::from_slice(answer).ok()?;
+    let id = message.0?.id;
+    (sent.flag() != Some(false))
+        .then(|| id.raw_text().filter(|id| !id.is_empty()).map(message_id))?
 }
 
 #[cfg(test)]
@@ -180,8 +184,14 @@ mod tests {
     #[test]
     fn an_answer_to_a_send_names_the_message() {
         let answer = br#"{"sent":true,"message":{"id":"a","from_me":true,"text":{"body":"x"}}}"#;
-        assert_eq!(accepted(answer).as_deref(), Some("a"));
-        for answer in ["", "{}", r#"{"message":7}"#, r#"{"message":{"id":""}}"#] {
+        assert_eq!(accepted(answer), Some(message_id("a")));
+        for answer in [
+            "",
+            "{}",
+            r#"{"message":7}"#,
+            r#"{"message":{"id":""}}"#,
+            r#"{"sent":false,"message":{"id":"a"}}"#,
+        ] {
             assert_eq!(accepted(answer.as_bytes()), None, "{answer}");
         }
     }
