@@ -75,7 +75,7 @@ impl MessageStatus {
 }
 
 label_enum! {
-    /// Why a message failed, in the classes of Meta's error codes.
+    /// Why a message failed, in the classes of the business API.
     MessageFailure {
         /// More than 24 hours after the recipient's last message only templates may be sent.
         Reengagement = "reengagement",
@@ -103,7 +103,7 @@ label_enum! {
         TemplateOther = "template_other",
         /// The phone number is not registered.
         NotRegistered = "not_registered",
-        /// Meta is working on the account.
+        /// The account is being worked on.
         Maintenance = "maintenance",
         /// The display name is not approved.
         DisplayName = "display_name",

@@ -43,8 +43,9 @@ pub const DELIVERY: &[Family] = &[
             "Outbound messages of the channel that failed, by the class of the reason. Absent \
              before the first message.",
             "`reengagement`, `undeliverable`, `experiment`, `ecosystem` and `user_opted_out` are \
-             facts about recipients; all others are faults of the line. The classes are those of \
-             Meta's error codes; other providers seldom say more than `other`.",
+             facts about recipients; all others are faults of the line. The classes are those \
+             of the business API's error codes; gateways to linked phones seldom say more than \
+             `other`.",
             "sum by (provider, channel, reason) \
              (increase(whatsapp_channel_message_failures_total{reason!~\"reengagement|undeliverable|experiment|ecosystem|user_opted_out\"}[1h])) \
              > 0"),

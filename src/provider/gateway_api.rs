@@ -19,7 +19,8 @@ pub trait GatewayApi: Sync {
     /// What an error answer of a status that is inspected means; `body` is its beginning.
     fn error(&self, status: u16, body: &[u8]) -> ErrorMeaning;
 
-    /// Whose message a request sends, if it sends one; `path` is its path and query at the upstream.
+    /// Whose message a request sends, if it sends one; `path` is its path and query at the
+    /// upstream.
     fn sends(&self, method: &Method, path: &str) -> Option<SendingLine>;
 
     /// The message that a successful answer to a send says was accepted.

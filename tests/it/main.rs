@@ -22,6 +22,7 @@ mod green_api;
 mod house;
 mod manifests;
 mod message_order;
+mod messages;
 mod network;
 mod polling;
 mod prometheus;

@@ -23,7 +23,7 @@ struct With<T> {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Key {
+struct MessageKey {
     #[serde(default)]
     id: Lenient,
     #[serde(default)]
@@ -34,7 +34,7 @@ struct Key {
 #[serde(rename_all = "camelCase")]
 struct Upserted {
     #[serde(default)]
-    key: LenientObject<Key>,
+    key: LenientObject<MessageKey>,
     #[serde(default)]
     message_timestamp: Lenient,
     #[serde(default)]
@@ -54,7 +54,7 @@ struct Updated {
     #[serde(default)]
     key_id: Lenient,
     #[serde(default)]
-    key: LenientObject<Key>,
+    key: LenientObject<MessageKey>,
     #[serde(default)]
     from_me: Lenient,
     #[serde(default)]

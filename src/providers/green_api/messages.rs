@@ -52,9 +52,9 @@ pub(super) fn told(kind: &str, body: &[u8]) -> Option<MessageEvent> {
     })
 }
 
-type Told = (Option<MessageStatus>, Option<MessageFailure>);
+type StatusAndFailure = (Option<MessageStatus>, Option<MessageFailure>);
 
-fn status(word: &str) -> Option<Told> {
+fn status(word: &str) -> Option<StatusAndFailure> {
     let failed = |failure| (Some(MessageStatus::Failed), Some(failure));
     Some(match word {
         "pending" => (None, None),

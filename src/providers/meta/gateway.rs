@@ -23,8 +23,8 @@ impl GatewayApi for MetaGateway {
         ErrorMeaning::Token { error: graph_error::error(body), unauthorized: status == 401 }
     }
 
-    /// `POST /{version}/{phone-number-id}/messages`. A receipt of reading goes there too; its answer
-    /// names no message.
+    /// `POST /{version}/{phone-number-id}/messages`. A receipt of reading goes there too; its
+    /// answer names no message.
     fn sends(&self, method: &Method, path: &str) -> Option<SendingLine> {
         let path = path.split('?').next().unwrap_or_default();
         let (before, last) = path.rsplit_once('/')?;

@@ -15,7 +15,7 @@ use crate::upstream::message_id;
 use crate::upstream::message_list::{MessageList, TellsMessage};
 
 #[derive(Deserialize)]
-struct Value {
+struct MessagesValue {
     #[serde(default)]
     metadata: LenientObject<Metadata>,
     #[serde(default)]
@@ -125,7 +125,7 @@ const fn failure(code: i64) -> MessageFailure {
 /// The phone number's id and the events of the `value` of a change; `None` if it names no number.
 #[cfg_attr(not(test), expect(dead_code, reason = "joined to the receiver of webhooks"))]
 pub(super) fn message_events(value: &[u8]) -> Option<(Box<str>, Vec<MessageEvent>)> {
-    let Value { metadata, statuses, messages, message_echoes } =
+    let MessagesValue { metadata, statuses, messages, message_echoes } =
         serde_json::from_slice(value).ok()?;
     let number = metadata.0?.phone_number_id.label()?;
     let mut events = messages.events;

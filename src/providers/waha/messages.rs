@@ -64,8 +64,8 @@ fn payload(body: &[u8]) -> Option<Message> {
     serde_json::from_slice::<WithMessage>(body).ok()?.payload.0
 }
 
-/// `true_<chat>_<id>` or, in a group, `true_<chat>_<id>_<participant>`: events on one message differ
-/// in what is around its id.
+/// `true_<chat>_<id>` or, in a group, `true_<chat>_<id>_<participant>`: events on one message
+/// differ in what is around its id.
 fn id(told: &Lenient) -> Option<MessageId> {
     let told = told.raw_text().filter(|told| !told.is_empty())?;
     let mut parts = told.split('_');
