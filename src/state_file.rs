@@ -121,6 +121,7 @@ struct SavedMessages {
     last_inbound: Option<i64>,
     last_outbound: Option<i64>,
     phone_active: Option<i64>,
+    acknowledged: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -452,7 +453,8 @@ impl From<ChannelSnapshot> for SavedChannel {
             messages: snapshot.messages.map(|messages| {
                 let [last_inbound, last_outbound] = messages.last.map(millis);
                 let phone_active = millis(messages.phone_active);
-                SavedMessages { last_inbound, last_outbound, phone_active }
+                let acknowledged = millis(messages.acknowledged);
+                SavedMessages { last_inbound, last_outbound, phone_active, acknowledged }
             }),
         }
     }
@@ -476,6 +478,7 @@ impl SavedChannel {
             messages: self.messages.map(|messages| MessageSnapshot {
                 last: [messages.last_inbound, messages.last_outbound].map(time),
                 phone_active: time(messages.phone_active),
+                acknowledged: time(messages.acknowledged),
             }),
         }
     }

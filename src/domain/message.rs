@@ -116,6 +116,20 @@ label_enum! {
     }
 }
 
+impl MessageFailure {
+    /// Whether the reason is the recipient's, and nothing is wrong with the line.
+    pub const fn is_of_recipient(self) -> bool {
+        matches!(
+            self,
+            Self::Reengagement
+                | Self::Undeliverable
+                | Self::Ecosystem
+                | Self::Experiment
+                | Self::UserOptedOut
+        )
+    }
+}
+
 /// One thing that is told of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageEvent {

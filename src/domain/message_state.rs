@@ -18,6 +18,8 @@ const MOST_WAITING: usize = 10_000;
 /// A message that waits for longer is stuck: an acknowledgement takes a second. The alert rules
 /// hold the same.
 const STUCK: Duration = Duration::from_secs(10 * 60);
+/// One that waits for so long is lost, and waits no more: it would hide others behind it.
+const LOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// WhatsApp unlinks all devices of a phone that was not opened for so long.
 const PHONE_PERIOD: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// What an upstream's clock may be ahead of ours. What is further ahead has no time.
@@ -29,9 +31,12 @@ pub struct MessageState {
     pub(super) messages: [[u32; Origin::COUNT]; Direction::COUNT],
     pub(super) statuses: [u32; MessageStatus::COUNT],
     pub(super) failures: [u32; MessageFailure::COUNT],
+    pub(super) line_failures: u32,
     pub(super) forgotten: u32,
     pub(super) last: [Option<Timestamp>; Direction::COUNT],
     pub(super) phone_active: Option<Timestamp>,
+    /// When a message was last acknowledged, by WhatsApp or by its recipient.
+    pub(super) acknowledged: Option<Timestamp>,
     /// Whether a webhook ever told of one.
     pub(super) is_told_by_webhooks: bool,
     waiting: Waiting,
@@ -117,6 +122,12 @@ impl MessageState {
             if status == MessageStatus::Failed {
                 let failure = event.failure.unwrap_or(MessageFailure::Other);
                 count(&mut self.failures[failure.index()]);
+                if !failure.is_of_recipient() {
+                    count(&mut self.line_failures);
+                }
+            }
+            if !matches!(status, MessageStatus::Failed | MessageStatus::Deleted) {
+                self.acknowledged = self.acknowledged.max(Some(at));
             }
         }
         let mut is_news = told != before;
@@ -132,7 +143,10 @@ impl MessageState {
         if is_news {
             memory.set(event.id, at, told);
         }
-        if self.waiting.since.len() > MOST_WAITING {
+        let lost = now.unix.plus_millis(-as_millis(LOST));
+        while self.waiting.since.len() > MOST_WAITING
+            || self.oldest_unacknowledged().is_some_and(|at| at < lost)
+        {
             self.forget_oldest(memory);
         }
         match is_news {
@@ -176,7 +190,12 @@ impl MessageState {
         &self.failures
     }
 
-    /// How many messages that waited gave way to others.
+    /// How many messages failed for faults of the line.
+    pub const fn line_failures(&self) -> u32 {
+        self.line_failures
+    }
+
+    /// How many messages that waited gave way to others, or waited for a day.
     pub const fn forgotten(&self) -> u32 {
         self.forgotten
     }
@@ -191,9 +210,21 @@ impl MessageState {
         self.waiting.oldest.first().map(|(at, _)| *at)
     }
 
-    /// Since when messages are stuck, if they are.
+    /// When a message was last acknowledged.
+    pub const fn last_acknowledged(&self) -> Option<Timestamp> {
+        self.acknowledged
+    }
+
+    /// Since when messages are stuck, if they are: one waits for ten minutes, and in the last ten
+    /// none was acknowledged. A single message that cannot be sent, among others that are, is not a
+    /// line that is stuck.
     pub fn stuck_since(&self, now: Now) -> Option<Timestamp> {
-        self.oldest_unacknowledged().filter(|at| now.unix.millis_since(*at) > as_millis(STUCK))
+        let age = |at: Timestamp| now.unix.millis_since(at);
+        let stuck = as_millis(STUCK)..as_millis(LOST);
+        if self.acknowledged.is_some_and(|at| age(at) < as_millis(STUCK)) {
+            return None;
+        }
+        self.oldest_unacknowledged().filter(|at| stuck.contains(&age(*at)))
     }
 
     /// When the last message of a direction was sent.
@@ -301,6 +332,26 @@ mod tests {
         assert_eq!((line.state.forgotten(), line.state.oldest_unacknowledged()), (5, time(5)));
         assert_eq!(line.tell(20_000, sent_by_api(0, 0)), WebhookOutcome::Duplicate);
         assert_eq!((line.state.forgotten(), line.counted()), (5, MOST_WAITING as u32 + 5));
+    }
+
+    #[test]
+    fn a_line_is_stuck_while_one_waits_and_none_is_acknowledged() {
+        let mut line = Line::default();
+        line.tell(0, sent_by_api(1, 0));
+        assert_eq!(line.state.stuck_since(at(599)), None);
+        assert_eq!(line.state.stuck_since(at(600)), time(0));
+        line.tell(700, sent_by_api(2, 700));
+        line.tell(701, status(2, 701, MessageStatus::Failed));
+        assert_eq!(line.state.stuck_since(at(702)), time(0), "a failure moves nothing");
+        line.tell(703, sent_by_api(3, 702));
+        line.tell(703, status(3, 703, MessageStatus::Sent));
+        assert_eq!(line.state.stuck_since(at(704)), None, "that one alone is lost");
+        assert_eq!(line.state.stuck_since(at(1400)), time(0));
+        let day = 86_400;
+        assert_eq!(line.state.stuck_since(at(day)), None);
+        line.tell(day + 1, sent_by_api(4, day + 1));
+        assert_eq!(line.state.oldest_unacknowledged(), time(day + 1), "it hides no other");
+        assert_eq!((line.state.forgotten(), line.state.line_failures()), (1, 1));
     }
 
     #[test]

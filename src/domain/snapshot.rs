@@ -92,6 +92,8 @@ pub struct MessageSnapshot {
     pub last: [Option<Timestamp>; Direction::COUNT],
     /// When the phone itself was last seen to send.
     pub phone_active: Option<Timestamp>,
+    /// When a message was last acknowledged.
+    pub acknowledged: Option<Timestamp>,
 }
 
 impl From<&StatusPoint> for SavedStatus {
@@ -132,6 +134,7 @@ impl ChannelState {
             messages: self.messages().map(|messages| MessageSnapshot {
                 last: messages.last,
                 phone_active: messages.phone_active,
+                acknowledged: messages.acknowledged,
             }),
         }
     }
@@ -166,6 +169,7 @@ impl ChannelState {
             let past = |at: Option<Timestamp>| at.map(|at| at.min(now.unix));
             messages.last = saved.last.map(past);
             messages.phone_active = past(saved.phone_active);
+            messages.acknowledged = past(saved.acknowledged);
         }
         self.announced = self.status(now, policy);
     }
@@ -210,6 +214,7 @@ impl MessageState {
         for (reason, count) in MessageFailure::LABELS.iter().zip(&mut self.failures) {
             see(&["message_failures", reason], Counter::Small(count));
         }
+        see(&["message_line_failures"], Counter::Small(&mut self.line_failures));
         see(&["messages_forgotten"], Counter::Small(&mut self.forgotten));
         // No status and nothing inbound comes from the gateway.
         let by_webhooks = self.statuses.iter().chain(&self.messages[Direction::Inbound.index()]);

@@ -52,11 +52,21 @@ pub const DELIVERY: &[Family] = &[
         rows: Rows::CountsIfAny(|w| messages(w).map(MessageState::failure_counts)),
     },
     Family {
+        metric: metric!(Counter "whatsapp_channel_message_line_failures_total", []
+            "Outbound messages of the channel that failed for faults of the line, which is every \
+             reason but those about recipients. Absent before the first message.",
+            "The sum of those reasons of `whatsapp_channel_message_failures_total`, in one series, \
+             so that an alert on thousands of channels costs little.",
+            "increase(whatsapp_channel_message_line_failures_total[15m]) > 5"),
+        rows: Rows::One(|w, _| Some(messages(w)?.line_failures().into())),
+    },
+    Family {
         metric: metric!(Counter "whatsapp_channel_messages_forgotten_total", []
-            "Messages that waited for an acknowledgement and gave way to newer ones: at most 10,000 \
-             of a channel and 100,000 of all wait. Absent before the first message.",
-            "Those that wait longest give way. More than 0 means that very many messages are not \
-             acknowledged.",
+            "Messages that waited for an acknowledgement and were given up: at most 10,000 \
+             of a channel and 100,000 of all wait, for at most a day. Absent before the first \
+             message.",
+            "Those that wait longest give way. What is forgotten was never acknowledged: it is lost, \
+             or webhooks on statuses do not arrive.",
             "increase(whatsapp_channel_messages_forgotten_total[1h]) > 0"),
         rows: Rows::One(|w, _| Some(messages(w)?.forgotten().into())),
     },
@@ -80,6 +90,14 @@ pub const DELIVERY: &[Family] = &[
             "An acknowledgement takes a second or two.",
             "time() - whatsapp_channel_oldest_unacknowledged_message_timestamp_seconds > 600"),
         rows: Rows::One(|w, _| messages(w)?.oldest_unacknowledged().map(Value::from)),
+    },
+    Family {
+        metric: metric!(Gauge "whatsapp_channel_last_acknowledgement_timestamp_seconds", []
+            "When a message from the channel was last acknowledged, by WhatsApp or by its recipient, \
+             in seconds since the epoch; absent until one was.",
+            "Tells a line that is stuck from a single message that cannot be sent.",
+            "time() - whatsapp_channel_last_acknowledgement_timestamp_seconds"),
+        rows: Rows::One(|w, _| messages(w)?.last_acknowledged().map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_last_message_timestamp_seconds", [DIRECTION]

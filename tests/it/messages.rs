@@ -299,12 +299,7 @@ fn remembers(program: &Program, text: &str) -> bool {
         let mut bytes = vec![0; usize::try_from(to - from).expect("a size")];
         let read = memory.seek(SeekFrom::Start(from)).and_then(|_| memory.read(&mut bytes));
         let bytes = &bytes[..read.unwrap_or(0)];
-        let found = bytes.windows(text.len()).position(|window| window == text.as_bytes());
-        if let Some(at) = found {
-            let around = &bytes[at.saturating_sub(200)..bytes.len().min(at + 200)];
-            println!("{line} at {at}: {}", String::from_utf8_lossy(around));
-        }
-        found.is_some()
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
     })
 }
 
