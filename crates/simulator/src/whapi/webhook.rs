@@ -153,9 +153,11 @@ impl Outbox {
         self.0.insert(place, event);
     }
 
-    /// Drops what was going to happen after this moment.
+    /// Drops what was going to happen to the channel itself after this moment. What becomes of its
+    /// messages is WhatsApp's.
     pub(super) fn cancel_after(&mut self, now: SystemTime) {
-        self.0.retain(|event| event.at <= now);
+        let is_of_messages = |event: &WhapiEvent| matches!(event.kind, "messages" | "statuses");
+        self.0.retain(|event| event.at <= now || is_of_messages(event));
     }
 
     /// Takes the next event if it has happened.
