@@ -42,3 +42,27 @@ impl WaitingIndex {
         Some(*row)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_all_channels_the_oldest_gives_way() {
+        let at = Timestamp::from_secs;
+        let mut index = WaitingIndex::default();
+        index.moved(1, None, Some((at(30), MOST / 2)));
+        index.moved(2, None, Some((at(10), MOST / 2)));
+        assert_eq!(index.too_many(), None);
+        index.moved(3, None, Some((at(20), 1)));
+        assert_eq!(index.too_many(), Some(2));
+        index.moved(2, Some((at(10), MOST / 2)), Some((at(40), MOST / 2 - 1)));
+        assert_eq!(index.too_many(), None);
+        index.moved(1, Some((at(30), MOST / 2)), Some((at(30), MOST)));
+        assert_eq!(index.too_many(), Some(3));
+        for (row, gone) in [(1, (30, MOST)), (2, (40, MOST / 2 - 1)), (3, (20, 1))] {
+            index.moved(row, Some((at(gone.0), gone.1)), None);
+        }
+        assert_eq!((index.count, index.rows.len()), (0, 0));
+    }
+}

@@ -398,7 +398,7 @@ fn check_says_for_each_provider_what_to_set_there() {
     for part in [
         "channel desk: no webhook leads to `https://exporter.example.com/webhook/evolution`",
         &format!("\"url\": {}", at("evolution")),
-        &format!("\"url\": {}, \"events\": [\"session.status\"], \"hmac\"", at("waha")),
+        &format!("\"url\": {}, \"events\": [\"session.status\", \"message.any\"", at("waha")),
         &format!("\"webhookUrl\": {}, \"webhookUrlToken\"", at("green_api")),
     ] {
         assert!(ended.stdout.contains(part), "{part}: {ended:?}");
