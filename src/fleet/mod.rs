@@ -5,6 +5,7 @@
 //! nothing but a pointer.
 
 mod order;
+mod recall;
 mod replacement;
 mod table;
 mod target_ref;
@@ -27,6 +28,7 @@ use crate::target::{Name, Target};
 use crate::upstream::{Fact, ProviderId};
 
 pub use order::NamedTarget;
+use recall::Recall;
 use replacement::Step;
 pub use replacement::{Replaced, Replacement};
 use table::{Table, lock};
@@ -45,6 +47,7 @@ pub struct Fleet {
     changes: AtomicU64,
     /// Grows with each replacement of the targets.
     generation: AtomicU64,
+    recall: Recall,
 }
 
 /// Something that people should hear of.
@@ -99,6 +102,7 @@ impl Fleet {
             receives_webhooks,
             changes: AtomicU64::new(0),
             generation: AtomicU64::new(0),
+            recall: Recall::default(),
         };
         let mut replacement = Replacement::new(targets, now);
         while fleet.replace(&mut replacement, usize::MAX).is_none() {}
@@ -107,7 +111,7 @@ impl Fleet {
 
     /// Goes on with a replacement, handling at most `count` targets. `Some` once all is done.
     pub fn replace(&self, replacement: &mut Replacement, count: usize) -> Option<Replaced> {
-        match replacement.step(&self.table, self.receives_webhooks, count) {
+        match replacement.step(&self.table, self.receives_webhooks, &self.recall, count) {
             Step::More => None,
             Step::Published => {
                 self.generation.fetch_add(1, Ordering::Release);
@@ -116,6 +120,12 @@ impl Fleet {
             }
             Step::Done(replaced) => Some(replaced),
         }
+    }
+
+    /// Has this called with every target that is added from now on, before it is asked: what was
+    /// known of a line is taken up when its source lists it again.
+    pub fn recall_with(&self, restore: impl Fn(&mut Watched) + Send + Sync + 'static) {
+        self.recall.set(Box::new(restore));
     }
 
     /// A number that is another one whenever something was learnt.
