@@ -148,6 +148,7 @@ fn change_channel(channel: &mut WhapiChannel, act: &Act, now: SystemTime) {
         Act::Receive => channel.receive_message_at(now),
         Act::SendByPhone => channel.send_message_by_phone_at(now),
         Act::Send(fate) => channel.send_message_at(now, *fate),
+        Act::TellNonsense => channel.tell_nonsense_at(now),
         Act::Forget => {
             channel.show_at(WhapiStatus::NOT_INIT, now);
             channel.linked = false;

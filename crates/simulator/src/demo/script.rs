@@ -96,6 +96,8 @@ pub(super) enum Act {
     SendByPhone,
     /// The application sends a message.
     Send(MessageFate),
+    /// A webhook on messages holds none.
+    TellNonsense,
     /// The API responds with this instead.
     Refuse(fn() -> Fault),
     /// The API responds as usual again.
@@ -339,6 +341,7 @@ pub(super) const TIMELINE: &[Cue] = &[
     cue(85, "sales", Act::Launch),
     cue(88, "ghost", Act::Send(MessageFate::Stuck)),
     cue(90, "flappy", Act::Launch),
+    cue(95, "flappy", Act::TellNonsense),
     cue(100, "kiosk", Act::Say("STARTING")),
     cue(100, "sales", Act::Receive),
     cue(102, "sales", Act::Send(MessageFate::Read)),

@@ -79,6 +79,15 @@ impl WhapiChannel {
         }
     }
 
+    /// A delivery that holds no message, as none should come: an item that is null, ids of another
+    /// kind, a status that nobody knows.
+    pub(crate) fn tell_nonsense_at(&mut self, now: SystemTime) {
+        let items = json!([null, { "id": 7, "from_me": true }, { "id": "", "from_me": "perhaps" }]);
+        self.emit(now, "messages", "post", json!({ "messages": items }));
+        let statuses = json!([{ "id": "x", "status": "teleported" }, "sent"]);
+        self.emit(now, "statuses", "post", json!({ "statuses": statuses }));
+    }
+
     fn emit_message_status(&mut self, id: &str, at: SystemTime, status: &str) {
         let mut told = json!({
             "id": id, "code": 3, "status": status, "timestamp": unix_seconds(at).to_string(),
