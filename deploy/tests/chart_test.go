@@ -332,6 +332,20 @@ func TestEveryDashboardIsAConfigMapThatGrafanasSidecarFinds(t *testing.T) {
 	}
 }
 
+func TestEveryDashboardIsInTheKustomization(t *testing.T) {
+	found := map[string]bool{}
+	for _, o := range kustomized(t, root+"/grafana") {
+		for name := range at(o, "data").(map[string]any) {
+			found[name] = true
+		}
+	}
+	wanted := map[string]bool{}
+	for _, board := range files(t, root+"/grafana/*.json") {
+		wanted["whatsapp-"+filepath.Base(board)] = true
+	}
+	same(t, "grafana/kustomization.yaml", found, wanted)
+}
+
 const sharded = `
 shards: 5
 webhooks:
