@@ -22,7 +22,7 @@ func TestTheChartHasTheVersionOfTheProgram(t *testing.T) {
 	if metadata.Version != version || metadata.AppVersion != version {
 		t.Errorf("Chart.yaml has %s and %s, Cargo.toml %s", metadata.Version, metadata.AppVersion, version)
 	}
-	image := "ghcr.io/whatsapp-exporter/whatsapp-exporter:" + version
+	image := "ghcr.io/whatsapp-exporter/whatsapp-exporter" + ":" + version
 	if !strings.Contains(metadata.Annotations["artifacthub.io/images"], image+"\n") {
 		t.Errorf("artifacthub.io/images does not name %s", image)
 	}
