@@ -10,6 +10,7 @@ mod peers;
 mod all_providers;
 mod commands;
 mod contract;
+mod dashboards;
 mod described_answers;
 mod documents;
 mod end_to_end;
