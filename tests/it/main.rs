@@ -23,6 +23,7 @@ mod green_api;
 mod house;
 mod manifests;
 mod network;
+mod page;
 mod polling;
 mod prometheus;
 mod reload;
