@@ -2,6 +2,7 @@ package tests
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -190,5 +191,41 @@ func TestTheBlocksToPasteAreTheComponents(t *testing.T) {
 			"extraVolumes": at(pod, "spec", "volumes"),
 			"podLabels":    at(pod, "metadata", "labels"),
 		})
+	}
+}
+
+func TestTheScriptFindsWorkloadsWithoutASidecar(t *testing.T) {
+	if _, err := exec.LookPath("kubectl"); err != nil {
+		t.Skip("LEFT OUT: kubectl is not installed")
+	}
+	check := func(all []object) (string, bool) {
+		var manifest strings.Builder
+		for _, o := range all {
+			manifest.WriteString("---\n" + show(o))
+		}
+		command := exec.Command(manifests + "/check-sidecar")
+		command.Stdin = strings.NewReader(manifest.String())
+		said, err := command.CombinedOutput()
+		return string(said), err == nil
+	}
+	with, without := everyKind(t, "COMPONENTS/sidecar"), kustomized(t, "testdata/kinds/app")
+	if said, ok := check(with); !ok || strings.Count(said, "sidecar       ") != 6 {
+		t.Errorf("with sidecars: %s", said)
+	}
+	if said, ok := check(without); ok || strings.Count(said, "NO SIDECAR    ") != 6 {
+		t.Errorf("without sidecars: %s", said)
+	}
+	if said, ok := check(append(with, without[0])); ok || !strings.Contains(said, "1 without a sidecar") {
+		t.Errorf("one without: %s", said)
+	}
+	unwilling := object{"apiVersion": "apps/v1", "kind": "Deployment",
+		"metadata": map[string]any{"name": "quiet", "annotations": map[string]any{"whatsapp-exporter": "none"}},
+		"spec":     at(without[0], "spec")}
+	if said, ok := check(append(with, unwilling)); !ok || !strings.Contains(said, "none wanted   Deployment/quiet") {
+		t.Errorf("one that wants none: %s", said)
+	}
+	// What kustomize says nothing about.
+	if said, ok := check(kustomized(t, manifests+"/base")); ok || !strings.Contains(said, "nothing here has the sidecar") {
+		t.Errorf("no workload at all: %s", said)
 	}
 }
