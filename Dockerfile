@@ -45,6 +45,14 @@ RUN touch src/main.rs src/lib.rs crates/simulator/src/lib.rs \
     && echo 'nonroot:x:65532:65532:nonroot:/:/sbin/nologin' > /image/etc/passwd \
     && echo 'nonroot:x:65532:' > /image/etc/group
 
+# With a shell, for looking around: `docker build --target debug .`; releases have it as `…-debug`.
+FROM docker.io/library/busybox:1.37.0-musl AS debug
+COPY --from=build /image/ /
+ENV PATH=/:/bin
+USER 65532:65532
+EXPOSE 10401
+ENTRYPOINT ["/whatsapp-exporter"]
+
 FROM scratch
 COPY --from=build /image/ /
 COPY LICENSE /LICENSE

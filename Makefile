@@ -7,7 +7,7 @@ help:
 	@echo 'make test   install what is missing from Debian packages, then run everything CI runs'
 	@echo 'make bench  measure speed and memory, side by side with nginx and blackbox_exporter'
 	@echo 'make soak   ten minutes of faults (SOAK=60s: one): no scrape fails, no count is lost, nothing grows'
-	@echo 'make docs   regenerate docs/metrics.md and the golden pages'
+	@echo 'make docs   regenerate docs/metrics.md, the golden pages, and what the chart copies'
 
 # An unoptimised build takes half the time, and is fast enough for the demo.
 demo:
@@ -22,6 +22,7 @@ test: packages
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace --no-fail-fast
 	alerts/tests/run
+	deploy/helm/test
 	@[ -f target/tools/axe.min.js ] || echo 'LEFT OUT: the accessibility of the pages, since axe-core could not be fetched' >&2
 
 # FIGURES names groups, and `quick` shortens them: make bench FIGURES="quick scrape".
@@ -38,6 +39,7 @@ release:
 
 docs:
 	BLESS=1 cargo test --locked --quiet --test it -- documents::the_reference prometheus::the_pages
+	deploy/helm/test --update
 
 # Debian's packages of the programs that the tests run. Services that they start are not used.
 packages:

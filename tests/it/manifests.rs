@@ -78,18 +78,48 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .map(|word| word.trim_matches(':'))
 }
 
-/// The Deployment of a folder, or the patch of one, with the container that a JSON patch appends.
+/// The Deployment of a folder, or the patch of one. A component that replaces has a Pod instead, whose
+/// parts go into the pods of any workload.
 fn workload(folder: impl AsRef<Path>) -> Value {
     let folder = Path::new(KUBERNETES).join(folder);
-    let mut manifest = yaml(folder.join("deployment.yaml"));
-    if root().join(folder.join("container.yaml")).exists() {
-        let patch = yaml(folder.join("container.yaml"));
-        let spec = manifest["spec"]["template"]["spec"].as_object_mut().expect("a pod");
-        let appended = list(&patch, "").iter().map(|operation| operation["value"].clone());
-        let before = spec.insert("containers".to_owned(), appended.collect());
-        assert_eq!(before, None, "{} has containers already", folder.display());
+    for pod in ["sidecar.yaml", "tls.yaml"].map(|name| folder.join(name)) {
+        if root().join(&pod).exists() {
+            let pod = yaml(pod);
+            assert_eq!(pod["metadata"]["annotations"]["config.kubernetes.io/local-config"], "true");
+            return serde_json::json!({ "spec": { "template": pod } });
+        }
     }
-    manifest
+    yaml(folder.join("deployment.yaml"))
+}
+
+/// What a component puts where: the path in its Pod, the kind that gets it, the path there.
+fn replacements(component: &str) -> BTreeSet<(String, String, String)> {
+    let file = Path::new(KUBERNETES).join("components").join(component).join("replacements.yaml");
+    let mut found = BTreeSet::new();
+    for replacement in list(&yaml(file), "") {
+        for target in list(replacement, "/targets") {
+            assert_eq!(target["options"]["create"], true);
+            for path in list(target, "/fieldPaths").iter().filter_map(Value::as_str) {
+                let from = text(replacement, "/source/fieldPath").to_owned();
+                found.insert((from, text(target, "/select/kind").to_owned(), path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// The kinds that get a sidecar, with the place of their pods.
+const KINDS: [(&str, &str); 6] = [
+    ("Deployment", "spec.template"),
+    ("StatefulSet", "spec.template"),
+    ("DaemonSet", "spec.template"),
+    ("Rollout", "spec.template"),
+    ("Job", "spec.template"),
+    ("CronJob", "spec.jobTemplate.spec.template"),
+];
+
+fn ends_by_itself(kind: &str) -> bool {
+    kind.ends_with("Job")
 }
 
 /// Every container of ours, with its pod's template and the folder it is in.
@@ -98,7 +128,7 @@ fn containers() -> Vec<(PathBuf, Value, Value)> {
     let deployments = manifests()
         .into_iter()
         .map(|(path, _)| path)
-        .filter(|path| path.ends_with("deployment.yaml"));
+        .filter(|path| path.ends_with("deployment.yaml") || path.ends_with("sidecar.yaml"));
     for path in deployments {
         let folder = path.parent().and_then(|folder| folder.strip_prefix(KUBERNETES).ok());
         let folder = folder.expect("a folder of the manifests").to_owned();
@@ -392,22 +422,19 @@ fn every_container_is_locked_down_as_the_restricted_standard_asks() {
 
 #[test]
 fn the_application_neither_waits_for_the_default_sidecar_nor_loses_its_readiness_with_it() {
-    let folder = Path::new(KUBERNETES).join("components");
-    let patch = yaml(folder.join("sidecar/container.yaml"));
-    assert_eq!(list(&patch, "").len(), 1);
-    assert_eq!(patch[0]["op"], "add");
-    assert_eq!(patch[0]["path"], "/spec/template/spec/containers/-", "after the application");
-    let container = &patch[0]["value"];
+    let pod = &workload("components/sidecar")["spec"]["template"];
+    let containers = list(pod, "/spec/containers");
+    assert_eq!(containers.len(), 1);
     for key in ["readinessProbe", "startupProbe", "restartPolicy"] {
-        assert!(container.get(key).is_none(), "{key}");
+        assert!(containers[0].get(key).is_none(), "{key}");
     }
-    let liveness = &container["livenessProbe"];
+    let liveness = &containers[0]["livenessProbe"];
     let patience = liveness["periodSeconds"].as_u64().zip(liveness["failureThreshold"].as_u64());
     assert!(patience.is_some_and(|(period, failures)| period * failures >= 300), "{patience:?}");
 
     let mut volumes = 0;
     for component in ["sidecar", "sidecar-tls"] {
-        let pod = yaml(folder.join(component).join("deployment.yaml"));
+        let pod = workload(Path::new("components").join(component));
         assert!(pod.pointer("/spec/template/spec/initContainers").is_none(), "{component}");
         for volume in list(&pod, "/spec/template/spec/volumes") {
             assert_eq!(volume["secret"]["optional"], true, "{component}: {}", volume["name"]);
@@ -415,18 +442,41 @@ fn the_application_neither_waits_for_the_default_sidecar_nor_loses_its_readiness
         }
     }
     assert_eq!(volumes, 3);
+}
 
-    // The merge of TLS puts the container first; the last patch brings it to the end again.
-    let patches = yaml(folder.join("sidecar-tls/kustomization.yaml"));
-    let names: Vec<_> =
-        list(&patches, "/patches").iter().map(|patch| text(patch, "/path")).collect();
-    assert_eq!(names, ["deployment.yaml", "last.yaml"]);
-    let last = yaml(folder.join("sidecar-tls/last.yaml"));
-    let expected = serde_json::json!([
-        { "op": "test", "path": "/spec/template/spec/containers/0/name", "value": container["name"] },
-        { "op": "move", "from": "/spec/template/spec/containers/0", "path": patch[0]["path"] },
-    ]);
-    assert_eq!(last, expected);
+#[test]
+fn every_kind_of_workload_gets_the_whole_sidecar() {
+    for component in ["sidecar", "sidecar-strict"] {
+        let mut expected = BTreeSet::new();
+        let mut expect = |from: &str, kind: &str, path: String| {
+            expected.insert((from.to_owned(), kind.to_owned(), path));
+        };
+        for (kind, pod) in KINDS {
+            let (from, into) = match component {
+                "sidecar-strict" => ("spec.initContainers.0", "initContainers"),
+                // A Job would never end with an ordinary container that runs on.
+                _ if ends_by_itself(kind) => ("spec.containers.0", "initContainers"),
+                _ => ("spec.containers.0", "containers"),
+            };
+            let container = format!("{pod}.spec.{into}.[name=whatsapp-exporter]");
+            if from == "spec.containers.0" && into == "initContainers" {
+                expect("spec.restartPolicy", kind, format!("{container}.restartPolicy"));
+            }
+            expect(from, kind, container);
+            let volume = format!("{pod}.spec.volumes.[name=whatsapp-exporter-secrets]");
+            expect("spec.volumes.0", kind, volume);
+            // For the alerts, an exporter that ends with its Job would be one that is down.
+            if !ends_by_itself(kind) {
+                let label = "metadata.labels.whatsapp-exporter";
+                expect(label, kind, format!("{pod}.{label}"));
+            }
+        }
+        assert_eq!(replacements(component), expected, "{component}");
+        let pod = &workload(Path::new("components").join(component))["spec"]["template"];
+        assert_eq!(list(pod, "/spec/volumes").len(), 1);
+        let native = pod.pointer("/spec/initContainers/0/restartPolicy");
+        assert_eq!(native.or(pod.pointer("/spec/restartPolicy")), Some(&"Always".into()));
+    }
 }
 
 #[test]
@@ -445,6 +495,9 @@ fn the_strict_sidecar_differs_from_the_default_only_in_what_the_application_wait
     let liveness = lenient_container[0]["livenessProbe"].as_object_mut().unwrap();
     assert!(liveness.remove("failureThreshold").is_some());
     assert_eq!(strict_container, lenient_container);
+    // Of the exporter in a Job.
+    let of_jobs = lenient["spec"]["template"]["spec"].as_object_mut().unwrap();
+    assert_eq!(of_jobs.remove("restartPolicy"), Some("Always".into()));
 
     let secret = |pod: &mut Value| -> Option<Value> {
         pod["spec"]["template"]["spec"]["volumes"][0]["secret"]
@@ -624,20 +677,57 @@ const WITH_TLS: [(&str, &str); 3] = [
     ("standalone", "components/standalone-tls"),
 ];
 
+/// Each variable, mount and volume of this Pod goes to each kind of workload.
+fn every_kind_gets(component: &str, pod: &Value) {
+    let parts = [
+        ("spec.containers.0.env", "/spec/containers/0/env"),
+        ("spec.containers.0.volumeMounts", "/spec/containers/0/volumeMounts"),
+        ("spec.volumes", "/spec/volumes"),
+    ];
+    let replacements = replacements(component);
+    for (path, pointer) in parts {
+        for (at, part) in list(pod, pointer).iter().enumerate() {
+            let end = format!(".[name={}]", text(part, "/name"));
+            let from = format!("{path}.{at}");
+            let kinds = replacements
+                .iter()
+                .filter(|(source, _, to)| *source == from && to.ends_with(&end))
+                .map(|(_, kind, _)| kind.as_str());
+            assert_eq!(kinds.collect::<BTreeSet<_>>(), KINDS.map(|(kind, _)| kind).into());
+        }
+    }
+}
+
 #[test]
 fn tls_is_merged_into_the_right_container_and_every_probe_speaks_it() {
     let known: BTreeSet<_> = config::variables().iter().map(|variable| variable.name).collect();
     let web_config = "WEB_CONFIG_FILE";
     assert!(known.contains(web_config));
     for (target, patch) in WITH_TLS {
+        let component = patch.strip_prefix("components/").expect("a component");
+        let replaces = root().join(KUBERNETES).join(patch).join("replacements.yaml").exists();
         let [target, patch] = [target, patch].map(workload);
         let ((list_of_target, container), (list_of_patch, added)) =
             (our_container(&target), our_container(&patch));
-        assert_eq!(list_of_target, list_of_patch);
+        assert!(replaces || list_of_target == list_of_patch);
         for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
             let scheme = serde_json::json!({ "httpGet": { "scheme": "HTTPS" } });
-            // A probe that the target lacks would come without a path.
-            assert_eq!(added.get(probe), container.get(probe).map(|_| &scheme), "{probe}");
+            let there = container.get(probe).is_some();
+            if !replaces {
+                // A probe that the target lacks would come without a path.
+                assert_eq!(added.get(probe), there.then_some(&scheme), "{probe}");
+                continue;
+            }
+            assert_eq!(added["livenessProbe"], scheme);
+            let path = format!("[name=whatsapp-exporter].{probe}.httpGet.scheme");
+            let kinds = replacements(component)
+                .into_iter()
+                .filter(|(_, _, to)| to.ends_with(&path))
+                .count();
+            assert_eq!(kinds, if there { KINDS.len() } else { 0 }, "{component}: {probe}");
+        }
+        if replaces {
+            every_kind_gets(component, &patch["spec"]["template"]);
         }
         let names = |value: &Value, path: &str| -> BTreeSet<String> {
             list(value, path).iter().map(|item| text(item, "/name").to_owned()).collect()
@@ -780,7 +870,15 @@ fn every_file_that_is_referred_to_exists() {
             items.for_each(|item| exists(folder, item));
         }
         for patch in list(&kustomization, "/patches") {
-            exists(folder, text(patch, "/path"));
+            if patch.get("patch").is_none() {
+                exists(folder, text(patch, "/path"));
+            }
+        }
+        for replacement in list(&kustomization, "/replacements") {
+            exists(folder, text(replacement, "/path"));
+        }
+        for item in list(&kustomization, "/configurations").iter().filter_map(Value::as_str) {
+            exists(folder, item);
         }
         for generator in list(&kustomization, "/configMapGenerator") {
             for key in ["/files", "/envs"] {
