@@ -78,8 +78,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .map(|word| word.trim_matches(':'))
 }
 
-/// The Deployment of a folder, or the patch of one. A component that replaces has a Pod instead, whose
-/// parts go into the pods of any workload.
+/// The Deployment of a folder, or the patch of one. A component that replaces has a Pod instead,
+/// whose parts go into the pods of any workload.
 fn workload(folder: impl AsRef<Path>) -> Value {
     let folder = Path::new(KUBERNETES).join(folder);
     for pod in ["sidecar.yaml", "tls.yaml"].map(|name| folder.join(name)) {
