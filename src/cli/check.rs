@@ -8,8 +8,9 @@ use crate::config::Settings;
 use crate::exporter::Exporter;
 use crate::report::status_report::{self, Level};
 
-pub(super) fn run() -> u8 {
-    let settings = match Settings::load(std::env::vars_os()) {
+pub(super) fn run(invocation: &super::arguments::Invocation) -> u8 {
+    let environment = &invocation.environment;
+    let settings = match Settings::load(environment.variables.iter().cloned()) {
         Ok(settings) => settings,
         Err(problems) => {
             complain(problems.iter());

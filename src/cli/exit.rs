@@ -16,6 +16,13 @@ pub(super) fn complain<'a>(sentences: impl IntoIterator<Item = &'a str>) {
     }
 }
 
+/// Prints what may be a mistake and stops nothing.
+pub(super) fn warn(sentences: impl IntoIterator<Item = impl std::fmt::Display>) {
+    for sentence in sentences {
+        eprintln!("warning: {sentence}");
+    }
+}
+
 /// A runtime on this thread alone: the work is I/O, and one thread costs least memory.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, u8> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {

@@ -8,6 +8,7 @@ mod file;
 mod options;
 mod proxies;
 mod targets;
+mod unknown;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use file::FileReader;
 pub use options::{GatewaySettings, Log, LogFormat, Polling, Webhooks};
 use targets::Collector;
 pub use targets::CurrentTargets;
+pub use unknown::{UnknownVariable, unknown_variables};
 
 /// Everything the exporter is told from outside.
 #[derive(Debug, Clone)]

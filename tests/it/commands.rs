@@ -22,7 +22,20 @@ fn help_lists_every_setting() {
                 ended.stdout.lines().find(|line| line.split_whitespace().next() == Some(name));
             assert!(line.is_some_and(|line| line.contains(default)), "{name}: {line:?}");
         }
-        for command in ["demo", "check", "healthcheck", "--help", "--version"] {
+        for command in [
+            "demo",
+            "check",
+            "healthcheck",
+            "completions SHELL",
+            "man",
+            "--help",
+            "--version",
+            "--config.file=FILE",
+            "--web.listen-address=ADDRESS",
+            "--web.config.file=FILE",
+            "--log.level=WORD",
+            "--log.format=WORD",
+        ] {
             assert!(ended.stdout.contains(command), "{command}");
         }
     }
