@@ -19,7 +19,7 @@ use crate::gateway::Gateway;
 use crate::http::{Auth, Descriptors};
 use crate::metrics::Features;
 use crate::metrics::exporter::ExporterMetrics;
-use crate::poller::{Ask, Poller};
+use crate::poller::{Ask, PollCauses, Poller};
 use crate::reload::Reloader;
 use crate::server;
 use crate::state_file::StateFile;
@@ -199,9 +199,9 @@ impl Exporter {
         outcome
     }
 
-    /// Asks every target once, without serving.
-    pub async fn ask_once(self) -> Arc<Fleet> {
-        self.poller.run_once().await;
-        self.fleet
+    /// Asks every target once, without serving. Also tells why polls failed.
+    pub async fn ask_once(self) -> (Arc<Fleet>, PollCauses) {
+        let causes = self.poller.run_once().await;
+        (self.fleet, causes)
     }
 }

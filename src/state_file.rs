@@ -120,6 +120,39 @@ struct SavedPoint {
     webhook: bool,
 }
 
+/// Whether a file could be used, without touching it: another exporter may keep its own there. What
+/// is in it is not looked at.
+///
+/// # Errors
+///
+/// A sentence, when it cannot be read or written.
+pub fn probe(path: &Path) -> Result<(), String> {
+    refuse_link(path)?;
+    let failed = |what: &str, error: &io::Error| {
+        format!("STATE_FILE {}: cannot be {what}: {error}", printable_path(path))
+    };
+    match regular_file::open(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("read", &error));
+        }
+        _ => {}
+    }
+    let trial = beside(path, "check");
+    regular_file::create(&trial).map_err(|error| failed("written", &error))?;
+    fs::remove_file(&trial).map_err(|error| failed("written", &error))
+}
+
+/// Putting a file in the place of a link would leave the one that it leads to behind.
+fn refuse_link(path: &Path) -> Result<(), String> {
+    if regular_file::is_link(path) {
+        return Err(format!(
+            "STATE_FILE {}: is a symbolic link; name the file that it leads to",
+            printable_path(path)
+        ));
+    }
+    Ok(())
+}
+
 impl StateFile {
     /// Restores what the file kept for this fleet, and makes sure that it can be written.
     ///
@@ -132,13 +165,7 @@ impl StateFile {
         fleet: Arc<Fleet>,
         metrics: ExporterMetrics,
     ) -> Result<Arc<Self>, String> {
-        if regular_file::is_link(&path) {
-            // Putting a file in its place would leave the one that it leads to behind.
-            return Err(format!(
-                "STATE_FILE {}: is a symbolic link; name the file that it leads to",
-                printable_path(&path)
-            ));
-        }
+        refuse_link(&path)?;
         let file = Self { path, fleet, metrics, writing: Mutex::new(()) };
         match file.load() {
             Ok(Some(document)) => file.restore(document, clock::now()),

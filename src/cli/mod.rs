@@ -16,13 +16,12 @@ pub mod logging;
 mod man;
 mod run;
 mod start_log;
-mod webhooks;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use arguments::Invocation;
+use exit::print;
 pub use exit::{OK, UNHEALTHY, USAGE};
 
 /// Runs the command that the arguments name.
@@ -53,10 +52,4 @@ fn perform(invocation: &Invocation) -> u8 {
         Some("man") => print(&man::page()),
         _ => run::run(environment),
     }
-}
-
-/// Prints a text. A reader that has read enough, such as `head`, is no error.
-fn print(text: &str) -> u8 {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    OK
 }

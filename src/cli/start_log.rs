@@ -48,7 +48,7 @@ pub(super) fn settings(settings: &Settings) {
 }
 
 /// How many targets of each kind are configured.
-fn targets(settings: &Settings) -> String {
+pub(super) fn targets(settings: &Settings) -> String {
     let counts = Target::count_by_kind(&settings.targets);
     let some = TargetKind::ALL.iter().zip(counts).filter(|(_, count)| *count > 0);
     let words = some.map(|(kind, count)| {

@@ -77,7 +77,7 @@ fn common(variables: &'static [Variable]) -> Option<&'static str> {
     let first = variables.first()?.name;
     let ends = first.char_indices().filter(|(_, letter)| *letter == '_').map(|(at, _)| at);
     let shared = |prefix: &&str| variables.iter().all(|one| one.name.starts_with(prefix));
-    ends.map(|end| &first[..=end]).filter(shared).next_back()
+    ends.map(|end| &first[..=end]).rfind(shared)
 }
 
 /// Whether a name can be shown: it is as short as ours, and of their letters.

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::client::Client;
 use crate::clock;
 use crate::config::Webhooks;
@@ -17,17 +19,57 @@ use crate::upstream::{Answer, MAX_ANSWER_BYTES, PollContext, ProviderId};
 /// So many channels are asked at a time.
 const AT_A_TIME: usize = 16;
 
-/// Asks every channel for its settings, and prints what is amiss and what to set. Returns whether
-/// nothing is known to be amiss.
-pub(super) async fn check(fleet: &Fleet, client: &Client, webhooks: &Webhooks) -> bool {
+/// What is known of the webhooks of a fleet.
+#[derive(Debug, Default)]
+pub(super) struct WebhookReport {
+    /// Why none is received at all.
+    pub(super) unreadable: Option<WebhookProblem>,
+    pub(super) providers: Vec<ProviderWebhooks>,
+}
+
+/// What is known of the webhooks of a provider's channels.
+#[derive(Debug)]
+pub(super) struct ProviderWebhooks {
+    /// Its name for people.
+    pub(super) name: &'static str,
+    /// Whether it can be asked for them.
+    pub(super) is_asked: bool,
+    pub(super) problems: Vec<WebhookProblem>,
+    /// What to set there, if that helps.
+    pub(super) instructions: Option<String>,
+}
+
+/// Something that is amiss.
+#[derive(Debug, Serialize)]
+pub(super) struct WebhookProblem {
+    provider: &'static str,
+    pub(super) channel: String,
+    pub(super) what: String,
+}
+
+impl WebhookReport {
+    /// Everything that is amiss.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &WebhookProblem> {
+        self.unreadable.iter().chain(self.providers.iter().flat_map(|one| &one.problems))
+    }
+
+    /// Whether nothing is known to be amiss.
+    pub(super) fn all_reach(&self) -> bool {
+        self.problems().next().is_none()
+    }
+}
+
+/// Asks every channel for its settings.
+pub(super) async fn check(fleet: &Fleet, client: &Client, webhooks: &Webhooks) -> WebhookReport {
+    let mut report = WebhookReport::default();
     let secret = match webhooks.read_secret() {
         Ok(secret) => secret,
         Err(error) => {
-            println!("\nwebhooks: WEBHOOK_SECRET_FILE: {error}, so none is received");
-            return false;
+            let what = format!("WEBHOOK_SECRET_FILE: {error}, so none is received");
+            report.unreadable = Some(WebhookProblem { provider: "", channel: String::new(), what });
+            return report;
         }
     };
-    let mut all_reach = true;
     for provider in providers::all() {
         let Some(api) = providers::get(provider).webhooks() else { continue };
         let channels: Vec<Arc<Target>> = fleet.view(clock::now()).look(|targets| {
@@ -40,25 +82,18 @@ pub(super) async fn check(fleet: &Fleet, client: &Client, webhooks: &Webhooks) -
         let url = webhooks.url.as_deref().map(|url| address_of(provider, url));
         let needed =
             Needed { url: url.as_deref(), header: webhooks.header.as_str(), secret: &secret };
-        let name = providers::get(provider).display_name();
         let amiss = match api.check() {
             Some(check) => amiss(check, &channels, client, &needed).await,
-            None => Amiss { lines: Vec::new(), can_be_changed: true },
+            None => Amiss { problems: Vec::new(), can_be_changed: true },
         };
-        if !amiss.lines.is_empty() {
-            all_reach = false;
-            println!("\nNot every channel's webhooks are known to reach this exporter:");
-            amiss.lines.iter().for_each(|line| println!("{line}"));
-        } else if api.check().is_none() {
-            println!("\n{name} is not asked for its webhooks. If you have not set them yet:");
-        } else {
-            continue;
-        }
-        if amiss.can_be_changed {
-            println!("\n{}", api.instructions(&needed));
-        }
+        report.providers.push(ProviderWebhooks {
+            name: providers::get(provider).display_name(),
+            is_asked: api.check().is_some(),
+            problems: amiss.problems,
+            instructions: amiss.can_be_changed.then(|| api.instructions(&needed)),
+        });
     }
-    all_reach
+    report
 }
 
 /// The address for a provider: that of `WEBHOOK_URL`, which names one provider's receiver.
@@ -72,7 +107,7 @@ fn address_of(provider: ProviderId, url: &str) -> String {
 
 /// What is known to be wrong with channels' webhooks.
 struct Amiss {
-    lines: Vec<String>,
+    problems: Vec<WebhookProblem>,
     /// Whether other settings would mend any of it.
     can_be_changed: bool,
 }
@@ -83,7 +118,7 @@ async fn amiss(
     client: &Client,
     needed: &Needed<'_>,
 ) -> Amiss {
-    let mut amiss = Amiss { lines: Vec::new(), can_be_changed: false };
+    let mut amiss = Amiss { problems: Vec::new(), can_be_changed: false };
     for some in channels.chunks(AT_A_TIME) {
         let asked: Vec<_> = some
             .iter()
@@ -103,7 +138,11 @@ async fn amiss(
                 }
                 Err(why) => format!("its settings cannot be read: {why}"),
             };
-            amiss.lines.push(format!("channel {}: {what}", target.name));
+            amiss.problems.push(WebhookProblem {
+                provider: target.provider().label(),
+                channel: target.name.to_string(),
+                what,
+            });
         }
     }
     amiss
