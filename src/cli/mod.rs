@@ -26,7 +26,7 @@ pub use exit::{OK, UNHEALTHY, USAGE};
 
 /// Runs the command that the arguments name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let code = match arguments::read(arguments, std::env::vars_os().collect()) {
+    let code = match arguments::read(arguments, variables()) {
         Ok(invocation) => perform(&invocation),
         Err(sentence) => {
             exit::complain([sentence.as_str()]);
@@ -34,6 +34,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+/// The variables of the process, and the host's name, which not everybody exports.
+fn variables() -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<_> = std::env::vars_os().collect();
+    if variables.iter().all(|(name, _)| name != "HOSTNAME") {
+        let system = rustix::system::uname();
+        let name = system.nodename().to_string_lossy().into_owned();
+        variables.push(("HOSTNAME".into(), name.into()));
+    }
+    variables
 }
 
 fn perform(invocation: &Invocation) -> u8 {

@@ -8,7 +8,6 @@ use crate::config::{Settings, UnknownVariable};
 use crate::domain::TargetKind;
 use crate::http::WebConfig;
 use crate::secret::printable_path;
-use crate::target::Target;
 
 /// So many unknown variables are named.
 const NAMED: usize = 10;
@@ -38,6 +37,7 @@ pub(super) fn settings(settings: &Settings) {
         version = env!("CARGO_PKG_VERSION"),
         revision = option_env!("BUILD_REVISION").unwrap_or("unknown"),
         targets = targets(settings),
+        shard = settings.shard.map(tracing::field::display),
         tls,
         gateway = gateway.map_or_else(|| "off".to_owned(), |address| address.to_string()),
         webhooks = if settings.webhooks.is_some() { "on" } else { "off" },
@@ -49,7 +49,7 @@ pub(super) fn settings(settings: &Settings) {
 
 /// How many targets of each kind are configured.
 pub(super) fn targets(settings: &Settings) -> String {
-    let counts = Target::count_by_kind(&settings.targets);
+    let counts = settings.count_by_kind();
     let some = TargetKind::ALL.iter().zip(counts).filter(|(_, count)| *count > 0);
     let words = some.map(|(kind, count)| {
         let plural = if count == 1 { "" } else { "s" };

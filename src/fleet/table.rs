@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::HashTable;
 
 use super::order::Order;
+use super::passed::Passed;
 use super::target_ref::TargetRef;
 use super::watched::{Unattributed, Watched};
 use crate::domain::TargetKind;
-use crate::target::Target;
+use crate::target::{Elsewhere, Target};
 use crate::upstream::ProviderId;
 
 /// A panic while a lock was held cannot leave a state half written that matters: each write stands
@@ -36,6 +37,8 @@ pub(super) struct Table {
     by_name: HashTable<u32>,
     by_id: HashTable<u32>,
     pub(super) unattributed: Vec<Unattributed>,
+    elsewhere: Arc<Elsewhere>,
+    pub(super) passed: Passed,
 }
 
 impl Table {
@@ -48,7 +51,20 @@ impl Table {
             by_name: HashTable::new(),
             by_id: HashTable::new(),
             unattributed,
+            elsewhere: Arc::default(),
+            passed: Passed::default(),
         }
+    }
+
+    /// The targets of other shards.
+    pub(super) fn elsewhere(&self) -> Arc<Elsewhere> {
+        Arc::clone(&self.elsewhere)
+    }
+
+    /// Says which targets other shards watch from now on.
+    pub(super) fn set_elsewhere(&mut self, elsewhere: Elsewhere) {
+        self.passed.retain(|kind, name| elsewhere.has_name(kind, name));
+        self.elsewhere = Arc::new(elsewhere);
     }
 
     pub(super) fn order(&self) -> Arc<Order> {

@@ -383,7 +383,8 @@ pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_
     "A row has the label `channel` or, for a token's credential, `token`. `failed` is a request \
      without an answer: no connection, a connection that ended before the answer began, or an \
      application that went away first. A held request counts once, by the answer that was passed \
-     on.",
+     on. With `SHARD` a request counts where it passed, also with the credential of another \
+     shard's target: such a row begins with the first request.",
     "sum by (provider, channel, token) \
      (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (provider, \
      channel, token) (rate(whatsapp_gateway_requests_total[5m]))");
@@ -473,7 +474,9 @@ pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks
     [closed("reason", WebhookRefusal::LABELS)]
     "Webhooks that were not taken as any channel's, by reason.",
     "`unknown_channel` is answered 200 all the same, so that it is not delivered again; compare \
-     `channel_id` with the settings.",
+     `channel_id` with the settings. `other_shard` is of a channel that another shard watches, or \
+     may watch, and is answered 421: compare the address that the provider has with what `check` \
+     prints.",
     "sum by (reason) (increase(whatsapp_exporter_webhooks_refused_total[1h])) > 0");
 /// `whatsapp_exporter_state_file_last_write_successful`.
 pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful",
@@ -481,6 +484,14 @@ pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_la
     "Whether STATE_FILE was last written without an error: 1 or 0.",
     "Only with `STATE_FILE`.",
     "whatsapp_exporter_state_file_last_write_successful == 0");
+
+/// `whatsapp_exporter_shard_info`.
+pub const SHARD_INFO: Metric = metric!(Gauge "whatsapp_exporter_shard_info",
+    [Label { name: "shard", values: Values::Operator },
+     Label { name: "shards", values: Values::Operator }]
+    "Always 1; which shard of how many this is, numbered from 1.",
+    "Only with `SHARD`. How many shards are scraped is how many series there are.",
+    "count by (job, shards) (whatsapp_exporter_shard_info)");
 
 /// The values of `kind`.
 pub const KINDS: &[&str] = TargetKind::LABELS;
@@ -517,8 +528,9 @@ pub const EXPORTER: &[Metric] = &[
     PANICS,
 ];
 
-/// The exporter's own metrics that there are only with `WEBHOOK_SECRET`, and with `STATE_FILE`.
-pub const OPTIONAL: &[Metric] = &[WEBHOOKS_REFUSED, STATE_WRITTEN];
+/// The exporter's own metrics that there are only with `WEBHOOK_SECRET`, `STATE_FILE` and
+/// `SHARD`.
+pub const OPTIONAL: &[Metric] = &[WEBHOOKS_REFUSED, STATE_WRITTEN, SHARD_INFO];
 
 /// The exporter's own metrics that there are only with `GATEWAY_ADDRESS`.
 pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];

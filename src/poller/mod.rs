@@ -235,7 +235,7 @@ impl Poller {
     /// Puts the targets of the set in the place of the fleet's. Those that stay keep their state
     /// and their time, unless that is now beyond their interval.
     async fn replace_targets(&mut self) {
-        let mut replacement = Replacement::new(self.targets.targets(), clock::now());
+        let mut replacement = Replacement::new(self.targets.select(), clock::now());
         let replaced = loop {
             match self.fleet.replace(&mut replacement, REPLACED_AT_A_TIME) {
                 Some(replaced) => break replaced,

@@ -5,10 +5,11 @@
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
 //! | `GET /` | the page for people |
 //! | `GET /api/status` | the same as JSON |
-//! | `GET /channels/{channel}/ready` | 200 while the channel can send, else 503 |
+//! | `GET /channels/{channel}/ready` | 200 while the channel can send, else 503; 421 at another shard |
 //! | `GET /healthz` | 200 while the process turns |
 //! | `POST /-/reload` | reloads the settings; from loopback only, without `ENABLE_LIFECYCLE` |
 //! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |
+//! | `POST /shard/{n}/webhook/{provider}` | the same; the path is for whoever routes to shards |
 //! | `GET /readyz` | 200 once the settings are loaded; never depends on an upstream |
 
 use std::net::IpAddr;
@@ -198,6 +199,10 @@ fn ready(name: &str, state: &State) -> Reply {
         })
     });
     let Some((status, availability, wait)) = known.flatten() else {
+        if state.fleet.elsewhere().has_name(TargetKind::Channel, name) {
+            let sentence = "this channel is watched by another shard\n";
+            return text(StatusCode::MISDIRECTED_REQUEST, sentence);
+        }
         return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
     };
     let word = format!("{}\n", status.as_str());

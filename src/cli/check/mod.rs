@@ -19,7 +19,6 @@ use crate::config::{Settings, unknown_variables};
 use crate::domain::TargetKind;
 use crate::exporter::Exporter;
 use crate::state_file;
-use crate::target::Target;
 use finding::{Finding, Summary};
 use json::CheckDocument;
 use webhooks::WebhookReport;
@@ -66,7 +65,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
     {
         return refuse(&[sentence]);
     }
-    let receiving = settings.webhooks.clone();
+    let (receiving, shard) = (settings.webhooks.clone(), settings.shard);
     let client = match Client::new(&settings.polling) {
         Ok(client) => client,
         Err(sentence) => return refuse(&[sentence]),
@@ -82,7 +81,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
     let (fleet, causes) = runtime.block_on(exporter.ask_once());
     let findings = Finding::all(&fleet.view(clock::now()), &causes);
     let report = match receiving {
-        Some(receiving) => runtime.block_on(webhooks::check(&fleet, &client, &receiving)),
+        Some(receiving) => runtime.block_on(webhooks::check(&fleet, &client, &receiving, shard)),
         None => WebhookReport::default(),
     };
     runtime.shutdown_background();
@@ -111,6 +110,6 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
 
 /// How many targets of each kind are configured.
 fn configured(settings: &Settings) -> BTreeMap<&'static str, usize> {
-    let counts = Target::count_by_kind(&settings.targets);
+    let counts = settings.count_by_kind();
     TargetKind::ALL.iter().map(|kind| kind.as_str()).zip(counts).collect()
 }

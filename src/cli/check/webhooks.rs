@@ -13,7 +13,7 @@ use crate::domain::TargetKind;
 use crate::fleet::Fleet;
 use crate::provider::{Needed, WebhookCheck};
 use crate::providers;
-use crate::target::Target;
+use crate::target::{Shard, Target};
 use crate::upstream::{Answer, MAX_ANSWER_BYTES, PollContext, ProviderId};
 
 /// So many channels are asked at a time.
@@ -60,7 +60,13 @@ impl WebhookReport {
 }
 
 /// Asks every channel for its settings.
-pub(super) async fn check(fleet: &Fleet, client: &Client, webhooks: &Webhooks) -> WebhookReport {
+pub(super) async fn check(
+    fleet: &Fleet,
+    client: &Client,
+    webhooks: &Webhooks,
+    shard: Option<Shard>,
+) -> WebhookReport {
+    let shard_path = shard.map_or_else(String::new, |shard| format!("/shard/{}", shard.number()));
     let mut report = WebhookReport::default();
     let secret = match webhooks.read_secret() {
         Ok(secret) => secret,
@@ -79,9 +85,13 @@ pub(super) async fn check(fleet: &Fleet, client: &Client, webhooks: &Webhooks) -
         if channels.is_empty() {
             continue;
         }
-        let url = webhooks.url.as_deref().map(|url| address_of(provider, url));
-        let needed =
-            Needed { url: url.as_deref(), header: webhooks.header.as_str(), secret: &secret };
+        let url = webhooks.url.as_deref().map(|url| address_of(provider, url, &shard_path));
+        let needed = Needed {
+            url: url.as_deref(),
+            shard_path: &shard_path,
+            header: webhooks.header.as_str(),
+            secret: &secret,
+        };
         let amiss = match api.check() {
             Some(check) => amiss(check, &channels, client, &needed).await,
             None => Amiss { problems: Vec::new(), can_be_changed: true },
@@ -96,11 +106,15 @@ pub(super) async fn check(fleet: &Fleet, client: &Client, webhooks: &Webhooks) -
     report
 }
 
-/// The address for a provider: that of `WEBHOOK_URL`, which names one provider's receiver.
-fn address_of(provider: ProviderId, url: &str) -> String {
+/// The address for a provider: that of `WEBHOOK_URL`, which names one provider's receiver, at this
+/// shard's path.
+fn address_of(provider: ProviderId, url: &str, shard_path: &str) -> String {
     let mut named = providers::all().filter_map(|other| url.strip_suffix(other.label()));
     match named.find_map(|before| before.strip_suffix("/webhook/")) {
-        Some(base) => format!("{base}/webhook/{}", provider.label()),
+        Some(base) => {
+            let base = base.strip_suffix(shard_path).unwrap_or(base);
+            format!("{base}{shard_path}/webhook/{}", provider.label())
+        }
         None => url.to_owned(),
     }
 }
