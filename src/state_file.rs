@@ -17,12 +17,15 @@ use tracing::{error, info};
 
 use crate::clock;
 use crate::domain::{
-    ChannelSnapshot, Counter, Now, SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
+    ChannelSnapshot, Counter, Now, RequestCounts, SavedStatus, StatusEvidence, TargetKind,
+    Timestamp, VisitCounter,
 };
-use crate::fleet::{Fleet, FleetView, TargetState, Watched};
+use crate::fleet::{Fleet, FleetView, PassedRequests, TargetState, Watched};
 use crate::metrics::exporter::ExporterMetrics;
+use crate::providers;
 use crate::regular_file;
 use crate::secret::printable_path;
+use crate::target::Name;
 
 /// The form of the file; another one is put aside.
 const VERSION: u32 = 1;
@@ -56,6 +59,9 @@ struct Document {
     /// Requests through the gateway with unknown credentials.
     #[serde(default, alias = "strangers")]
     unattributed: Vec<SavedTarget>,
+    /// Requests through the gateway with credentials of other shards' targets.
+    #[serde(default)]
+    elsewhere: Vec<SavedTarget>,
     /// When the file was written.
     #[serde(skip)]
     saved: Timestamp,
@@ -81,6 +87,9 @@ type Counts = BTreeMap<String, u64>;
 /// A target's counters, and what is kept of a channel. All times are milliseconds since the epoch.
 #[derive(Serialize, Deserialize, Default)]
 struct SavedTarget {
+    /// Only where the place in the file does not tell it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    kind: String,
     provider: String,
     #[serde(default)]
     name: String,
@@ -284,6 +293,17 @@ impl StateFile {
                 }
             },
         );
+        self.fleet.restore_passed(document.elsewhere.iter().filter_map(|saved| {
+            let mut requests = RequestCounts::default();
+            requests.counters(&mut put(&saved.counters));
+            Some(PassedRequests {
+                kind: saved.kind.parse().ok()?,
+                provider: providers::with_label(&saved.provider)?,
+                name: Name::new(&saved.name).ok()?,
+                requests,
+                created: saved.created(document.saved, now),
+            })
+        }));
         info!(file = %printable_path(&self.path), targets = known, of = all, "statuses and \
             counters were restored from STATE_FILE");
     }
@@ -322,8 +342,23 @@ impl StateFile {
             });
             saved.collect()
         });
+        let elsewhere: Vec<SavedTarget> = view.look(|targets| {
+            let saved = targets.passed().iter().map(|one| SavedTarget {
+                kind: one.kind.as_str().to_owned(),
+                provider: one.provider.label().to_owned(),
+                name: one.name.to_string(),
+                created: Some(one.created.millis()),
+                counters: collect(|visit| one.requests.clone().counters(visit)),
+                ..SavedTarget::default()
+            });
+            saved.collect()
+        });
         write!(out, ",\"unattributed\":")?;
         serde_json::to_writer(&mut *out, &unattributed)?;
+        if !elsewhere.is_empty() {
+            write!(out, ",\"elsewhere\":")?;
+            serde_json::to_writer(&mut *out, &elsewhere)?;
+        }
         writeln!(out, "}}")
     }
 }
@@ -407,6 +442,7 @@ impl SavedTarget {
             TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
         };
         Self {
+            kind: String::new(),
             provider: watched.provider().label().to_owned(),
             name: watched.target.name.to_string(),
             channel,

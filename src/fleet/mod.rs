@@ -331,6 +331,14 @@ impl Fleet {
         }
     }
 
+    /// Restores such counts of targets that other shards watch.
+    pub fn restore_passed(&self, saved: impl IntoIterator<Item = PassedRequests>) {
+        let mut table = self.changing();
+        let elsewhere = table.elsewhere();
+        let known = saved.into_iter().filter(|one| elsewhere.has_name(one.kind, one.name.as_str()));
+        known.for_each(|one| table.passed.put(one));
+    }
+
     /// Counts an HTTP 401 that the application met with a channel's credential. One about the
     /// session is remembered until something newer is learnt.
     pub fn count_unauthorized(&self, owner: TargetRef, now: Now, reason: UnauthorizedReason) {

@@ -41,13 +41,19 @@ impl Passed {
         created: Timestamp,
         class: AnswerClass,
     ) {
-        let Self { rows, index } = self;
-        let at = *index.entry((kind, provider, name.clone())).or_insert_with(|| {
+        let known = self.index.get(&(kind, provider, name.clone())).copied();
+        let at = known.unwrap_or_else(|| {
             let (name, requests) = (name.clone(), RequestCounts::default());
-            rows.push(PassedRequests { kind, provider, name, requests, created });
-            rows.len() - 1
+            self.put(PassedRequests { kind, provider, name, requests, created });
+            self.rows.len() - 1
         });
-        rows[at].requests.count(class);
+        self.rows[at].requests.count(class);
+    }
+
+    /// Adds those of a target that has none.
+    pub(super) fn put(&mut self, row: PassedRequests) {
+        self.index.insert((row.kind, row.provider, row.name.clone()), self.rows.len());
+        self.rows.push(row);
     }
 
     /// Keeps those of targets that other shards still watch.

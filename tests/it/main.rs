@@ -30,6 +30,7 @@ mod reload;
 mod secret_hunt;
 mod secrets;
 mod server;
+mod shards;
 mod shutdown;
 mod state_file;
 mod state_machine;
