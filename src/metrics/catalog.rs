@@ -490,8 +490,14 @@ pub const SHARD_INFO: Metric = metric!(Gauge "whatsapp_exporter_shard_info",
     [Label { name: "shard", values: Values::Operator },
      Label { name: "shards", values: Values::Operator }]
     "Always 1; which shard of how many this is, numbered from 1.",
-    "Only with `SHARD`. How many shards are scraped is how many series there are.",
+    "Only with `SHARD`.",
     "count by (job, shards) (whatsapp_exporter_shard_info)");
+/// `whatsapp_exporter_shards`.
+pub const SHARDS: Metric = metric!(Gauge "whatsapp_exporter_shards", []
+    "How many shards there are, as configured.",
+    "Only with `SHARD`. The label `shards` as a number: a rule cannot compute with labels.",
+    "max by (job) (whatsapp_exporter_shards) > count by (job) (group by (job, shard) \
+     (whatsapp_exporter_shard_info))");
 
 /// The values of `kind`.
 pub const KINDS: &[&str] = TargetKind::LABELS;
@@ -530,7 +536,7 @@ pub const EXPORTER: &[Metric] = &[
 
 /// The exporter's own metrics that there are only with `WEBHOOK_SECRET`, `STATE_FILE` and
 /// `SHARD`.
-pub const OPTIONAL: &[Metric] = &[WEBHOOKS_REFUSED, STATE_WRITTEN, SHARD_INFO];
+pub const OPTIONAL: &[Metric] = &[WEBHOOKS_REFUSED, STATE_WRITTEN, SHARD_INFO, SHARDS];
 
 /// The exporter's own metrics that there are only with `GATEWAY_ADDRESS`.
 pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];

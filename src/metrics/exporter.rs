@@ -140,6 +140,9 @@ impl ExporterMetrics {
             let labels = [shard.number(), shard.shards()].map(|number| number.to_string());
             info.with_label_values(&labels).set(1);
             registry.register(Box::new(info))?;
+            let shards = IntGauge::with_opts(opts(&catalog::SHARDS))?;
+            shards.set(i64::from(shard.shards()));
+            registry.register(Box::new(shards))?;
         }
         if features.gateway {
             registry.register(Box::new(metrics.gateway_duration.clone()))?;
