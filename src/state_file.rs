@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,16 @@ pub struct StateFile {
     metrics: ExporterMetrics,
     /// One writing at a time: all use the same name beside the file.
     writing: Mutex<()>,
+    unclaimed: Unclaimed,
 }
+
+/// What was saved of targets that are not watched yet: channels that their source has still to
+/// list. It is written on, so that another restart before that loses nothing.
+type Unclaimed = Arc<Mutex<HashMap<SavedKey, SavedTarget>>>;
+type SavedKey = (TargetKind, String, String);
+
+/// For so long it is kept.
+const UNCLAIMED: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Deserialize)]
 struct Document {
@@ -97,6 +106,9 @@ struct SavedTarget {
     channel: Option<SavedChannel>,
     /// Since when the counters count.
     created: Option<i64>,
+    /// Since when nobody is watched by this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unclaimed: Option<i64>,
     #[serde(default)]
     counters: Counts,
 }
@@ -175,7 +187,8 @@ impl StateFile {
         metrics: ExporterMetrics,
     ) -> Result<Arc<Self>, String> {
         refuse_link(&path)?;
-        let file = Self { path, fleet, metrics, writing: Mutex::new(()) };
+        let (writing, unclaimed) = Default::default();
+        let file = Self { path, fleet, metrics, writing, unclaimed };
         match file.load() {
             Ok(Some(document)) => file.restore(document, clock::now()),
             Ok(None) => {}
@@ -264,7 +277,7 @@ impl StateFile {
     }
 
     fn restore(&self, mut document: Document, now: Now) {
-        let mut saved: HashMap<(TargetKind, String, String), SavedTarget> = HashMap::new();
+        let mut saved: HashMap<SavedKey, SavedTarget> = HashMap::new();
         for kind in TargetKind::ALL {
             for target in document.targets(*kind) {
                 saved.insert((*kind, target.provider.clone(), target.name.clone()), target);
@@ -274,10 +287,7 @@ impl StateFile {
         self.fleet.change_all(
             |watched| {
                 all += 1;
-                let target = &watched.target;
-                let provider = target.provider().label().to_owned();
-                let key = (target.kind, provider, target.name.to_string());
-                if let Some(saved) = saved.remove(&key) {
+                if let Some(saved) = saved.remove(&key(watched)) {
                     known += 1;
                     watched.created = saved.created(document.saved, now);
                     saved.restore(watched, now);
@@ -304,12 +314,26 @@ impl StateFile {
                 created: saved.created(document.saved, now),
             })
         }));
+        let forgotten =
+            now.unix.millis() - i64::try_from(UNCLAIMED.as_millis()).unwrap_or_default();
+        saved.retain(|_, one| *one.unclaimed.get_or_insert(now.unix.millis()) > forgotten);
+        if !saved.is_empty() {
+            *lock(&self.unclaimed) = saved;
+            let (unclaimed, saved) = (Arc::clone(&self.unclaimed), document.saved);
+            self.fleet.restore_new(move |watched| {
+                if let Some(own) = lock(&unclaimed).remove(&key(watched)) {
+                    let now = clock::now();
+                    watched.created = own.created(saved, now);
+                    own.restore(watched, now);
+                }
+            });
+        }
         info!(file = %printable_path(&self.path), targets = known, of = all, "statuses and \
             counters were restored from STATE_FILE");
     }
 
     fn save(&self) -> io::Result<()> {
-        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = lock(&self.writing);
         let new = beside(&self.path, "new");
         let mut out = BufWriter::new(regular_file::create(&new)?);
         let written = self.write_document(&mut out).and_then(|()| {
@@ -324,13 +348,26 @@ impl StateFile {
         File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
     }
 
+    /// What was saved of targets of a kind that are not watched yet, as lines of the file.
+    fn unclaimed(&self, kind: TargetKind) -> io::Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        for (_, saved) in lock(&self.unclaimed).iter().filter(|((of, ..), _)| *of == kind) {
+            lines.extend_from_slice(if lines.is_empty() { b"\n" } else { b",\n" });
+            serde_json::to_writer(&mut lines, saved)?;
+        }
+        Ok(lines)
+    }
+
     /// Target by target, so that a large fleet is never in memory twice.
     fn write_document(&self, out: &mut impl Write) -> io::Result<()> {
         let view = self.fleet.view(clock::now());
         write!(out, "{{\"version\":{VERSION}")?;
         for kind in TargetKind::ALL {
             write!(out, ",\"{}s\":[", kind.as_str())?;
-            write_targets(&view, *kind, out)?;
+            // Before the targets: of one that is just being claimed, what is read last counts.
+            let before = self.unclaimed(*kind)?;
+            out.write_all(&before)?;
+            write_targets(&view, *kind, before.is_empty(), out)?;
             write!(out, "\n]")?;
         }
         let unattributed: Vec<SavedTarget> = view.look(|targets| {
@@ -363,9 +400,13 @@ impl StateFile {
     }
 }
 
-fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io::Result<()> {
+fn write_targets(
+    view: &FleetView,
+    kind: TargetKind,
+    mut first: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut at = 0;
-    let mut first = true;
     loop {
         let saved: Vec<(usize, SavedTarget)> = view.look(|targets| {
             let next = targets.from(kind, at).take(AT_A_TIME);
@@ -379,6 +420,17 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
             serde_json::to_writer(&mut *out, &target)?;
         }
     }
+}
+
+/// A panic while one is held leaves what it guards whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What names a target in the file.
+fn key(watched: &Watched) -> SavedKey {
+    let target = &watched.target;
+    (target.kind, target.provider().label().to_owned(), target.name.to_string())
 }
 
 enum LoadError {
@@ -447,6 +499,7 @@ impl SavedTarget {
             name: watched.target.name.to_string(),
             channel,
             created: Some(watched.created.millis()),
+            unclaimed: None,
             counters,
         }
     }

@@ -171,6 +171,11 @@ impl Fleet {
         unattributed(&mut table.unattributed);
     }
 
+    /// Has this called for every target that is watched from now on and was not before.
+    pub fn restore_new(&self, restore: impl FnMut(&mut Watched) + Send + 'static) {
+        lock(&self.table).restorer.0 = Some(Box::new(restore));
+    }
+
     /// The target that a poll is about to ask, and what its answer has to be newer than.
     pub fn begin_poll(&self, target: TargetRef) -> Option<(Arc<Target>, SentAt)> {
         self.look(target, |watched| {

@@ -2,6 +2,7 @@
 //!
 //! Not here: what happens to a row.
 
+use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,6 +40,19 @@ pub(super) struct Table {
     pub(super) unattributed: Vec<Unattributed>,
     elsewhere: Arc<Elsewhere>,
     pub(super) passed: Passed,
+    pub(super) restorer: Restorer,
+}
+
+/// What is called for each target that is new, so that it can be given what was saved of it.
+#[derive(Default)]
+pub(super) struct Restorer(pub(super) Option<Restore>);
+
+type Restore = Box<dyn FnMut(&mut Watched) + Send>;
+
+impl fmt::Debug for Restorer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Restorer")
+    }
 }
 
 impl Table {
@@ -53,6 +67,7 @@ impl Table {
             unattributed,
             elsewhere: Arc::default(),
             passed: Passed::default(),
+            restorer: Restorer::default(),
         }
     }
 
@@ -123,7 +138,10 @@ impl Table {
     }
 
     /// Adds a target. One of the same kind and name is no longer found by its name.
-    pub(super) fn insert(&mut self, watched: Watched) -> TargetRef {
+    pub(super) fn insert(&mut self, mut watched: Watched) -> TargetRef {
+        if let Some(restore) = &mut self.restorer.0 {
+            restore(&mut watched);
+        }
         let row = self.free.pop().unwrap_or_else(|| {
             self.rows.push(Row::default());
             u32::try_from(self.rows.len() - 1).unwrap_or(u32::MAX)
