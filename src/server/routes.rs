@@ -5,7 +5,7 @@
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
 //! | `GET /` | the page for people |
 //! | `GET /api/status` | the same as JSON |
-//! | `GET /channels/{channel}/ready` | 200 while the channel can send, else 503; 421 at another shard |
+//! | `GET /channels/{channel}/ready` | 200 while it can send, else 503; 421 at another shard |
 //! | `GET /healthz` | 200 while the process turns |
 //! | `POST /-/reload` | reloads the settings; from loopback only, without `ENABLE_LIFECYCLE` |
 //! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |

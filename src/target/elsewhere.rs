@@ -25,7 +25,7 @@ pub struct Elsewhere {
 
 /// What a hash is of, so that a name is no id.
 #[derive(Hash)]
-enum Key<'a> {
+enum ElsewhereKey<'a> {
     Name(TargetKind, &'a str),
     Id(ProviderId, Option<&'a str>, &'a str),
 }
@@ -51,17 +51,17 @@ impl Elsewhere {
     }
 
     fn add_name(&mut self, kind: TargetKind, name: &str) {
-        self.insert(&Key::Name(kind, name));
+        self.insert(&ElsewhereKey::Name(kind, name));
     }
 
     fn add_id(&mut self, provider: ProviderId, source: Option<&str>, id: &str) {
-        self.insert(&Key::Id(provider, None, id));
+        self.insert(&ElsewhereKey::Id(provider, None, id));
         if source.is_some() {
-            self.insert(&Key::Id(provider, source, id));
+            self.insert(&ElsewhereKey::Id(provider, source, id));
         }
     }
 
-    fn insert(&mut self, key: &Key<'_>) {
+    fn insert(&mut self, key: &ElsewhereKey<'_>) {
         let hash = self.hasher.hash_one(key);
         if !self.contains(hash) {
             self.hashes.insert_unique(hash, hash, |hash| *hash);
@@ -74,13 +74,14 @@ impl Elsewhere {
 
     /// Whether another shard watches a target of this name.
     pub fn has_name(&self, kind: TargetKind, name: &str) -> bool {
-        !self.hashes.is_empty() && self.contains(self.hasher.hash_one(Key::Name(kind, name)))
+        !self.hashes.is_empty()
+            && self.contains(self.hasher.hash_one(ElsewhereKey::Name(kind, name)))
     }
 
     /// Whether another shard watches the channel with this id of the provider's; of this source, if
     /// one is named.
     pub fn has_id(&self, provider: ProviderId, source: Option<&str>, id: &str) -> bool {
-        let key = || self.hasher.hash_one(Key::Id(provider, source, id));
+        let key = || self.hasher.hash_one(ElsewhereKey::Id(provider, source, id));
         !self.hashes.is_empty() && self.contains(key())
     }
 
