@@ -8,6 +8,7 @@ mod common;
 mod peers;
 
 mod all_providers;
+mod channel_page;
 mod check;
 mod command_line;
 mod commands;
