@@ -64,7 +64,7 @@ fn a_channels_page_tells_its_moves_its_timings_and_what_to_do() {
     });
     let headers = [("X-Webhook-Secret", SECRET), ("Content-Type", "application/json")];
     let path = "/webhook/whapi";
-    let reply = http::send(program.address, "POST", path, &headers, &body.to_string());
+    let reply = http::send(program.address, "POST", path, &headers, body.to_string());
     assert_eq!(reply.expect("an answer").status, 200);
     let moved = program.get("/channels/sales-de").text();
     for part in ["<h2>Last moves</h2>", "<dd>LAUNCH</dd>", "<dt>last webhook</dt>", "LAUNCH once"] {

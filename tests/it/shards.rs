@@ -147,7 +147,7 @@ fn another_shards_channel_is_misdirected_and_never_lost() {
             "channel_id": id,
         });
         let headers = [("X-Webhook-Secret", SECRET), ("Content-Type", "application/json")];
-        http::send(program.address, "POST", path, &headers, &body.to_string()).expect("an answer")
+        http::send(program.address, "POST", path, &headers, body.to_string()).expect("an answer")
     };
     let refused = "whatsapp_exporter_webhooks_refused_total{reason=\"other_shard\"}";
     for program in &programs {
