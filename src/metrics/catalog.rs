@@ -270,7 +270,7 @@ pub const SOURCE: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_source_channels", []
             "Channels that the source listed and that are watched; absent until it listed any.",
-            "",
+            "With `SHARD` those of all shards, at each of them.",
             "sum by (provider) (whatsapp_source_channels)"),
         rows: Rows::One(|w, _| w.source()?.listed().map(|listed| listed.watched.into())),
     },
@@ -417,7 +417,7 @@ pub const BUILD_INFO: Metric = metric!(Gauge "whatsapp_exporter_build_info",
 /// `whatsapp_exporter_targets`.
 pub const TARGETS: Metric = metric!(Gauge "whatsapp_exporter_targets", [closed("kind", KINDS)]
     "Targets that are configured.",
-    "",
+    "With `SHARD` those that this shard watches; it watches every source.",
     "sum by (kind) (whatsapp_exporter_targets)");
 /// `whatsapp_exporter_config_last_reload_successful`.
 pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_successful",
