@@ -3,7 +3,6 @@
 //! Not here: how it is shown.
 
 pub mod advice;
-pub mod channel_facts;
 pub mod humanize;
 pub mod log_events;
 pub mod outage_summary;

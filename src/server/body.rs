@@ -60,11 +60,8 @@ pub(super) struct AnswerMemory {
     encoders: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     /// When each page was last written.
-    written: Mutex<HashMap<PageKey, (Instant, Weak<RenderedPage>)>>,
+    written: Mutex<HashMap<usize, (Instant, Weak<RenderedPage>)>>,
 }
-
-/// What tells pages apart: the number, and what is searched for.
-pub(super) type PageKey = (usize, String);
 
 /// A page, and its place in memory, which it keeps until the last byte is sent to the last reader.
 struct RenderedPage {
@@ -103,7 +100,7 @@ impl AnswerMemory {
     /// was written just now.
     pub(super) async fn page<E>(
         &self,
-        key: PageKey,
+        number: usize,
         render: impl FnOnce() -> Result<String, E>,
         give_way: impl Fn(),
     ) -> Option<Result<ReplyBody, E>> {
@@ -112,7 +109,7 @@ impl AnswerMemory {
             few if few < PAGES / 2 => SHARED_FOR,
             _ => Duration::ZERO,
         };
-        if let Some(page) = self.written_within(shared_for, &key) {
+        if let Some(page) = self.written_within(shared_for, number) {
             return Some(Ok(ReplyBody::page(page)));
         }
         let place = async {
@@ -129,15 +126,15 @@ impl AnswerMemory {
             let page = Arc::new(RenderedPage { html, _place: place });
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             written.retain(|_, (_, page)| page.strong_count() > 0);
-            written.insert(key, (clock::instant(), Arc::downgrade(&page)));
+            written.insert(number, (clock::instant(), Arc::downgrade(&page)));
             ReplyBody::page(page)
         }))
     }
 
     /// A page that was written within this time and is still in memory.
-    fn written_within(&self, age: Duration, key: &PageKey) -> Option<Arc<RenderedPage>> {
+    fn written_within(&self, age: Duration, number: usize) -> Option<Arc<RenderedPage>> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, page) = written.get(key)?;
+        let (at, page) = written.get(&number)?;
         if at.elapsed() < age { page.upgrade() } else { None }
     }
 

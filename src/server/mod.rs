@@ -3,7 +3,6 @@
 //! Not here: connections (`http/`), and what is served; see `routes.rs` and the files it names.
 
 mod body;
-mod channel_page;
 mod negotiate;
 mod page;
 mod receiver;

@@ -26,10 +26,6 @@ struct Page {
     count: usize,
     number: usize,
     pages: usize,
-    /// What is searched for; empty for nothing.
-    query: String,
-    /// The same as a part of an address.
-    query_part: String,
 }
 
 struct PageRow {
@@ -44,22 +40,12 @@ struct PageRow {
     advice: Option<Advice>,
 }
 
-/// The page, of which channels are shown by the hundreds; `number` counts from 1. Of targets whose
-/// names hold `query`, in capital or small letters.
+/// The page, of which channels are shown by the hundreds; `number` counts from 1.
 ///
 /// Only what is shown is drawn; of the rest it is counted how it is.
-pub(super) fn render(
-    view: &FleetView,
-    number: usize,
-    query: &str,
-) -> Result<String, askama::Error> {
+pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::Error> {
     let now = view.now;
-    let wanted = query.to_ascii_lowercase();
-    let is_wanted = |one: &Watched| {
-        let name = one.target.name.as_str();
-        wanted.is_empty() || name.to_ascii_lowercase().contains(&wanted)
-    };
-    let (channels, mut tokens, sources, levels, count) = view.look(|targets| {
+    let (channels, mut tokens, sources, levels) = view.look(|targets| {
         let ranked = |kind| {
             let all = targets.of(kind).map(|one| (status_report::level(one, now), one));
             let mut ranked: Vec<(Level, &Watched)> = all.collect();
@@ -70,10 +56,6 @@ pub(super) fn render(
         let sources = ranked(TargetKind::Source);
         let all = channels.iter().chain(&tokens).chain(&sources);
         let levels: Vec<Level> = all.map(|(level, _)| *level).collect();
-        let [channels, tokens, sources] = [channels, tokens, sources].map(|mut all| {
-            all.retain(|(_, one)| is_wanted(one));
-            all
-        });
         let pages = channels.len().div_ceil(PER_PAGE).max(1);
         let first = (number.clamp(1, pages) - 1) * PER_PAGE;
         let shown = channels.iter().skip(first).take(PER_PAGE);
@@ -81,10 +63,11 @@ pub(super) fn render(
         let tokens: Vec<_> =
             tokens.iter().filter_map(|(_, one)| TokenView::new(one, now)).collect();
         let sources: Vec<_> = sources.iter().filter_map(|(_, one)| SourceView::new(one)).collect();
-        (shown, tokens, sources, levels, channels.len())
+        (shown, tokens, sources, levels)
     });
     tokens.sort_by_key(|token| (token.level, token.expires_millis.unwrap_or(i64::MAX)));
     let (headline, level) = headline(&levels);
+    let count = view.count(TargetKind::Channel);
     let pages = count.div_ceil(PER_PAGE).max(1);
     Page {
         version: env!("CARGO_PKG_VERSION"),
@@ -97,15 +80,8 @@ pub(super) fn render(
         count,
         number: number.clamp(1, pages),
         pages,
-        query_part: if query.is_empty() { String::new() } else { format!("&q={}", encoded(query)) },
-        query: query.to_owned(),
     }
     .render()
-}
-
-/// A text as a part of an address.
-fn encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 fn headline(levels: &[Level]) -> (String, Level) {

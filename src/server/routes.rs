@@ -3,8 +3,7 @@
 //! | path | answers |
 //! | --- | --- |
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
-//! | `GET /` | the page for people; `?q=` shows what has this in its name |
-//! | `GET /channels/{channel}` | the page of one channel; 421 at another shard |
+//! | `GET /` | the page for people |
 //! | `GET /api/status` | the same as JSON |
 //! | `GET /channels/{channel}/ready` | 200 while it can send, else 503; 421 at another shard |
 //! | `GET /healthz` | 200 while the process turns |
@@ -20,12 +19,11 @@ use hyper::header::{
     VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, StatusCode, body::Incoming};
-use percent_encoding::percent_decode_str;
 
 use super::body::{Blocks, ReplyBody};
 use super::reply::{Reply, ok, text, with};
 use super::state::State;
-use super::{channel_page, negotiate, page, status_json, webhook};
+use super::{negotiate, page, status_json, webhook};
 use crate::clock;
 use crate::domain::{Availability, TargetKind};
 use crate::http::{Access, ConnectionRefusal, ListenerKind, Peer};
@@ -41,7 +39,7 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer
     }
     let path = request.uri().path();
     let known = matches!(path, "/" | "/metrics" | "/api/status" | "/healthz" | "/readyz")
-        || ready_channel(path).or_else(|| channel_of(path)).is_some();
+        || ready_channel(path).is_some();
     // Kubernetes' probes have neither a certificate nor a password.
     let open = matches!(path, "/healthz" | "/readyz");
     let access = match open {
@@ -105,10 +103,9 @@ async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
         }
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => text(StatusCode::OK, "ready\n"),
-        path => match (ready_channel(path), channel_of(path)) {
-            (Some(name), _) => ready(name, state),
-            (None, Some(name)) => channel(name, state),
-            (None, None) => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        path => match ready_channel(path) {
+            Some(name) => ready(name, state),
+            None => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
         },
     }
 }
@@ -140,65 +137,28 @@ fn streamed(
 }
 
 async fn page(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
-    let parameter = |name: &str| {
-        let mut parts = request.uri().query().unwrap_or_default().split('&');
-        parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
-    };
-    let number = parameter("page").and_then(|number| number.parse().ok()).unwrap_or(1);
-    let query = parameter("q").map(searched).unwrap_or_default();
-    let key = (number, query.clone());
-    let render = || page::render(&state.fleet.view(clock::now()), number, &query);
-    let rendered = state.memory.page(key, render, || peer.drop_stalled_reader()).await;
+    let number = request
+        .uri()
+        .query()
+        .and_then(|query| query.split('&').find_map(|part| part.strip_prefix("page=")))
+        .and_then(|number| number.parse().ok());
+    let number = number.unwrap_or(1);
+    let render = || page::render(&state.fleet.view(clock::now()), number);
+    let rendered = state.memory.page(number, render, || peer.drop_stalled_reader()).await;
     let Some(rendered) = rendered else {
         let sentence = "too many pages are being read; try again in a moment\n";
         let answer = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
         return with(answer, RETRY_AFTER, "1");
     };
-    html(rendered)
-}
-
-/// What is searched for: no longer than a name, and as a person typed it.
-fn searched(value: &str) -> String {
-    let plain = value.replace('+', " ");
-    let text = percent_decode_str(&plain).decode_utf8_lossy();
-    text.trim().chars().take(63).collect()
-}
-
-fn html(rendered: Result<ReplyBody, askama::Error>) -> Reply {
     match rendered {
         Ok(body) => {
             let answer = ok("text/html; charset=utf-8", body);
             let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri \
-                'none'; form-action 'self'; frame-ancestors 'none'";
+                'none'; frame-ancestors 'none'";
             with(with(answer, CONTENT_SECURITY_POLICY, policy), REFERRER_POLICY, "no-referrer")
         }
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written\n"),
     }
-}
-
-/// The name in `/channels/{name}`.
-fn channel_of(path: &str) -> Option<&str> {
-    path.strip_prefix("/channels/").filter(|name| !name.is_empty() && !name.contains('/'))
-}
-
-/// The page of one channel.
-fn channel(name: &str, state: &State) -> Reply {
-    let now = clock::now();
-    let found = state.fleet.find(TargetKind::Channel, name);
-    let rendered =
-        found.and_then(|one| state.fleet.look(one, |watched| channel_page::render(watched, now)));
-    match rendered.flatten() {
-        Some(rendered) => html(rendered.map(ReplyBody::whole)),
-        None => unknown_channel(name, state),
-    }
-}
-
-fn unknown_channel(name: &str, state: &State) -> Reply {
-    if state.fleet.elsewhere().has_name(TargetKind::Channel, name) {
-        let sentence = "this channel is watched by another shard\n";
-        return text(StatusCode::MISDIRECTED_REQUEST, sentence);
-    }
-    text(StatusCode::NOT_FOUND, "no channel of this name is configured\n")
 }
 
 async fn reload(state: &State, peer: IpAddr) -> Reply {
@@ -227,6 +187,15 @@ fn ready_channel(path: &str) -> Option<&str> {
     path.strip_prefix("/channels/")?.strip_suffix("/ready").filter(|name| !name.contains('/'))
 }
 
+/// What is said of a channel that is not watched here.
+fn not_here(name: &str, state: &State) -> Reply {
+    if state.fleet.elsewhere().has_name(TargetKind::Channel, name) {
+        let sentence = "this channel is watched by another shard\n";
+        return text(StatusCode::MISDIRECTED_REQUEST, sentence);
+    }
+    text(StatusCode::NOT_FOUND, "no channel of this name is configured\n")
+}
+
 /// An application asks this before it sends. The gateway judges by the same rule.
 fn ready(name: &str, state: &State) -> Reply {
     let now = clock::now();
@@ -239,7 +208,7 @@ fn ready(name: &str, state: &State) -> Reply {
         })
     });
     let Some((status, availability, wait)) = known.flatten() else {
-        return unknown_channel(name, state);
+        return not_here(name, state);
     };
     let word = format!("{}\n", status.as_str());
     match availability {

@@ -8,7 +8,6 @@ mod common;
 mod peers;
 
 mod all_providers;
-mod channel_page;
 mod check;
 mod command_line;
 mod commands;
