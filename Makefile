@@ -22,6 +22,7 @@ test: packages
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace --no-fail-fast
 	alerts/tests/run
+	@[ -f target/tools/axe.min.js ] || echo 'LEFT OUT: the accessibility of the pages, since axe-core could not be fetched' >&2
 
 # FIGURES names groups, and `quick` shortens them: make bench FIGURES="quick scrape".
 bench: packages release

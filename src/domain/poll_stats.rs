@@ -23,6 +23,8 @@ pub struct PollStats {
     pub(super) failures: [u32; FailureReason::COUNT],
     /// The outcome of the last poll; `None` before the first.
     last: Option<Result<(), FailureReason>>,
+    /// Polls that failed since the last one that succeeded.
+    failed_in_a_row: u32,
     last_success: Option<Timestamp>,
     /// When something was last updated; a session 401 teaches something although it is a failure.
     last_updated: Option<Now>,
@@ -37,6 +39,7 @@ impl PollStats {
             polls: 0,
             failures: [0; FailureReason::COUNT],
             last: None,
+            failed_in_a_row: 0,
             last_success: None,
             last_updated: None,
             failing_since: None,
@@ -47,6 +50,7 @@ impl PollStats {
     pub(super) fn succeeded(&mut self, now: Now) {
         self.polls += 1;
         self.last = Some(Ok(()));
+        self.failed_in_a_row = 0;
         self.last_success = Some(now.unix);
         self.updated(now);
     }
@@ -55,6 +59,7 @@ impl PollStats {
     pub(super) fn failed(&mut self, now: Now, reason: FailureReason) {
         self.polls += 1;
         self.last = Some(Err(reason));
+        self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
         let count = &mut self.failures[reason.index()];
         *count = count.saturating_add(1);
         self.failing_since.get_or_insert(now);
@@ -118,6 +123,12 @@ impl PollStats {
     /// The reason of the last poll's failure; `None` when it succeeded or none was made.
     pub fn last_failure(&self) -> Option<FailureReason> {
         self.last.and_then(Result::err)
+    }
+
+    /// How many polls in a row have failed, and why the last of them did; `None` unless the last
+    /// poll failed.
+    pub fn consecutive_failures(&self) -> Option<(FailureReason, u32)> {
+        self.last_failure().map(|reason| (reason, self.failed_in_a_row))
     }
 
     /// When a poll last succeeded.

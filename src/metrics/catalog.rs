@@ -236,6 +236,19 @@ macro_rules! poll_families {
                 rows: Rows::One(|w, _| Some(w.polls().last_succeeded().unwrap_or(false).into())),
             },
             Family {
+                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_consecutive_failures"),
+                    [FAILURE]
+                    concat!("How many polls of the ", $kind, " have failed in a row, with the \
+                        reason of the last one; absent while the last poll succeeded."),
+                    "A healthy target has no row, so that rules on a large fleet read only what \
+                     fails.",
+                    concat!("whatsapp_", $kind, "_poll_consecutive_failures >= 3")),
+                rows: Rows::Each(|w, _, at| {
+                    let (reason, polls) = w.polls().consecutive_failures()?;
+                    (reason.index() == at).then_some(polls.into())
+                }),
+            },
+            Family {
                 metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_last_success_timestamp_seconds"),
                     []
                     concat!("When a poll of \

@@ -60,12 +60,15 @@ pub(super) struct AnswerMemory {
     encoders: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     /// When each page was last written.
-    written: Mutex<HashMap<usize, (Instant, Weak<RenderedPage>)>>,
+    written: Mutex<HashMap<PageKey, (Instant, Weak<RenderedPage>)>>,
 }
+
+/// Which page it is, and whether it is compressed.
+pub(super) type PageKey = (String, bool);
 
 /// A page, and its place in memory, which it keeps until the last byte is sent to the last reader.
 struct RenderedPage {
-    html: String,
+    bytes: Vec<u8>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -74,7 +77,7 @@ struct SharedPage(Arc<RenderedPage>);
 
 impl AsRef<[u8]> for SharedPage {
     fn as_ref(&self) -> &[u8] {
-        self.0.html.as_bytes()
+        &self.0.bytes
     }
 }
 
@@ -95,22 +98,22 @@ impl AnswerMemory {
         Arc::clone(&self.encoders).try_acquire_owned().ok()
     }
 
-    /// The body of this page, which `render` writes; `None` when too many pages are in memory for
-    /// long, though `give_way` is called again and again. Where many are, readers share one that
-    /// was written just now.
+    /// The body of this page, which `render` writes if there is such a page; `None` when too many
+    /// pages are in memory for long, though `give_way` is called again and again. Where many are,
+    /// readers share one that was written just now.
     pub(super) async fn page<E>(
         &self,
-        number: usize,
-        render: impl FnOnce() -> Result<String, E>,
+        key: PageKey,
+        render: impl FnOnce() -> Result<Option<String>, E>,
         give_way: impl Fn(),
-    ) -> Option<Result<ReplyBody, E>> {
+    ) -> Option<Result<Option<ReplyBody>, E>> {
         let shared_for = match self.pages.available_permits() {
             0 => SHARED_FOR_WHEN_FULL,
             few if few < PAGES / 2 => SHARED_FOR,
             _ => Duration::ZERO,
         };
-        if let Some(page) = self.written_within(shared_for, number) {
-            return Some(Ok(ReplyBody::page(page)));
+        if let Some(page) = self.written_within(shared_for, &key) {
+            return Some(Ok(Some(ReplyBody::page(page))));
         }
         let place = async {
             loop {
@@ -122,19 +125,23 @@ impl AnswerMemory {
             }
         };
         let place = tokio::time::timeout(PAGE_WAIT, place).await.ok().flatten()?;
-        Some(render().map(|html| {
-            let page = Arc::new(RenderedPage { html, _place: place });
-            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-            written.retain(|_, (_, page)| page.strong_count() > 0);
-            written.insert(number, (clock::instant(), Arc::downgrade(&page)));
-            ReplyBody::page(page)
-        }))
+        let html = match render() {
+            Ok(Some(html)) => html,
+            Ok(None) => return Some(Ok(None)),
+            Err(error) => return Some(Err(error)),
+        };
+        let bytes = if key.1 { gzip(html.as_bytes()) } else { html.into_bytes() };
+        let page = Arc::new(RenderedPage { bytes, _place: place });
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.retain(|_, (_, page)| page.strong_count() > 0);
+        written.insert(key, (clock::instant(), Arc::downgrade(&page)));
+        Some(Ok(Some(ReplyBody::page(page))))
     }
 
     /// A page that was written within this time and is still in memory.
-    fn written_within(&self, age: Duration, number: usize) -> Option<Arc<RenderedPage>> {
+    fn written_within(&self, age: Duration, key: &PageKey) -> Option<Arc<RenderedPage>> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, page) = written.get(&number)?;
+        let (at, page) = written.get(key)?;
         if at.elapsed() < age { page.upgrade() } else { None }
     }
 
@@ -160,6 +167,14 @@ impl AnswerMemory {
             streams,
         })))
     }
+}
+
+/// The same, compressed.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(1));
+    // Writing to a vector cannot fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
 }
 
 /// The body of an answer.

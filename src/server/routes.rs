@@ -3,7 +3,9 @@
 //! | path | answers |
 //! | --- | --- |
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
-//! | `GET /` | the page for people |
+//! | `GET /` | the page for people; `?q=` finds, `?page=` turns, `?refresh=` renews it |
+//! | `GET /page.js` | the script that renews it |
+//! | `GET /channels/{channel}` | the page of one channel; 421 at another shard |
 //! | `GET /api/status` | the same as JSON |
 //! | `GET /channels/{channel}/ready` | 200 while it can send, else 503; 421 at another shard |
 //! | `GET /healthz` | 200 while the process turns |
@@ -21,6 +23,7 @@ use hyper::header::{
 use hyper::{Method, Request, StatusCode, body::Incoming};
 
 use super::body::{Blocks, ReplyBody};
+use super::page::{PageQuery, Which};
 use super::reply::{Reply, ok, text, with};
 use super::state::State;
 use super::{negotiate, page, status_json, webhook};
@@ -38,8 +41,10 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer
         return with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     }
     let path = request.uri().path();
-    let known = matches!(path, "/" | "/metrics" | "/api/status" | "/healthz" | "/readyz")
-        || ready_channel(path).is_some();
+    let known =
+        matches!(path, "/" | "/page.js" | "/metrics" | "/api/status" | "/healthz" | "/readyz")
+            || ready_channel(path).is_some()
+            || channel(path).is_some();
     // Kubernetes' probes have neither a certificate nor a password.
     let open = matches!(path, "/healthz" | "/readyz");
     let access = match open {
@@ -95,7 +100,8 @@ fn denied(access: Access, state: &State) -> Reply {
 async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     match request.uri().path() {
         "/metrics" => metrics(request, state, peer),
-        "/" => page(request, state, peer).await,
+        "/" => page(request, state, peer, Which::Front).await,
+        "/page.js" => ok("text/javascript; charset=utf-8", ReplyBody::whole(page::SCRIPT)),
         "/api/status" => {
             let blocks = status_json::StatusJson::new(state.fleet.view(clock::now()));
             let answer = ok("application/json", ReplyBody::whole(""));
@@ -103,9 +109,10 @@ async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
         }
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => text(StatusCode::OK, "ready\n"),
-        path => match ready_channel(path) {
-            Some(name) => ready(name, state),
-            None => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        path => match (ready_channel(path), channel(path)) {
+            (Some(name), _) => ready(name, state),
+            (None, Some(name)) => page(request, state, peer, Which::Channel(name)).await,
+            (None, None) => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
         },
     }
 }
@@ -136,27 +143,30 @@ fn streamed(
     answer.map(|_| state.memory.stream(Box::new(blocks), encoder))
 }
 
-async fn page(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
-    let number = request
-        .uri()
-        .query()
-        .and_then(|query| query.split('&').find_map(|part| part.strip_prefix("page=")))
-        .and_then(|number| number.parse().ok());
-    let number = number.unwrap_or(1);
-    let render = || page::render(&state.fleet.view(clock::now()), number);
-    let rendered = state.memory.page(number, render, || peer.drop_stalled_reader()).await;
+async fn page(request: &Request<Incoming>, state: &State, peer: &Peer, which: Which<'_>) -> Reply {
+    let query = PageQuery::parse(request.uri().query());
+    let gzip = negotiate::gzip(request.headers());
+    let render = || page::render(&state.fleet.view(clock::now()), which, &query);
+    let address = format!("{which:?} {query:?}");
+    let rendered = state.memory.page((address, gzip), render, || peer.drop_stalled_reader()).await;
     let Some(rendered) = rendered else {
         let sentence = "too many pages are being read; try again in a moment\n";
         let answer = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
         return with(answer, RETRY_AFTER, "1");
     };
     match rendered {
-        Ok(body) => {
-            let answer = ok("text/html; charset=utf-8", body);
-            let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri \
-                'none'; frame-ancestors 'none'";
+        Ok(Some(body)) => {
+            let answer = with(ok("text/html; charset=utf-8", body), VARY, "Accept-Encoding");
+            let answer = if gzip { with(answer, CONTENT_ENCODING, "gzip") } else { answer };
+            let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src \
+                'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors \
+                'none'";
             with(with(answer, CONTENT_SECURITY_POLICY, policy), REFERRER_POLICY, "no-referrer")
         }
+        Ok(None) => match which {
+            Which::Channel(name) => not_here(name, state),
+            Which::Front => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        },
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written\n"),
     }
 }
@@ -194,6 +204,12 @@ fn not_here(name: &str, state: &State) -> Reply {
         return text(StatusCode::MISDIRECTED_REQUEST, sentence);
     }
     text(StatusCode::NOT_FOUND, "no channel of this name is configured\n")
+}
+
+/// The name in `/channels/{name}`.
+fn channel(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/channels/")?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
 /// An application asks this before it sends. The gateway judges by the same rule.

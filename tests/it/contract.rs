@@ -346,6 +346,13 @@ fn every_alert_says_how_bad_it_is_what_it_is_and_where_to_look() {
     assert_none(&mistakes);
 }
 
+/// What is left of a template without its `{{ … }}`.
+fn without_actions(template: &str) -> String {
+    let mut parts = template.split("{{");
+    let before = parts.next().unwrap_or_default().to_owned();
+    parts.fold(before, |text, part| text + part.split_once("}}").map_or("", |(_, after)| after))
+}
+
 /// The mistakes of `/d/<uid>?var-<name>=…`, of which a template may hold several for different
 /// labels.
 fn mistakes_in_address(dashboards: &[Dashboard], address: &str) -> Vec<String> {
@@ -355,6 +362,7 @@ fn mistakes_in_address(dashboards: &[Dashboard], address: &str) -> Vec<String> {
         found += 1;
         let place = place.split("{{ else").next().unwrap_or(place);
         let (uid, query) = place.split_once('?').unwrap_or((place, ""));
+        let query = without_actions(query);
         let Some(dashboard) = dashboards.iter().find(|dashboard| dashboard.uid() == uid) else {
             mistakes.push(format!("its dashboard_url names no dashboard of ours: {uid}"));
             continue;
@@ -375,7 +383,8 @@ fn mistakes_in_address(dashboards: &[Dashboard], address: &str) -> Vec<String> {
 #[test]
 fn wrong_addresses_are_refused() {
     let dashboards = dashboards::all();
-    let good = "{{ if $labels.token }}/d/whatsapp-tokens?var-token=a{{ else \
+    let good = "{{ if $labels.token }}/d/whatsapp-tokens?{{ with $labels.namespace \
+        }}var-namespace={{ . }}&{{ end }}var-token=a{{ else \
         }}/d/whatsapp-channels?var-channel=b{{ end }}";
     assert_eq!(mistakes_in_address(&dashboards, good), Vec::<String>::new());
     for (address, mistake) in [

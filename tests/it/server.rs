@@ -59,7 +59,7 @@ fn every_route_answers_with_its_status_and_type() {
         ("/channels/lost/ready", 503, "text/plain; charset=utf-8", "UNKNOWN"),
         ("/channels/nobody/ready", 404, "text/plain; charset=utf-8", "no channel"),
         ("/channels//ready", 404, "text/plain; charset=utf-8", "no channel"),
-        ("/channels/sales", 404, "text/plain; charset=utf-8", "nothing here"),
+        ("/channels/sales", 200, "text/html; charset=utf-8", "sales: AUTH"),
         ("/channels/a/b/ready", 404, "text/plain; charset=utf-8", "nothing here"),
         ("/metrics/", 404, "text/plain; charset=utf-8", "nothing here"),
         ("/favicon.ico", 404, "text/plain; charset=utf-8", "nothing here"),

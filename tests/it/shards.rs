@@ -169,8 +169,10 @@ fn another_shards_channel_is_misdirected_and_never_lost() {
                 assert_eq!(reply.status, status, "{name} at {path}: {}", reply.text());
                 expected[at] += f64::from(u8::from(at != own));
             }
-            let reply = program.get(&format!("/channels/{name}/ready"));
-            assert_eq!(reply.status, if at == own { 200 } else { 421 }, "{name}");
+            for path in [format!("/channels/{name}/ready"), format!("/channels/{name}")] {
+                let reply = program.get(&path);
+                assert_eq!(reply.status, if at == own { 200 } else { 421 }, "{path}");
+            }
         }
     }
     for (program, expected) in programs.iter().zip(expected) {

@@ -63,6 +63,8 @@ fn every_fault_has_its_reason_and_the_last_known_status_stays() {
     for (name, ..) in faults() {
         program.until_is(&format!("whatsapp_channel_authorized{{channel=\"{name}\"}}"), 1.0);
     }
+    let in_a_row = "whatsapp_channel_poll_consecutive_failures";
+    assert_eq!(program.metrics().sum(in_a_row), 0.0);
     for (name, fault, _) in faults() {
         upstream.set_fault(name, Some(fault));
     }
@@ -74,6 +76,9 @@ fn every_fault_has_its_reason_and_the_last_known_status_stays() {
         );
         let page = program.metrics();
         let is = |metric: &str, label: &str| page.get(&of(metric, label));
+        let failed = is(in_a_row, &format!(",reason=\"{reason}\""));
+        assert!(failed >= Some(1.0), "{name}: {failed:?}");
+        assert_eq!(failed, Some(page.sum(&of(in_a_row, ""))), "{name}: one reason");
         assert_eq!(is("whatsapp_channel_poll_success", ""), Some(0.0), "{name}");
         assert_eq!(is("whatsapp_channel_status", ",status=\"AUTH\""), Some(1.0), "{name}");
         assert_eq!(page.sum(&of("whatsapp_channel_status", "")), 1.0, "{name}");

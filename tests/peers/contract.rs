@@ -458,7 +458,7 @@ impl Contract {
 }
 
 /// What `label_replace(…, "new", "$1", "old", "(.*)")` makes: another label, or one fewer where
-/// nothing is put in its place.
+/// nothing is put in its place. A fixed text is taken from no label: `"new", "text", "", ""`.
 fn replaced(call: &Call, labels: Labels, mistakes: &mut Vec<String>) -> Labels {
     let texts = call.args.args.iter().filter_map(|argument| match argument.as_ref() {
         Expr::StringLiteral(text) => Some(text.val.clone()),
@@ -469,7 +469,8 @@ fn replaced(call: &Call, labels: Labels, mistakes: &mut Vec<String>) -> Labels {
         mistakes.push("label_replace() needs four texts".to_owned());
         return labels;
     };
-    if !labels.has(old) {
+    let fixed = old.is_empty() && !replacement.contains('$');
+    if !fixed && !labels.has(old) {
         mistakes.push(format!(
             "`label_replace`: there is no label `{old}` to take; there are {}",
             labels.listed()
@@ -512,7 +513,8 @@ fn check_values(metric: &str, matcher: &Matcher, allowed: &Allowed, mistakes: &m
         }
         return;
     }
-    for alternative in alternatives(&matcher.value) {
+    let written = |alternative: &String| alternative != CHOICE;
+    for alternative in alternatives(&matcher.value).into_iter().filter(written) {
         // The parser's own regular expressions, so that no other crate is needed.
         let pattern = format!("x{{l=~{alternative:?}}}");
         let matches = match parse(&pattern) {

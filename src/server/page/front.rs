@@ -1,9 +1,11 @@
-//! The page for people: every target, how it is, since when, and what to do.
+//! The front page: every target, how it is, since when, and what to do.
 //!
-//! Not here: what is said of a target (`report/`) and how it looks (`templates/page.html`).
+//! Not here: what is said of a target (`report/`) and how it looks (`templates/front.html`).
 
 use askama::Template;
 
+use super::pieces::{self, Piece};
+use super::query::PageQuery;
 use crate::domain::{Now, TargetKind};
 use crate::fleet::{FleetView, Watched};
 use crate::report::advice::Advice;
@@ -14,22 +16,42 @@ use crate::report::status_report::{self, ChannelView, Level, PollView, SourceVie
 const PER_PAGE: usize = 200;
 
 #[derive(Template)]
-#[template(path = "page.html")]
-struct Page {
+#[template(path = "front.html")]
+struct Front<'a> {
     version: &'static str,
     time: String,
-    headline: String,
+    refresh: Option<u32>,
+    title: String,
     level: Level,
-    channels: Vec<PageRow>,
-    tokens: Vec<PageRow>,
-    sources: Vec<PageRow>,
-    count: usize,
+    tables: Vec<PageTable>,
+    query: &'a PageQuery,
+    /// Targets that have what is looked for, of all.
+    found: usize,
+    all: usize,
     number: usize,
     pages: usize,
 }
 
+/// The targets of one kind.
+struct PageTable {
+    /// Its anchor.
+    id: &'static str,
+    /// Its heading.
+    title: &'static str,
+    /// What a row is.
+    one: &'static str,
+    /// What the third column says.
+    third: &'static str,
+    /// How many targets have what is looked for.
+    found: usize,
+    rows: Vec<PageRow>,
+}
+
 struct PageRow {
     name: String,
+    /// The target's own page.
+    link: Option<String>,
+    provider: &'static str,
     level: Level,
     status: &'static str,
     since: String,
@@ -37,51 +59,77 @@ struct PageRow {
     age: String,
     trouble: Option<&'static str>,
     notes: Vec<String>,
+    todo: Vec<Piece>,
     advice: Option<Advice>,
 }
 
-/// The page, of which channels are shown by the hundreds; `number` counts from 1.
+/// The page, of which channels are shown by the hundreds.
 ///
 /// Only what is shown is drawn; of the rest it is counted how it is.
-pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::Error> {
+pub(super) fn render(view: &FleetView, query: &PageQuery) -> Result<String, askama::Error> {
     let now = view.now;
-    let (channels, mut tokens, sources, levels) = view.look(|targets| {
-        let ranked = |kind| {
-            let all = targets.of(kind).map(|one| (status_report::level(one, now), one));
-            let mut ranked: Vec<(Level, &Watched)> = all.collect();
+    let mut levels = Vec::new();
+    let (channels, mut tokens, sources, found) = view.look(|targets| {
+        let mut ranked = |kind| {
+            let mut ranked: Vec<(Level, &Watched)> = Vec::new();
+            for one in targets.of(kind) {
+                let level = status_report::level(one, now);
+                levels.push(level);
+                if query.text.is_empty() || query.finds(texts(one, now)) {
+                    ranked.push((level, one));
+                }
+            }
             ranked.sort_by_key(|(level, _)| *level);
             ranked
         };
         let (channels, tokens) = (ranked(TargetKind::Channel), ranked(TargetKind::Token));
         let sources = ranked(TargetKind::Source);
-        let all = channels.iter().chain(&tokens).chain(&sources);
-        let levels: Vec<Level> = all.map(|(level, _)| *level).collect();
-        let pages = channels.len().div_ceil(PER_PAGE).max(1);
-        let first = (number.clamp(1, pages) - 1) * PER_PAGE;
+        let first = (query.number.clamp(1, pages(channels.len())) - 1) * PER_PAGE;
         let shown = channels.iter().skip(first).take(PER_PAGE);
         let shown: Vec<_> = shown.filter_map(|(_, one)| ChannelView::new(one, now)).collect();
         let tokens: Vec<_> =
             tokens.iter().filter_map(|(_, one)| TokenView::new(one, now)).collect();
         let sources: Vec<_> = sources.iter().filter_map(|(_, one)| SourceView::new(one)).collect();
-        (shown, tokens, sources, levels)
+        (shown, tokens, sources, channels.len())
     });
     tokens.sort_by_key(|token| (token.level, token.expires_millis.unwrap_or(i64::MAX)));
-    let (headline, level) = headline(&levels);
-    let count = view.count(TargetKind::Channel);
-    let pages = count.div_ceil(PER_PAGE).max(1);
-    Page {
+    let (title, level) = headline(&levels);
+    let pages = pages(found);
+    let channels: Vec<_> = channels.into_iter().map(|view| channel_row(view, now)).collect();
+    let tokens: Vec<_> = tokens.into_iter().map(|view| token_row(view, now)).collect();
+    let sources: Vec<_> = sources.into_iter().map(|view| source_row(view, now)).collect();
+    let table =
+        |id, title, one, third, found, rows| PageTable { id, title, one, third, found, rows };
+    let tables = [
+        table("channels", "Channels", "channel", "for", found, channels),
+        table("tokens", "Tokens", "token", "expires", tokens.len(), tokens),
+        table("sources", "Sources", "source", "channels", sources.len(), sources),
+    ];
+    let tables: Vec<_> = tables.into_iter().filter(|table| !table.rows.is_empty()).collect();
+    Front {
         version: env!("CARGO_PKG_VERSION"),
         time: humanize::rfc3339(now.unix),
-        headline,
+        refresh: query.refresh,
+        title,
         level,
-        channels: channels.into_iter().map(|view| channel_row(view, now)).collect(),
-        tokens: tokens.into_iter().map(|view| token_row(view, now)).collect(),
-        sources: sources.into_iter().map(|view| source_row(view, now)).collect(),
-        count,
-        number: number.clamp(1, pages),
+        found: tables.iter().map(|table| table.found).sum(),
+        all: levels.len(),
+        tables,
+        query,
+        number: query.number.clamp(1, pages),
         pages,
     }
     .render()
+}
+
+fn pages(channels: usize) -> usize {
+    channels.div_ceil(PER_PAGE).max(1)
+}
+
+/// What a target can be found by.
+fn texts(one: &Watched, now: Now) -> [&str; 4] {
+    let status = one.channel().map_or("", |state| state.status(now, one.policy()).as_str());
+    [one.target.name.as_str(), one.provider().label(), one.id().unwrap_or_default(), status]
 }
 
 fn headline(levels: &[Level]) -> (String, Level) {
@@ -106,7 +154,11 @@ fn headline(levels: &[Level]) -> (String, Level) {
     }
 }
 
-fn age(poll: &PollView, now: Now) -> String {
+pub(super) fn todo(advice: Option<Advice>) -> Vec<Piece> {
+    advice.map(|advice| pieces::of(advice.todo)).unwrap_or_default()
+}
+
+pub(super) fn age(poll: &PollView, now: Now) -> String {
     match poll.last_success_millis {
         Some(at) => format!("{} ago", humanize::length((now.unix.millis() - at).max(0))),
         None => "none yet".to_owned(),
@@ -120,6 +172,9 @@ fn channel_row(view: ChannelView, now: Now) -> PageRow {
     let notes = view.returned.into_iter().chain(restrictions).chain(quota).chain(subscription);
     PageRow {
         notes: notes.collect(),
+        link: Some(format!("/channels/{}", view.name)),
+        provider: view.provider,
+        todo: todo(view.advice),
         since: humanize::length((now.unix.millis() - view.since_millis).max(0)),
         since_exact: view.since,
         age: age(&view.poll, now),
@@ -140,6 +195,9 @@ fn token_row(view: TokenView, now: Now) -> PageRow {
         notes.push(format!("data access ends {}", humanize::distance(at, now)));
     }
     PageRow {
+        link: None,
+        provider: view.provider,
+        todo: todo(view.advice),
         since: view.countdown(now),
         since_exact: view.expires.unwrap_or_default(),
         age: age(&view.poll, now),
@@ -158,6 +216,9 @@ fn source_row(view: SourceView, now: Now) -> PageRow {
         notes.push(format!("{ignored} more are not watched"));
     }
     PageRow {
+        link: None,
+        provider: view.provider,
+        todo: todo(view.advice),
         since: view.channels.map_or_else(|| "not known".to_owned(), |count| count.to_string()),
         since_exact: String::new(),
         age: age(&view.poll, now),

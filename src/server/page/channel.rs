@@ -1,0 +1,96 @@
+//! The page of one channel: how it is, what to do, and what came before.
+//!
+//! Not here: what is said of it (`report/`) and how it looks (`templates/channel.html`).
+
+use askama::Template;
+
+use super::front::{age, todo};
+use super::pieces::Piece;
+use super::query::PageQuery;
+use crate::domain::{ErrorSource, Status, TargetKind, UnauthorizedReason};
+use crate::fleet::FleetView;
+use crate::report::advice::Advice;
+use crate::report::humanize;
+use crate::report::outage_summary::Move;
+use crate::report::status_report::{ChannelView, Level};
+
+#[derive(Template)]
+#[template(path = "channel.html")]
+struct ChannelPage {
+    version: &'static str,
+    time: String,
+    refresh: Option<u32>,
+    title: String,
+    level: Level,
+    name: String,
+    status: &'static str,
+    todo: Vec<Piece>,
+    advice: Option<Advice>,
+    /// What is known, each with its name.
+    facts: Vec<(&'static str, String)>,
+    notes: Vec<String>,
+    /// The last moves, the newest first.
+    moves: Vec<Move>,
+    /// How often it was seen to move to each status.
+    counts: Vec<(&'static str, u32)>,
+}
+
+/// The page; `None` if there is no such channel.
+pub(super) fn render(
+    view: &FleetView,
+    name: &str,
+    query: &PageQuery,
+) -> Result<Option<String>, askama::Error> {
+    let now = view.now;
+    let page = view.look(|targets| {
+        let watched =
+            targets.of(TargetKind::Channel).find(|watched| watched.target.name.as_str() == name)?;
+        let (state, shown) = (watched.channel()?, ChannelView::new(watched, now)?);
+        let ago = |millis: i64| humanize::length((now.unix.millis() - millis).max(0));
+        let mut facts = vec![
+            ("provider", shown.provider.to_owned()),
+            ("for", format!("{}, since {}", ago(shown.since_millis), shown.since)),
+            ("last answer", age(&shown.poll, now)),
+        ];
+        let mut fact = |what, text: Option<String>| facts.extend(text.map(|text| (what, text)));
+        fact("polls fail because", shown.poll.failure.map(str::to_owned));
+        fact("polls fail since", shown.poll.failing_since.clone());
+        let authorized = state.last_authorized().map(|at| at.millis());
+        fact("last able to send", authorized.map(|at| format!("{} ago", ago(at))));
+        let source = watched.target.source.as_ref();
+        fact("listed by", source.map(|source| source.as_str().to_owned()));
+        fact("id", watched.id().map(str::to_owned));
+        fact("version", state.version().map(str::to_owned));
+        fact("up for", state.uptime_millis().map(humanize::length));
+        let webhook = state.webhooks().and_then(|webhooks| webhooks.last_event());
+        fact("last webhook", webhook.map(|at| format!("{} ago", ago(at.millis()))));
+        let refused: u32 = ErrorSource::ALL
+            .iter()
+            .flat_map(|source| UnauthorizedReason::ALL.iter().map(move |reason| (source, reason)))
+            .map(|(source, reason)| state.unauthorized_errors(*source, *reason))
+            .sum();
+        fact("HTTP 401 answers", (refused > 0).then(|| refused.to_string()));
+        fact("restarts", (state.restarts() > 0).then(|| state.restarts().to_string()));
+        let counts = Status::ALL.iter().map(|to| (to.as_str(), state.transitions(*to)));
+        let notes = shown.returned.into_iter();
+        let notes = notes.chain(shown.restrictions.into_iter().flatten().map(|one| one.words));
+        let notes = notes.chain(shown.new_chat_quota.map(|quota| quota.words));
+        let notes = notes.chain(shown.subscription.map(|subscription| subscription.words));
+        Some(ChannelPage {
+            version: env!("CARGO_PKG_VERSION"),
+            time: humanize::rfc3339(now.unix),
+            refresh: query.refresh,
+            title: format!("{}: {}", shown.name, shown.status),
+            level: shown.level,
+            name: shown.name,
+            status: shown.status,
+            todo: todo(shown.advice),
+            advice: shown.advice,
+            facts,
+            notes: notes.collect(),
+            moves: shown.moves.into_iter().rev().collect(),
+            counts: counts.filter(|(_, count)| *count > 0).collect(),
+        })
+    });
+    page.map(|page| page.render()).transpose()
+}
