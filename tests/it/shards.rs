@@ -1,5 +1,5 @@
-//! Several real processes that share one fleet: who watches what, what the others answer, and what a
-//! rolling restart and a change of their number do.
+//! Several real processes that share one fleet: who watches what, what the others answer, and what
+//! a rolling restart and a change of their number do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
