@@ -19,11 +19,11 @@ use crate::gateway::Gateway;
 use crate::http::{Auth, Descriptors};
 use crate::metrics::Features;
 use crate::metrics::exporter::ExporterMetrics;
-use crate::poller::{Ask, Poller};
+use crate::poller::{Ask, PollCauses, Poller};
 use crate::reload::Reloader;
 use crate::server;
 use crate::state_file::StateFile;
-use crate::target::{Target, TargetSet};
+use crate::target::TargetSet;
 use crate::tasks::{TaskEnded, Tasks};
 
 /// Everything that runs, set up and not yet started.
@@ -70,12 +70,14 @@ impl Exporter {
             webhooks: settings.webhooks.is_some(),
             gateway: settings.gateway.is_some(),
             state_file: settings.state_file.is_some(),
+            shard: settings.shard,
         };
         let metrics = ExporterMetrics::new(features, now.unix)
             .map_err(|error| format!("the metrics cannot be set up: {error}"))?;
-        metrics.loaded(now.unix, Target::count_by_kind(&settings.targets));
-        let fleet = Arc::new(Fleet::new(settings.targets.clone(), now, features.webhooks));
-        let targets = TargetSet::new(settings.targets);
+        metrics.loaded(now.unix, settings.count_by_kind());
+        let targets =
+            TargetSet::sharded(settings.targets, settings.shard, settings.gateway.is_some());
+        let fleet = Arc::new(Fleet::new(targets.select(), now, features.webhooks));
         let connections = settings.gateway.as_ref().map(|gateway| gateway.max_connections);
         let descriptors = Descriptors::raise(settings.polling.concurrency, connections);
         let poller =
@@ -199,9 +201,9 @@ impl Exporter {
         outcome
     }
 
-    /// Asks every target once, without serving.
-    pub async fn ask_once(self) -> Arc<Fleet> {
-        self.poller.run_once().await;
-        self.fleet
+    /// Asks every target once, without serving. Also tells why polls failed.
+    pub async fn ask_once(self) -> (Arc<Fleet>, PollCauses) {
+        let causes = self.poller.run_once().await;
+        (self.fleet, causes)
     }
 }

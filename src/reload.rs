@@ -21,7 +21,7 @@ use crate::input::Problems;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::poller::NewTargets;
 use crate::regular_file;
-use crate::target::{Name, Target};
+use crate::target::Name;
 
 /// How often the settings file is looked at.
 const WATCH: Duration = Duration::from_secs(5);
@@ -112,7 +112,7 @@ impl Reloader {
         });
         match loaded {
             Ok(settings) => {
-                let counts = Target::count_by_kind(&settings.targets);
+                let counts = settings.count_by_kind();
                 let count = settings.targets.len();
                 let (done, in_force) = oneshot::channel();
                 let new = NewTargets { targets: settings.targets, done };

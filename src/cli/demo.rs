@@ -7,24 +7,39 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use whatsapp_simulator::{DemoPlan, Simulator};
 
-use super::exit::{UNHEALTHY, USAGE, complain, runtime};
+use super::arguments::Environment;
+use super::exit::{UNHEALTHY, USAGE, complain, runtime, warn};
 use super::{logging, run};
 use crate::config::{DEFAULT_LISTEN, Settings};
 
 /// Made up, and good for nothing anywhere else.
 const WEBHOOK_SECRET: &str = "demoWebhookSecretNotARealOne";
 
-pub(super) fn run() -> u8 {
+/// The settings that the demo takes.
+const TAKEN: &[&str] = &["LISTEN_ADDRESS", "LOG_LEVEL", "LOG_FORMAT"];
+/// Settings that somebody may expect it to take.
+const IGNORED: &[&str] = &["WEB_CONFIG_FILE", "CONFIG_FILE", "GATEWAY_ADDRESS", "STATE_FILE"];
+
+pub(super) fn run(environment: &Environment) -> u8 {
+    let ignored = IGNORED.iter().filter(|name| environment.has(name));
+    warn(ignored.map(|name| {
+        let why = if *name == "WEB_CONFIG_FILE" {
+            ": it speaks plain HTTP without passwords"
+        } else {
+            ""
+        };
+        format!("the demo ignores {name}{why}")
+    }));
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let code = runtime.block_on(play());
+    let code = runtime.block_on(play(environment));
     runtime.shutdown_background();
     code
 }
 
-async fn play() -> u8 {
+async fn play(environment: &Environment) -> u8 {
     let simulator = match Simulator::start().await {
         Ok(simulator) => simulator,
         Err(error) => {
@@ -47,16 +62,16 @@ async fn play() -> u8 {
         ("POLL_TIMEOUT", "2s".into()),
         ("STALE_AFTER", "1m".into()),
     ];
-    let shown = ["LISTEN_ADDRESS", "LOG_LEVEL", "LOG_FORMAT"];
-    let variables: Vec<_> = std::env::vars_os()
-        .filter(|(name, _)| shown.iter().any(|shown| name == shown))
+    let own = environment.variables.iter().cloned();
+    let variables: Vec<_> = own
+        .filter(|(name, _)| TAKEN.iter().any(|taken| name == taken))
         .chain(ours.map(|(name, value)| (OsString::from(name), value)))
         .chain(DemoPlan::variables(&simulator).map(|(name, value)| (name.into(), value.into())))
         .collect();
     let mut settings = match Settings::load(variables.iter().cloned()) {
         Ok(settings) => settings,
         Err(problems) => {
-            complain(problems.iter());
+            complain(environment.sentences(&problems).iter().map(String::as_str));
             return USAGE;
         }
     };

@@ -2,6 +2,8 @@
 //!
 //! Not here: the commands.
 
+use std::io::{self, Write as _};
+
 /// All is well.
 pub const OK: u8 = 0;
 /// A target is not well, or the exporter cannot run.
@@ -14,6 +16,19 @@ pub(super) fn complain<'a>(sentences: impl IntoIterator<Item = &'a str>) {
     for sentence in sentences {
         eprintln!("error: {sentence}");
     }
+}
+
+/// Prints what may be a mistake and stops nothing.
+pub(super) fn warn(sentences: impl IntoIterator<Item = impl std::fmt::Display>) {
+    for sentence in sentences {
+        eprintln!("warning: {sentence}");
+    }
+}
+
+/// Prints a text. A reader that has read enough, such as `head`, is no error.
+pub(super) fn print(text: &str) -> u8 {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+    OK
 }
 
 /// A runtime on this thread alone: the work is I/O, and one thread costs least memory.

@@ -4,17 +4,18 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::arguments::Environment;
 use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
 use crate::config::listener;
 use crate::http::WebConfig;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(super) fn run() -> u8 {
-    let (listen, web_config_file) = match listener(std::env::vars_os()) {
+pub(super) fn run(environment: &Environment) -> u8 {
+    let (listen, web_config_file) = match listener(environment.variables.iter().cloned()) {
         Ok(listener) => listener,
         Err(problems) => {
-            complain(problems.iter());
+            complain(environment.sentences(&problems).iter().map(String::as_str));
             return USAGE;
         }
     };

@@ -4,66 +4,63 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to a terminal")]
 #![expect(clippy::disallowed_methods, reason = "commands read the environment, and may block")]
 
+mod arguments;
 mod check;
+mod completions;
 mod demo;
 mod exit;
+mod flags;
 mod healthcheck;
+mod help;
 pub mod logging;
+mod man;
 mod run;
-mod webhooks;
+mod start_log;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::input::Variable;
+use arguments::Invocation;
+use exit::print;
 pub use exit::{OK, UNHEALTHY, USAGE};
-
-const HELP: &str = "\
-Watches WhatsApp lines and the access tokens behind them, and tells Prometheus the truth about them.
-
-Usage: whatsapp-exporter [COMMAND]
-
-Commands:
-  (none)       Run. Settings come from the environment and from CONFIG_FILE
-  demo         Run without settings or network: a simulator plays a day of channel life in minutes
-  check        Ask every target once and print how it is; exits 0 when all is well, 1 when a \
-  target is not,
-               2 when the settings are wrong
-  healthcheck  Ask the exporter that runs here whether it is alive; for a container without a shell
-
-Options:
-  -h, --help     Print this
-  -V, --version  Print the version
-
-Settings (X_FILE names a file that holds X):
-";
 
 /// Runs the command that the arguments name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments: Vec<_> = arguments.into_iter().collect();
-    let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or("")).collect();
-    let code = match words.as_slice() {
-        [] => run::run(),
-        ["demo"] => demo::run(),
-        ["check"] => check::run(),
-        ["healthcheck"] => healthcheck::run(),
-        ["-h" | "--help" | "help"] => {
-            print!("{HELP}");
-            for Variable { name, default, meaning } in crate::config::variables() {
-                let default =
-                    if default.is_empty() { String::new() } else { format!(" [{default}]") };
-                println!("  {name:<21} {meaning}{default}");
-            }
-            OK
-        }
-        ["-V" | "--version"] => {
-            println!("whatsapp-exporter {}", env!("CARGO_PKG_VERSION"));
-            OK
-        }
-        _ => {
-            eprintln!("unknown command or option; `whatsapp-exporter --help` lists them");
+    let code = match arguments::read(arguments, variables()) {
+        Ok(invocation) => perform(&invocation),
+        Err(sentence) => {
+            exit::complain([sentence.as_str()]);
             USAGE
         }
     };
     ExitCode::from(code)
+}
+
+/// The variables of the process, and the host's name, which not everybody exports.
+fn variables() -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<_> = std::env::vars_os().collect();
+    if variables.iter().all(|(name, _)| name != "HOSTNAME") {
+        let system = rustix::system::uname();
+        let name = system.nodename().to_string_lossy().into_owned();
+        variables.push(("HOSTNAME".into(), name.into()));
+    }
+    variables
+}
+
+fn perform(invocation: &Invocation) -> u8 {
+    let environment = &invocation.environment;
+    if invocation.has(&flags::HELP) {
+        return print(&help::text());
+    }
+    if invocation.has(&flags::VERSION) {
+        return print(&format!("whatsapp-exporter {}\n", env!("CARGO_PKG_VERSION")));
+    }
+    match invocation.command.map(|command| command.name) {
+        Some("demo") => demo::run(environment),
+        Some("check") => check::run(invocation),
+        Some("healthcheck") => healthcheck::run(environment),
+        Some("completions") => print(&completions::script(invocation.argument.unwrap_or_default())),
+        Some("man") => print(&man::page()),
+        _ => run::run(environment),
+    }
 }

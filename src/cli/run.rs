@@ -7,23 +7,27 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
-use super::logging;
-use crate::config::Settings;
+use super::arguments::Environment;
+use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime, warn};
+use super::{logging, start_log};
+use crate::config::{Settings, unknown_variables};
 use crate::exporter::Exporter;
 use crate::http;
 use crate::reload::Reloader;
 
-pub(super) fn run() -> u8 {
-    let variables: Vec<_> = std::env::vars_os().collect();
+pub(super) fn run(environment: &Environment) -> u8 {
+    let variables = environment.variables.clone();
     let settings = match Settings::load(variables.iter().cloned()) {
         Ok(settings) => settings,
         Err(problems) => {
-            complain(problems.iter());
+            // A slip in a name is often why something is missing.
+            warn(unknown_variables(&variables));
+            complain(environment.sentences(&problems).iter().map(String::as_str));
             return USAGE;
         }
     };
     logging::start(settings.log);
+    start_log::unknown(&unknown_variables(&variables));
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return code,
@@ -63,6 +67,7 @@ pub(super) async fn serve_on(
         };
     let gateway = settings.gateway.as_ref().map(|gateway| bind("GATEWAY_ADDRESS", gateway.address));
     let Ok(gateway) = gateway.transpose() else { return UNHEALTHY };
+    start_log::settings(&settings);
     let state_file = settings.state_file.clone();
     match Exporter::new(settings).and_then(|exporter| exporter.keeping(state_file)) {
         Ok(exporter) => {

@@ -72,7 +72,7 @@ impl From<Cause> for Failure {
                 Self::new(FailureReason::Decode, "the answer's headers are too large")
             }
             Cause::CutOff => connect("the connection was closed before the answer was whole"),
-            Cause::HostName => connect("no connection: the host name may be wrong"),
+            Cause::HostName => connect("no connection: no address was found for the host name"),
             Cause::Io(kind) => connect(&format!("no connection: {kind}")),
         }
     }

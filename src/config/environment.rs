@@ -13,6 +13,7 @@ use crate::input::value::{self, FilePath, Flag, Header, Interval, Secret, settin
 use crate::input::{FromSetting, Policies, Problems, Setting, Variable, Variables, secret_setting};
 use crate::providers;
 use crate::secret::SecretSource;
+use crate::target::Shard;
 use secrecy::ExposeSecret;
 
 use super::options::{self, GatewaySettings, Log, LogFormat, Polling, Webhooks};
@@ -82,6 +83,12 @@ pub(super) const FURTHER: &[Variable] = &[
         "",
         "how long the gateway holds a request while its channel reconnects, for example `5s`; off \
          if not set",
+    ),
+    Variable::new(
+        "SHARD",
+        "",
+        "which part of the targets this process watches, `2/5` for the second of five; `auto/5` \
+         takes the number from a StatefulSet pod's host name; all if not set",
     ),
     Variable::new("STATE_FILE", "", "file that keeps statuses and counters over a restart"),
     Variable::new(
@@ -318,6 +325,22 @@ pub(super) fn rest(variables: &Variables, problems: &mut Problems) -> (Option<Pa
     let state_file = path(read.state_file, "STATE_FILE", problems);
     let lifecycle = read.enable_lifecycle.get("ENABLE_LIFECYCLE", problems);
     (state_file, lifecycle.is_some_and(|Flag(flag)| flag))
+}
+
+/// `SHARD`: which part of the targets is watched. `HOSTNAME` is the pod's, unless the operator has
+/// set it to another.
+pub(super) fn shard(
+    variables: &Variables,
+    hostname: Option<&str>,
+    problems: &mut Problems,
+) -> Option<Shard> {
+    match Shard::parse(variables.get("SHARD")?, hostname) {
+        Ok(shard) => Some(shard),
+        Err(what) => {
+            problems.add(format!("SHARD: {what}"));
+            None
+        }
+    }
 }
 
 fn path(setting: Setting<FilePath>, name: &str, problems: &mut Problems) -> Option<PathBuf> {

@@ -8,21 +8,24 @@ mod file;
 mod options;
 mod proxies;
 mod targets;
+mod unknown;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::domain::TargetKind;
 use crate::input::{Problems, Variable, Variables};
 use crate::provider::SettingsReader;
 use crate::providers;
-use crate::target::Target;
+use crate::target::{Shard, Target};
 pub use environment::DEFAULT_LISTEN;
 use file::FileReader;
 pub use options::{GatewaySettings, Log, LogFormat, Polling, Webhooks};
 use targets::Collector;
 pub use targets::CurrentTargets;
+pub use unknown::{UnknownVariable, unknown_variables};
 
 /// Everything the exporter is told from outside.
 #[derive(Debug, Clone)]
@@ -39,11 +42,13 @@ pub struct Settings {
     pub webhooks: Option<Webhooks>,
     /// The gateway, if there is one.
     pub gateway: Option<GatewaySettings>,
+    /// `SHARD`: which part of the targets is watched; all if it is not set.
+    pub shard: Option<Shard>,
     /// `STATE_FILE`: keeps statuses and counters over a restart.
     pub state_file: Option<PathBuf>,
     /// `ENABLE_LIFECYCLE`: whether `POST /-/reload` is answered to others than loopback too.
     pub lifecycle_from_anywhere: bool,
-    /// The targets to watch, of the environment and of the file.
+    /// The targets of the environment and of the file, those of other shards too.
     pub targets: Vec<Arc<Target>>,
 }
 
@@ -54,6 +59,18 @@ pub fn variables() -> Vec<Variable> {
 }
 
 impl Settings {
+    /// How many of the targets of each kind this process watches.
+    pub fn count_by_kind(&self) -> [usize; TargetKind::COUNT] {
+        let mut counts = [0; TargetKind::COUNT];
+        for target in &self.targets {
+            let name = target.name.as_str();
+            let own =
+                self.shard.is_none_or(|one| one.watches(target.kind, target.provider(), name));
+            counts[target.kind.index()] += usize::from(own);
+        }
+        counts
+    }
+
     /// Reads the settings from these variables and from the file that `CONFIG_FILE` names.
     ///
     /// # Errors
@@ -76,7 +93,10 @@ impl Settings {
         let mut problems = Problems::default();
         let all: Vec<_> = all.into_iter().collect();
         proxies::check(&all, &mut problems);
+        let hostname = all.iter().find(|(name, _)| name == "HOSTNAME");
+        let hostname = hostname.and_then(|(_, name)| name.to_str()).map(str::to_owned);
         let variables = Variables::pick(all, &variables(), &mut problems);
+        let shard = environment::shard(&variables, hostname.as_deref(), &mut problems);
         let (listen, web_config_file) = environment::listener(&variables, &mut problems);
         let log = environment::log(&variables, &mut problems);
         let (polling, policies) = environment::polling(&variables, &mut problems);
@@ -122,6 +142,7 @@ impl Settings {
             polling,
             webhooks,
             gateway,
+            shard,
             state_file,
             lifecycle_from_anywhere,
             targets,

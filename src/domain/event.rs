@@ -51,6 +51,8 @@ label_enum! {
         NotJson = "not_json",
         /// It names no channel that is configured, or none at all.
         UnknownChannel = "unknown_channel",
+        /// It is of a channel that another shard watches, or may watch: 421.
+        OtherShard = "other_shard",
     }
 }
 

@@ -13,6 +13,8 @@ use super::{
 pub struct TokenState {
     pub(super) polls: PollStats,
     valid: Option<bool>,
+    /// Whether the last answer said that it is dead because its time was up.
+    died_of_age: bool,
     expiry: Option<Expiry>,
     data_access_expiry: Option<Expiry>,
     issued: Option<Timestamp>,
@@ -30,6 +32,7 @@ impl TokenState {
         Self {
             polls: PollStats::new(),
             valid: None,
+            died_of_age: false,
             expiry: None,
             data_access_expiry: None,
             issued: None,
@@ -64,6 +67,8 @@ impl TokenState {
             Ok(observation) => {
                 self.polls.succeeded(now);
                 let before = self.valid;
+                let expired = reading.error == Some(TokenErrorReason::TokenExpired);
+                self.died_of_age = expired && !observation.valid;
                 self.observe(now, required_scopes, observation);
                 (self.valid != before).then_some(self.valid).flatten()
             }
@@ -116,6 +121,7 @@ impl TokenState {
     pub fn credential_changed(&mut self) {
         self.polls.forget();
         self.valid = None;
+        self.died_of_age = false;
         self.expiry = None;
         self.data_access_expiry = None;
         self.issued = None;
@@ -131,6 +137,12 @@ impl TokenState {
             return None;
         }
         self.valid.map(|valid| valid && !self.expiry.is_some_and(|expiry| expiry.is_past(now.unix)))
+    }
+
+    /// Whether the last answer said that it is dead because its time was up, be it known when that
+    /// was or not.
+    pub const fn died_of_age(&self) -> bool {
+        self.died_of_age
     }
 
     /// When it expires. Stays known after it has expired and while polls fail.

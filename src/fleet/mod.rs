@@ -5,6 +5,7 @@
 //! nothing but a pointer.
 
 mod order;
+mod passed;
 mod recall;
 mod replacement;
 mod table;
@@ -24,10 +25,11 @@ use crate::domain::{
     Transition, UnauthorizedReason, WebhookOutcome,
 };
 use crate::providers;
-use crate::target::{Name, Target};
+use crate::target::{Elsewhere, Name, Selection, Target};
 use crate::upstream::{Fact, ProviderId};
 
 pub use order::NamedTarget;
+pub use passed::PassedRequests;
 use recall::Recall;
 use replacement::Step;
 pub use replacement::{Replaced, Replacement};
@@ -84,13 +86,16 @@ pub enum DeliveryOutcome {
     },
     /// No channel has this id.
     Unknown,
-    /// No channel is known to have this id, but some have not answered yet and may have it.
+    /// The channel is watched by another shard, or may be.
+    OtherShard,
+    /// No channel is known to have this id, but some have not answered or were not listed yet, and
+    /// may have it.
     TooEarly,
 }
 
 impl Fleet {
     /// A fleet of targets configured at `now` and never polled.
-    pub fn new(targets: Vec<Arc<Target>>, now: Now, receives_webhooks: bool) -> Self {
+    pub fn new(targets: impl Into<Selection>, now: Now, receives_webhooks: bool) -> Self {
         let unattributed = providers::all().map(|provider| Unattributed {
             provider,
             requests: Default::default(),
@@ -267,15 +272,21 @@ impl Fleet {
     ) -> DeliveryOutcome {
         let mut table = self.changing();
         let Some(target) = table.find_by_id(provider, source, id) else {
+            let elsewhere = table.elsewhere();
+            if elsewhere.has_id(provider, source, id) {
+                return DeliveryOutcome::OtherShard;
+            }
             let order = table.order();
-            let mut channels = order.of(TargetKind::Channel);
             let may_yet = |target: TargetRef| {
                 table.get(target).is_some_and(|watched| {
-                    watched.provider() == provider && watched.may_yet_report_its_id()
+                    let may_yet = watched.may_yet_report_its_id() || watched.may_yet_list();
+                    watched.provider() == provider && may_yet
                 })
             };
+            let mut channels = order.of(TargetKind::Channel).chain(order.of(TargetKind::Source));
             return match channels.any(may_yet) {
                 true => DeliveryOutcome::TooEarly,
+                false if elsewhere.may_have_id(provider) => DeliveryOutcome::OtherShard,
                 false => DeliveryOutcome::Unknown,
             };
         };
@@ -340,6 +351,34 @@ impl Fleet {
                 unattributed.into_iter().for_each(|one| one.requests.count(class));
             }
         }
+    }
+
+    /// The targets that other shards watch.
+    pub fn elsewhere(&self) -> Arc<Elsewhere> {
+        lock(&self.table).elsewhere()
+    }
+
+    /// Counts how a request of the application with the credential of another shard's target ended.
+    pub fn count_elsewhere(&self, target: &Target, class: AnswerClass) {
+        let mut table = self.changing();
+        let (kind, name, provider) = (target.kind, &target.name, target.provider());
+        // It may have been removed, or have moved here, while its request was under way.
+        let is_elsewhere = table.elsewhere().has_name(kind, name.as_str())
+            && table.find(kind, name.as_str()).is_none();
+        let index = provider.index();
+        let Some(created) = table.unattributed.get(index).map(|one| one.created) else { return };
+        match is_elsewhere {
+            true => table.passed.count(kind, provider, name, created, class),
+            false => table.unattributed[index].requests.count(class),
+        }
+    }
+
+    /// Restores such counts of targets that other shards watch.
+    pub fn restore_passed(&self, saved: impl IntoIterator<Item = PassedRequests>) {
+        let mut table = self.changing();
+        let elsewhere = table.elsewhere();
+        let known = saved.into_iter().filter(|one| elsewhere.has_name(one.kind, one.name.as_str()));
+        known.for_each(|one| table.passed.put(one));
     }
 
     /// Counts an HTTP 401 that the application met with a channel's credential. One about the

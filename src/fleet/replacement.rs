@@ -11,12 +11,13 @@ use super::table::{Table, lock};
 use super::target_ref::TargetRef;
 use super::watched::{TargetState, Watched};
 use crate::domain::Now;
-use crate::target::Target;
+use crate::target::{Elsewhere, Selection, Target};
 
 /// A replacement under way. A target that stays keeps its state where it is: nothing is copied or
 /// moved. Until the last step readers see the old targets.
 pub struct Replacement {
     new: IntoIter<Arc<Target>>,
+    elsewhere: Elsewhere,
     order: Order,
     outcome: Replaced,
     /// Which rows stay.
@@ -47,9 +48,11 @@ pub(super) enum Step {
 
 impl Replacement {
     /// Begins to put these targets in the place of the present ones.
-    pub fn new(targets: Vec<Arc<Target>>, now: Now) -> Self {
+    pub fn new(targets: impl Into<Selection>, now: Now) -> Self {
+        let Selection { own, elsewhere } = targets.into();
         Self {
-            new: targets.into_iter(),
+            new: own.into_iter(),
+            elsewhere,
             order: Order::default(),
             outcome: Replaced::default(),
             stay: Vec::new(),
@@ -136,6 +139,7 @@ impl Replacement {
         let stays = |target: &TargetRef| self.stay.get(target.row as usize) == Some(&true);
         let gone = table.refs().filter(|target| !stays(target)).collect();
         table.set_order(std::mem::take(&mut self.order));
+        table.set_elsewhere(std::mem::take(&mut self.elsewhere));
         gone
     }
 }

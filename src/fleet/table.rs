@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::HashTable;
 
 use super::order::Order;
+use super::passed::Passed;
 use super::target_ref::TargetRef;
 use super::waiting::{WaitingIndex, WaitingMessages};
 use super::watched::{TargetState, Unattributed, Watched};
 use crate::domain::{ChannelState, MessageMemory, TargetKind};
-use crate::target::Target;
+use crate::target::{Elsewhere, Target};
 use crate::upstream::ProviderId;
 
 /// A panic while a lock was held cannot leave a state half written that matters: each write stands
@@ -40,6 +41,8 @@ pub(super) struct Table {
     /// The messages of all channels that were told of lately.
     pub(super) messages: MessageMemory,
     pub(super) unattributed: Vec<Unattributed>,
+    elsewhere: Arc<Elsewhere>,
+    pub(super) passed: Passed,
 }
 
 impl Table {
@@ -54,7 +57,20 @@ impl Table {
             waiting: WaitingIndex::default(),
             messages: MessageMemory::default(),
             unattributed,
+            elsewhere: Arc::default(),
+            passed: Passed::default(),
         }
+    }
+
+    /// The targets of other shards.
+    pub(super) fn elsewhere(&self) -> Arc<Elsewhere> {
+        Arc::clone(&self.elsewhere)
+    }
+
+    /// Says which targets other shards watch from now on.
+    pub(super) fn set_elsewhere(&mut self, elsewhere: Elsewhere) {
+        self.passed.retain(|kind, name| elsewhere.has_name(kind, name));
+        self.elsewhere = Arc::new(elsewhere);
     }
 
     pub(super) fn order(&self) -> Arc<Order> {

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::order::{NamedTarget, Order};
+use super::passed::PassedRequests;
 use super::table::{Table, lock};
 use super::watched::{Unattributed, Watched};
 use crate::domain::{Now, TargetKind};
@@ -66,6 +67,11 @@ impl<'a> Targets<'a> {
             let watched = self.table.get(named.target)?;
             Some((named, watched))
         })
+    }
+
+    /// The application's requests with credentials of other shards' targets.
+    pub fn passed(self) -> &'a [PassedRequests] {
+        self.table.passed.rows()
     }
 
     /// What is known of unknown credentials, by provider.

@@ -116,6 +116,15 @@ impl Watched {
     }
 }
 
+impl Watched {
+    /// Whether a source's channels are not known because it has not listed them yet. One that is
+    /// refused will not soon.
+    pub(super) fn may_yet_list(&self) -> bool {
+        let refused = self.polls().last_failure() == Some(FailureReason::CredentialUnauthorized);
+        self.source().is_some_and(|source| source.listed().is_none()) && !refused
+    }
+}
+
 /// All credentials of a provider that are not configured, taken together.
 #[derive(Debug, Clone)]
 pub struct Unattributed {

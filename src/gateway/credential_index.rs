@@ -33,8 +33,27 @@ const REST_TIMES: u32 = 20;
 /// A target, and where requests with its credential go.
 #[derive(Debug, Clone)]
 pub(super) struct Owner {
-    pub(super) target: TargetRef,
+    pub(super) target: CredentialOwner,
     pub(super) base: Arc<Base>,
+}
+
+/// Whose a credential is.
+#[derive(Debug, Clone)]
+pub(super) enum CredentialOwner {
+    /// A target that is watched here.
+    Watched(TargetRef),
+    /// One that another shard watches: its requests are counted, and nothing else is known of it.
+    Elsewhere(Arc<Target>),
+}
+
+impl CredentialOwner {
+    /// The target, if it is watched here.
+    pub(super) const fn watched(&self) -> Option<TargetRef> {
+        match self {
+            Self::Watched(target) => Some(*target),
+            Self::Elsewhere(_) => None,
+        }
+    }
 }
 
 /// The credentials of one generation of targets.
@@ -125,9 +144,13 @@ impl CredentialIndex {
         }
         let targets = self.fleet.refs().into_iter().filter_map(|target| {
             let settings = self.fleet.look(target, |watched| Arc::clone(&watched.target));
-            settings.map(|settings| (target, settings))
+            settings.map(|settings| (CredentialOwner::Watched(target), settings))
         });
-        let targets: Vec<_> = targets.collect();
+        let elsewhere = self.fleet.elsewhere();
+        let others = elsewhere.credentials().iter();
+        let others =
+            others.map(|one| (CredentialOwner::Elsewhere(Arc::clone(one)), Arc::clone(one)));
+        let targets: Vec<_> = targets.chain(others).collect();
         let hasher = self.hasher.clone();
         // Files are read where nobody waits for them.
         let read = tokio::task::spawn_blocking(move || owners(&targets, &hasher)).await;
@@ -140,7 +163,7 @@ impl CredentialIndex {
 }
 
 /// Who owns which credential. One that cannot be read has no owner until it can.
-fn owners(targets: &[(TargetRef, Arc<Target>)], hasher: &RandomState) -> HashMap<u64, Owner> {
+fn owners(targets: &[(CredentialOwner, Arc<Target>)], hasher: &RandomState) -> HashMap<u64, Owner> {
     let mut bases: HashMap<Arc<str>, Arc<Base>> = HashMap::new();
     let mut owners = HashMap::with_capacity(targets.len());
     for (target, settings) in targets {
@@ -156,7 +179,7 @@ fn owners(targets: &[(TargetRef, Arc<Target>)], hasher: &RandomState) -> HashMap
         let secret = credential.expose_secret().as_bytes();
         let key = hasher.hash_one((settings.provider().index(), secret));
         // Of two targets with one credential the first has it.
-        owners.entry(key).or_insert(Owner { target: *target, base });
+        owners.entry(key).or_insert(Owner { target: target.clone(), base });
     }
     owners
 }

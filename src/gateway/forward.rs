@@ -66,7 +66,8 @@ pub(super) async fn answer(
     head.uri = address;
     head.version = Version::HTTP_11;
     let owner = owner.map(|owner| owner.target);
-    metrics.set_owner(owner);
+    metrics.set_owner(owner.clone());
+    let owner = owner.and_then(|owner| owner.watched());
 
     let method = head.method.clone();
     let exchange = Forwarding { gateway: &gateway, api, owner, send };

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::context::Gateway;
+use super::credential_index::CredentialOwner;
 use crate::clock;
 use crate::domain::AnswerClass;
-use crate::fleet::TargetRef;
 use crate::target::UNKNOWN_CREDENTIAL;
 use crate::upstream::ProviderId;
 
@@ -18,7 +18,7 @@ use crate::upstream::ProviderId;
 pub(super) struct RequestMetricsGuard {
     gateway: Arc<Gateway>,
     provider: ProviderId,
-    owner: Option<TargetRef>,
+    owner: Option<CredentialOwner>,
     began: Instant,
     counted: bool,
 }
@@ -30,7 +30,7 @@ impl RequestMetricsGuard {
     }
 
     /// Says whose request it is.
-    pub(super) fn set_owner(&mut self, owner: Option<TargetRef>) {
+    pub(super) fn set_owner(&mut self, owner: Option<CredentialOwner>) {
         self.owner = owner;
     }
 
@@ -42,10 +42,18 @@ impl RequestMetricsGuard {
 
     fn count(&mut self, class: AnswerClass) {
         self.counted = true;
-        self.gateway.fleet.count_request(self.provider, self.owner, class);
-        let name = self.owner.and_then(|owner| {
-            self.gateway.fleet.look(owner, |watched| watched.target.name.to_string())
-        });
+        let fleet = &self.gateway.fleet;
+        let name = match &self.owner {
+            Some(CredentialOwner::Elsewhere(target)) => {
+                fleet.count_elsewhere(target, class);
+                Some(target.name.to_string())
+            }
+            owner => {
+                let owner = owner.as_ref().and_then(CredentialOwner::watched);
+                fleet.count_request(self.provider, owner, class);
+                owner.and_then(|owner| fleet.look(owner, |one| one.target.name.to_string()))
+            }
+        };
         debug!(
             provider = self.provider.label(),
             target = name.as_deref().unwrap_or(UNKNOWN_CREDENTIAL),

@@ -3,6 +3,7 @@
 //! Not here: which settings there are; `config/` and each provider have their own.
 
 mod entry;
+mod nearest;
 mod policies;
 mod problems;
 mod secret_setting;
@@ -12,6 +13,7 @@ mod variables;
 pub(crate) mod yaml;
 
 pub use entry::{CHANNEL_KEYS, Entry, EntryPlace, SOURCE_KEYS};
+pub use nearest::nearest;
 pub use policies::Policies;
 pub use problems::Problems;
 pub use secret_setting::secret_setting;

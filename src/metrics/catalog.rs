@@ -284,7 +284,7 @@ pub const SOURCE: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_source_channels", []
             "Channels that the source listed and that are watched; absent until it listed any.",
-            "",
+            "With `SHARD` those of all shards, at each of them.",
             "sum by (provider) (whatsapp_source_channels)"),
         rows: Rows::One(|w, _| w.source()?.listed().map(|listed| listed.watched.into())),
     },
@@ -397,7 +397,8 @@ pub const GATEWAY_REQUESTS: Metric = metric!(Counter "whatsapp_gateway_requests_
     "A row has the label `channel` or, for a token's credential, `token`. `failed` is a request \
      without an answer: no connection, a connection that ended before the answer began, or an \
      application that went away first. A held request counts once, by the answer that was passed \
-     on.",
+     on. With `SHARD` a request counts where it passed, also with the credential of another \
+     shard's target: such a row begins with the first request.",
     "sum by (provider, channel, token) \
      (rate(whatsapp_gateway_requests_total{code=~\"4..|4xx|5xx|failed\"}[5m])) / sum by (provider, \
      channel, token) (rate(whatsapp_gateway_requests_total[5m]))");
@@ -430,7 +431,7 @@ pub const BUILD_INFO: Metric = metric!(Gauge "whatsapp_exporter_build_info",
 /// `whatsapp_exporter_targets`.
 pub const TARGETS: Metric = metric!(Gauge "whatsapp_exporter_targets", [closed("kind", KINDS)]
     "Targets that are configured.",
-    "",
+    "With `SHARD` those that this shard watches; it watches every source.",
     "sum by (kind) (whatsapp_exporter_targets)");
 /// `whatsapp_exporter_config_last_reload_successful`.
 pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_successful",
@@ -487,7 +488,9 @@ pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks
     [closed("reason", WebhookRefusal::LABELS)]
     "Webhooks that were not taken as any channel's, by reason.",
     "`unknown_channel` is answered 200 all the same, so that it is not delivered again; compare \
-     `channel_id` with the settings.",
+     `channel_id` with the settings. `other_shard` is of a channel that another shard watches, or \
+     may watch, and is answered 421: compare the address that the provider has with what `check` \
+     prints.",
     "sum by (reason) (increase(whatsapp_exporter_webhooks_refused_total[1h])) > 0");
 /// `whatsapp_exporter_state_file_last_write_successful`.
 pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful",
@@ -495,6 +498,20 @@ pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_la
     "Whether STATE_FILE was last written without an error: 1 or 0.",
     "Only with `STATE_FILE`.",
     "whatsapp_exporter_state_file_last_write_successful == 0");
+
+/// `whatsapp_exporter_shard_info`.
+pub const SHARD_INFO: Metric = metric!(Gauge "whatsapp_exporter_shard_info",
+    [Label { name: "shard", values: Values::Operator },
+     Label { name: "shards", values: Values::Operator }]
+    "Always 1; which shard of how many this is, numbered from 1.",
+    "Only with `SHARD`.",
+    "count by (job, shards) (whatsapp_exporter_shard_info)");
+/// `whatsapp_exporter_shards`.
+pub const SHARDS: Metric = metric!(Gauge "whatsapp_exporter_shards", []
+    "How many shards there are, as configured.",
+    "Only with `SHARD`. The label `shards` as a number: a rule cannot compute with labels.",
+    "max by (job) (whatsapp_exporter_shards) > count by (job) (group by (job, shard) \
+     (whatsapp_exporter_shard_info))");
 
 /// The values of `kind`.
 pub const KINDS: &[&str] = TargetKind::LABELS;
@@ -531,8 +548,9 @@ pub const EXPORTER: &[Metric] = &[
     PANICS,
 ];
 
-/// The exporter's own metrics that there are only with `WEBHOOK_SECRET`, and with `STATE_FILE`.
-pub const OPTIONAL: &[Metric] = &[WEBHOOKS_REFUSED, STATE_WRITTEN];
+/// The exporter's own metrics that there are only with `WEBHOOK_SECRET`, `STATE_FILE` and
+/// `SHARD`.
+pub const OPTIONAL: &[Metric] = &[WEBHOOKS_REFUSED, STATE_WRITTEN, SHARD_INFO, SHARDS];
 
 /// The exporter's own metrics that there are only with `GATEWAY_ADDRESS`.
 pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];

@@ -135,6 +135,15 @@ impl ExporterMetrics {
         if features.state_file {
             registry.register(Box::new(metrics.state_written.clone()))?;
         }
+        if let Some(shard) = features.shard {
+            let info = IntGaugeVec::new(opts(&catalog::SHARD_INFO), &names(&catalog::SHARD_INFO))?;
+            let labels = [shard.number(), shard.shards()].map(|number| number.to_string());
+            info.with_label_values(&labels).set(1);
+            registry.register(Box::new(info))?;
+            let shards = IntGauge::with_opts(opts(&catalog::SHARDS))?;
+            shards.set(i64::from(shard.shards()));
+            registry.register(Box::new(shards))?;
+        }
         if features.gateway {
             registry.register(Box::new(metrics.gateway_duration.clone()))?;
             registry.register(Box::new(metrics.gateway_held.clone()))?;

@@ -30,6 +30,8 @@ struct ExpositionSection {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RowsOf {
     Targets(TargetKind),
+    /// Requests with credentials of other shards' targets of a kind.
+    Elsewhere(TargetKind),
     /// Requests with credentials that are not configured.
     Unattributed,
 }
@@ -80,13 +82,14 @@ static SECTIONS: LazyLock<Vec<ExpositionSection>> = LazyLock::new(|| {
         header = Header::Never;
     }
     sections.push(gateway(RowsOf::Unattributed, header));
+    sections.extend(GATEWAY_KINDS.iter().map(|kind| gateway(RowsOf::Elsewhere(*kind), header)));
     sections
 });
 
 /// The label that names whose a row is.
 const fn rows_label(rows_of: RowsOf) -> &'static str {
     match rows_of {
-        RowsOf::Targets(kind) => kind.as_str(),
+        RowsOf::Targets(kind) | RowsOf::Elsewhere(kind) => kind.as_str(),
         // An unknown credential is whoever's; most upstreams have nothing but channels.
         RowsOf::Unattributed => TargetKind::Channel.as_str(),
     }
@@ -192,6 +195,21 @@ impl Exposition {
                     let NamedTarget { provider, name, .. } = named;
                     let of = Counted { provider, name, created: target.created };
                     section.plan.write(of, target, now, scratch, out);
+                }
+                None
+            }
+            RowsOf::Elsewhere(kind) => {
+                for (at, one) in targets.passed().iter().enumerate().skip(from) {
+                    if one.kind != kind {
+                        continue;
+                    }
+                    if out.len() >= full && at > from {
+                        return Some(at);
+                    }
+                    let counts = RequestCounts::answer_counts(&one.requests);
+                    let (provider, created) = (one.provider, one.created);
+                    let of = Counted { provider, name: one.name.as_str(), created };
+                    section.plan.write_counts(of, Some(counts), scratch, out);
                 }
                 None
             }

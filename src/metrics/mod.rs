@@ -16,6 +16,8 @@ mod sample;
 mod template;
 mod terms;
 
+use crate::target::Shard;
+
 /// What may be switched off: its metrics are then absent, so that a zero never stands for "nobody
 /// looked".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,4 +28,6 @@ pub struct Features {
     pub gateway: bool,
     /// What is known is kept in a file.
     pub state_file: bool,
+    /// Several processes share the targets, and this is one of them.
+    pub shard: Option<Shard>,
 }

@@ -5,6 +5,7 @@
 
 mod confirmation;
 mod poll;
+mod poll_causes;
 mod poll_now;
 mod queue;
 mod secret_watch;
@@ -30,6 +31,7 @@ use crate::upstream::{Fact, ListedChannel, Reading};
 use confirmation::Confirmation;
 pub use poll::Ask;
 use poll::Completed;
+pub use poll_causes::PollCauses;
 pub use poll_now::PollNow;
 use queue::{Due, Queue};
 use secret_watch::Watch;
@@ -76,6 +78,8 @@ pub struct Poller {
     watches_all: bool,
     /// Polls that are due later are not begun, where every target is polled once.
     until: Option<Instant>,
+    /// Why polls failed, where every target is polled once.
+    causes: PollCauses,
     secret_watch: Option<JoinHandle<Vec<TargetRef>>>,
     poll_now: PollNow,
     asked_now: mpsc::Receiver<TargetRef>,
@@ -126,6 +130,7 @@ impl Poller {
             reloads: None,
             watches_all: false,
             until: None,
+            causes: PollCauses::default(),
             secret_watch: None,
             poll_now,
             asked_now,
@@ -172,15 +177,15 @@ impl Poller {
         }
     }
 
-    /// Polls every target once, and returns when all have answered.
-    pub async fn run_once(mut self) {
+    /// Polls every target once, and returns why polls failed when all have answered.
+    pub async fn run_once(mut self) -> PollCauses {
         let now = clock::instant();
         self.until = Some(now);
         let mut wanted: HashSet<TargetRef> = self.fleet.refs().into_iter().collect();
         self.schedule(wanted.iter().copied().collect(), |_, _| now).await;
         loop {
             self.start_due();
-            let Some(ended) = self.in_flight.join_next_with_id().await else { return };
+            let Some(ended) = self.in_flight.join_next_with_id().await else { return self.causes };
             self.end(ended).await;
             // What a source has listed is polled too, and nothing twice: the next polls are due
             // later.
@@ -230,7 +235,7 @@ impl Poller {
     /// Puts the targets of the set in the place of the fleet's. Those that stay keep their state
     /// and their time, unless that is now beyond their interval.
     async fn replace_targets(&mut self) {
-        let mut replacement = Replacement::new(self.targets.targets(), clock::now());
+        let mut replacement = Replacement::new(self.targets.select(), clock::now());
         let replaced = loop {
             match self.fleet.replace(&mut replacement, REPLACED_AT_A_TIME) {
                 Some(replaced) => break replaced,
@@ -295,6 +300,9 @@ impl Poller {
                 });
                 self.apply(due.target, &target, sent_at, &mut state, completed).await;
                 log_failure(&target, &state, failure.as_ref());
+                if let (Some(_), Some(failure)) = (self.until, &failure) {
+                    self.causes.add(&target, failure);
+                }
                 state.failing = failure.as_ref().map(|failure| failure.reason);
                 state.refusals = match state.failing {
                     Some(reason) if reason.backs_off() => state.refusals.saturating_add(1),

@@ -204,7 +204,7 @@ mod tests {
             })
         };
         let now = Now { unix: Timestamp::from_secs(0), steady: 0 };
-        Fleet::new((0..count).map(target).collect(), now, false).refs()
+        Fleet::new((0..count).map(target).collect::<Vec<_>>(), now, false).refs()
     }
 
     /// Puts polls of one upstream on the queue, all due now.

@@ -130,6 +130,8 @@ pub trait WebhookApi: Sync {
 pub struct Needed<'a> {
     /// The address of the receiver, if it is known.
     pub url: Option<&'a str>,
+    /// What stands before its path for a shard, such as `/shard/2`; empty without shards.
+    pub shard_path: &'a str,
     /// The header that carries the secret.
     pub header: &'a str,
     /// The secret.
@@ -148,19 +150,25 @@ impl Needed<'_> {
                     && theirs.path().trim_end_matches('/') == ours.path().trim_end_matches('/')
             }
             Some(Err(_)) => false,
-            None => theirs.path().trim_end_matches('/').ends_with(path),
+            None => {
+                let before = theirs.path().trim_end_matches('/').strip_suffix(path);
+                before.is_some_and(|before| before.ends_with(self.shard_path))
+            }
         }
     }
 
     /// The address to set, as far as it is known.
     pub fn address(&self, path: &str) -> String {
-        self.url.map_or_else(|| format!("https://<exporter>{path}"), str::to_owned)
+        self.url
+            .map_or_else(|| format!("https://<exporter>{}{path}", self.shard_path), str::to_owned)
     }
 
     /// The same in a sentence.
     pub fn place(&self, path: &str) -> String {
-        self.url
-            .map_or_else(|| format!("an address that ends in `{path}`"), |url| format!("`{url}`"))
+        self.url.map_or_else(
+            || format!("an address that ends in `{}{path}`", self.shard_path),
+            |url| format!("`{url}`"),
+        )
     }
 }
 

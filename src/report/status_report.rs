@@ -367,6 +367,9 @@ fn token_level(watched: &Watched, now: Now) -> Option<(Level, &'static str, Opti
         _ if within(expires_in, 0) => {
             problem(Level::Bad, "expired", Expired, "WhatsAppTokenExpired")
         }
+        Some(false) if state.died_of_age() => {
+            problem(Level::Bad, "expired", Expired, "WhatsAppTokenExpired")
+        }
         Some(false) => problem(Level::Bad, "invalid", Invalid, "WhatsAppTokenInvalid"),
         None => (Level::Unknown, "unknown", of_failure()),
         Some(true) if !missing_scopes(watched).is_empty() => {

@@ -5,13 +5,14 @@
 //! | `GET /metrics` | the metrics, in text 0.0.4 or OpenMetrics 1.0 |
 //! | `GET /` | the page for people; `?q=` finds, `?page=` turns, `?refresh=` renews it |
 //! | `GET /page.js` | the script that renews it |
-//! | `GET /channels/{channel}` | the page of one channel |
+//! | `GET /channels/{channel}` | the page of one channel; 421 at another shard |
 //! | `GET /api/status` | the same as JSON |
-//! | `GET /channels/{channel}/ready` | 200 while the channel can send, else 503 |
+//! | `GET /channels/{channel}/ready` | 200 while it can send, else 503; 421 at another shard |
 //! | `…/ready?witness=delivery` | 503 also while messages are not acknowledged |
 //! | `GET /healthz` | 200 while the process turns |
 //! | `POST /-/reload` | reloads the settings; from loopback only, without `ENABLE_LIFECYCLE` |
 //! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |
+//! | `POST /shard/{n}/webhook/{provider}` | the same; the path is for whoever routes to shards |
 //! | `GET /readyz` | 200 once the settings are loaded; never depends on an upstream |
 
 use std::net::IpAddr;
@@ -164,7 +165,10 @@ async fn page(request: &Request<Incoming>, state: &State, peer: &Peer, which: Wh
                 'none'";
             with(with(answer, CONTENT_SECURITY_POLICY, policy), REFERRER_POLICY, "no-referrer")
         }
-        Ok(None) => text(StatusCode::NOT_FOUND, "no channel of this name is configured\n"),
+        Ok(None) => match which {
+            Which::Channel(name) => not_here(name, state),
+            Which::Front => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        },
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written\n"),
     }
 }
@@ -193,6 +197,15 @@ async fn reload(state: &State, peer: IpAddr) -> Reply {
 /// The name in `/channels/{name}/ready`. Names need no escaping, so none is undone.
 fn ready_channel(path: &str) -> Option<&str> {
     path.strip_prefix("/channels/")?.strip_suffix("/ready").filter(|name| !name.contains('/'))
+}
+
+/// What is said of a channel that is not watched here.
+fn not_here(name: &str, state: &State) -> Reply {
+    if state.fleet.elsewhere().has_name(TargetKind::Channel, name) {
+        let sentence = "this channel is watched by another shard\n";
+        return text(StatusCode::MISDIRECTED_REQUEST, sentence);
+    }
+    text(StatusCode::NOT_FOUND, "no channel of this name is configured\n")
 }
 
 /// The name in `/channels/{name}`.
@@ -234,7 +247,7 @@ fn ready(name: &str, witness: Witness, state: &State) -> Reply {
         })
     });
     let Some((status, availability, wait, stuck)) = known.flatten() else {
-        return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
+        return not_here(name, state);
     };
     let word = format!("{}\n", status.as_str());
     match availability {

@@ -22,12 +22,24 @@ use crate::upstream::ProviderId;
 
 /// The provider whose receiver is at this path, and what follows its name.
 pub(super) fn addressed(path: &str) -> Option<(ProviderId, &str)> {
-    let path = path.strip_prefix("/webhook/")?;
+    let path = whole_fleets(path).strip_prefix("/webhook/")?;
     let (label, rest) = path.split_once('/').unwrap_or((path, ""));
     let rest = rest.trim_matches('/');
     let provider = providers::with_label(label)?;
     let api = providers::get(provider).webhooks()?;
     api.has_path(rest).then_some((provider, rest))
+}
+
+/// A path without the `/shard/<n>` before it, which leads a delivery to one of several exporters.
+/// Here the channel alone decides: one of ours is taken at any shard's path.
+fn whole_fleets(path: &str) -> &str {
+    let below = path.strip_prefix("/shard/").and_then(|rest| {
+        let end = rest.find('/')?;
+        let number = &rest[..end];
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| &rest[end..])
+    });
+    below.unwrap_or(path)
 }
 
 /// Answers a delivery. Upstreams take 200 for delivered and try again otherwise.
@@ -124,6 +136,14 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Repl
             state.metrics.webhook_refused(WebhookRefusal::UnknownChannel);
             debug!(channel_id, "a webhook is of no channel that is configured");
             Some(text(StatusCode::OK, "ok, but of no channel that is configured\n"))
+        }
+        DeliveryOutcome::OtherShard => {
+            state.metrics.webhook_refused(WebhookRefusal::OtherShard);
+            debug!(channel_id, "a webhook is of a channel that another shard watches");
+            Some(text(
+                StatusCode::MISDIRECTED_REQUEST,
+                "this channel is watched by another shard; `check` there prints its address\n",
+            ))
         }
         DeliveryOutcome::TooEarly => {
             Some(later("not all channels have answered and told their ids yet\n"))

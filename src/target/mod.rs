@@ -3,13 +3,17 @@
 //! Not here: what is known of them (`domain/`, `fleet.rs`), and where settings come from
 //! (`config/`).
 
+mod elsewhere;
 mod listing;
 mod name;
+mod shard;
 #[expect(clippy::module_inception, reason = "the struct that the module is about")]
 mod target;
 mod target_set;
 
+pub use elsewhere::Elsewhere;
 pub use listing::{DEFAULT_MAX_CHANNELS, ListingOptions};
 pub use name::Name;
+pub use shard::Shard;
 pub use target::{Target, TargetOptions, UNKNOWN_CREDENTIAL};
-pub use target_set::TargetSet;
+pub use target_set::{Selection, TargetSet};

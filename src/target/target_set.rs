@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::listing::ListingOptions;
-use super::{Name, Target, TargetOptions};
+use super::{Elsewhere, Name, Shard, Target, TargetOptions};
 use crate::domain::{Listed, TargetKind};
 use crate::secret::SecretSource;
 use crate::upstream::{ListedChannel, ProviderId};
@@ -14,9 +14,30 @@ use crate::upstream::{ListedChannel, ProviderId};
 /// The targets of the settings, and of each source's last whole list.
 #[derive(Debug, Default)]
 pub struct TargetSet {
+    /// Those that this shard watches, of all that are configured.
     configured: Vec<Arc<Target>>,
-    /// By the source's name.
+    /// The others that are configured.
+    elsewhere: Elsewhere,
+    /// By the source's name. Those of other shards too: they take names.
     listed: BTreeMap<Name, Vec<Candidate>>,
+    shard: Option<Shard>,
+    /// Whether the credentials of other shards' targets are wanted.
+    with_credentials: bool,
+}
+
+/// The targets that this shard watches, and what it knows of the others.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// To be watched.
+    pub own: Vec<Arc<Target>>,
+    /// Watched by other shards.
+    pub elsewhere: Elsewhere,
+}
+
+impl From<Vec<Arc<Target>>> for Selection {
+    fn from(own: Vec<Arc<Target>>) -> Self {
+        Self { own, elsewhere: Elsewhere::default() }
+    }
 }
 
 /// A listed channel that is wanted, before it is known which of its names is free.
@@ -31,7 +52,19 @@ struct Candidate {
 impl TargetSet {
     /// The set that settings name.
     pub fn new(configured: Vec<Arc<Target>>) -> Self {
-        Self { configured, listed: BTreeMap::new() }
+        Self { configured, ..Self::default() }
+    }
+
+    /// The part of the set that settings name which this shard watches. `with_credentials` tells
+    /// whether the others' credentials are to be known.
+    pub fn sharded(
+        configured: Vec<Arc<Target>>,
+        shard: Option<Shard>,
+        with_credentials: bool,
+    ) -> Self {
+        let mut set = Self { shard, with_credentials, ..Self::default() };
+        set.configure(configured);
+        set
     }
 
     /// Takes the targets of new settings. Lists stay for sources that are still configured.
@@ -42,7 +75,17 @@ impl TargetSet {
             .map(|target| &target.name)
             .collect();
         self.listed.retain(|name, _| sources.contains(name));
-        self.configured = configured;
+        (self.configured, self.elsewhere) = match self.shard {
+            None => (configured, Elsewhere::default()),
+            Some(shard) => {
+                let watches =
+                    |one: &Arc<Target>| shard.watches(one.kind, one.provider(), one.name.as_str());
+                let (own, others): (Vec<_>, Vec<_>) = configured.into_iter().partition(watches);
+                let mut elsewhere = Elsewhere::default();
+                others.iter().for_each(|other| elsewhere.add(other, self.with_credentials));
+                (own, elsewhere)
+            }
+        };
     }
 
     /// Takes a source's whole list. Returns how many channels it has, and whether the set changed.
@@ -65,7 +108,13 @@ impl TargetSet {
         let mut shared = SharedOptions::of(before.into_iter().flatten());
         let candidates: Vec<Candidate> = wanted
             .into_iter()
-            .map(|channel| candidate(source, listing, channel, &mut shared))
+            .map(|mut channel| {
+                if !self.with_credentials && !self.watches_listed(source, listing, &channel) {
+                    // Nobody here will use it.
+                    channel.credential = None;
+                }
+                candidate(source, listing, channel, &mut shared)
+            })
             .collect();
         let changed = before.is_none_or(|before| *before != candidates);
         if changed {
@@ -74,12 +123,31 @@ impl TargetSet {
         (listed, changed)
     }
 
+    /// Whether this shard watches a channel that a source lists. The channel's first name decides,
+    /// which depends on nothing but its settings and its source: channels that contend for a name
+    /// are of one shard, and no shard needs another source's list to know whose a channel is.
+    fn watches(&self, provider: ProviderId, first_name: Option<&Name>) -> bool {
+        self.shard
+            .zip(first_name)
+            .is_none_or(|(shard, name)| shard.watches(TargetKind::Channel, provider, name.as_str()))
+    }
+
+    fn watches_listed(
+        &self,
+        source: &Target,
+        listing: &ListingOptions,
+        channel: &ListedChannel,
+    ) -> bool {
+        self.watches(source.provider(), listing.candidate_names(channel).first())
+    }
+
     /// All targets: the configured ones, then what each source lists. A configured channel wins
     /// over a listed one of the same provider and id.
-    pub fn targets(&self) -> Vec<Arc<Target>> {
+    pub fn select(&self) -> Selection {
         let mut targets = self.configured.clone();
+        let mut elsewhere = self.elsewhere.clone();
         if self.listed.is_empty() {
-            return targets;
+            return Selection { own: targets, elsewhere };
         }
         let channels = || self.configured.iter().filter(|one| one.kind == TargetKind::Channel);
         let mut names: HashSet<Name> = channels().map(|channel| channel.name.clone()).collect();
@@ -88,28 +156,40 @@ impl TargetSet {
             .collect();
         for (source, candidates) in &self.listed {
             for candidate in candidates {
-                if ids.contains(&(candidate.options.provider, &candidate.id)) {
+                let provider = candidate.options.provider;
+                if ids.contains(&(provider, &candidate.id))
+                    || self.elsewhere.has_id(provider, None, &candidate.id)
+                {
                     continue;
                 }
-                let Some(name) = free_name(source, candidate, &names) else { continue };
+                let taken = |name: &Name| {
+                    names.contains(name)
+                        || self.elsewhere.has_name(TargetKind::Channel, name.as_str())
+                };
+                let Some(name) = free_name(source, candidate, taken) else { continue };
                 names.insert(name.clone());
-                targets.push(Arc::new(Target {
+                let target = Arc::new(Target {
                     kind: TargetKind::Channel,
                     name,
                     id: Some(candidate.id.clone()),
                     credential: candidate.credential.clone(),
                     options: Arc::clone(&candidate.options),
                     source: Some(source.clone()),
-                }));
+                });
+                if self.watches(provider, candidate.names.first()) {
+                    targets.push(target);
+                } else {
+                    elsewhere.add(&target, self.with_credentials);
+                }
             }
         }
-        targets
+        Selection { own: targets, elsewhere }
     }
 }
 
 /// The best name that no other channel has; with the source's name before it, if need be.
-fn free_name(source: &Name, candidate: &Candidate, taken: &HashSet<Name>) -> Option<Name> {
-    let free = |name: &Name| !taken.contains(name);
+fn free_name(source: &Name, candidate: &Candidate, taken: impl Fn(&Name) -> bool) -> Option<Name> {
+    let free = |name: &Name| !taken(name);
     let best = candidate.names.first()?;
     if free(best) {
         return Some(best.clone());
@@ -216,7 +296,7 @@ mod tests {
     }
 
     fn names(set: &TargetSet) -> Vec<String> {
-        let targets = set.targets();
+        let targets = set.select().own;
         let channels = targets.iter().filter(|target| target.kind == TargetKind::Channel);
         channels.map(|target| target.name.to_string()).collect()
     }
@@ -313,7 +393,7 @@ mod tests {
         };
         let list = |c| vec![channel("0"), polled("a", 1), polled("b", 1), polled("c", c)];
         let options = |set: &TargetSet| -> Vec<Arc<TargetOptions>> {
-            set.targets()[1..].iter().map(|target| Arc::clone(&target.options)).collect()
+            set.select().own[1..].iter().map(|target| Arc::clone(&target.options)).collect()
         };
         set.list(&eu, list(2));
         let first = options(&set);
@@ -337,7 +417,7 @@ mod tests {
         let polled = ListedChannel { endpoint: Some(Arc::new(Variant(0))), ..channel("b") };
         set.list(&eu, vec![channel("a"), polled]);
         let policies: Vec<PollPolicy> =
-            set.targets().iter().map(|target| target.policy()).collect();
+            set.select().own.iter().map(|target| target.policy()).collect();
         assert_eq!(policies, [eu.policy(), eu.policy(), often]);
     }
 }

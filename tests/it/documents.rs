@@ -50,6 +50,8 @@ fn no_document_names_a_metric_that_does_not_exist() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/settings.md",
+        "docs/check.md",
+        "docs/scale.md",
         "docs/webhooks.md",
         "docs/gateway.md",
         "docs/metrics.md",

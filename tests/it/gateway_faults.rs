@@ -65,7 +65,7 @@ fn an_upstream_that_cannot_be_reached_is_told_of_by_the_gateway_in_words() {
     let long_head = ByHand::answering(long);
     for (url, said) in [
         (format!("http://{}", closed_port()), "no connection: connection refused"),
-        ("http://nowhere.invalid".to_owned(), "the host name may be wrong"),
+        ("http://nowhere.invalid".to_owned(), "no address was found for the host name"),
         (no_tls.url().replace("http", "https"), "the TLS handshake failed"),
         (not_http.url(), "the answer is not HTTP"),
         (closing.url(), "closed before the answer was whole"),

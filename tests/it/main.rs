@@ -8,6 +8,8 @@ mod common;
 mod peers;
 
 mod all_providers;
+mod check;
+mod command_line;
 mod commands;
 mod contract;
 mod dashboards;
@@ -32,6 +34,7 @@ mod reload;
 mod secret_hunt;
 mod secrets;
 mod server;
+mod shards;
 mod shutdown;
 mod state_file;
 mod state_machine;

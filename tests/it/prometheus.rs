@@ -34,6 +34,7 @@ use whatsapp_exporter::metrics::exporter::ExporterMetrics;
 use whatsapp_exporter::metrics::exposition::Exposition;
 use whatsapp_exporter::metrics::format::Format;
 use whatsapp_exporter::providers;
+use whatsapp_exporter::target::Shard;
 use whatsapp_exporter::upstream::{Fact, ProviderId};
 use whatsapp_simulator::{self as simulator, Fault, MetaToken, MetaTokenState, Simulator};
 
@@ -439,7 +440,8 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     token_polled(2, seconds_before_now(300), dead);
     token_polled(3, seconds_before_now(5), TokenReading::failed(failed(FailureReason::Tls)));
 
-    let features = Features { webhooks: true, gateway: true, state_file: true };
+    let shard = Shard::parse("2/5", None).ok();
+    let features = Features { webhooks: true, gateway: true, state_file: true, shard };
     let metrics =
         ExporterMetrics::new(features, seconds_before_now(86_400).unix).expect("the metrics");
     metrics.gateway_answered(whapi(), Duration::from_millis(80));

@@ -328,6 +328,9 @@ fn no_secret_leaves_whatever_goes_wrong() {
                 "/",
                 "/?page=2",
                 "/?page=3",
+                "/?q=c",
+                "/channels/default",
+                "/channels/c0",
                 "/metrics",
                 "/api/status",
                 "/healthz",
@@ -372,9 +375,11 @@ fn no_secret_leaves_whatever_goes_wrong() {
             std::fs::remove_file(files.path("state")).expect("a removed file");
         }
         for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
-            let checked = setup.argument("check").run();
-            assert_eq!(checked.code, Some(1), "{checked:?}");
-            hunt.search(&format!("check {way}"), &format!("{checked:?}"));
+            for form in ["--verbose", "--json"] {
+                let checked = setup.clone().argument("check").argument(form).run();
+                assert_eq!(checked.code, Some(1), "{checked:?}");
+                hunt.search(&format!("check {form} {way}"), &format!("{checked:?}"));
+            }
         }
     }
     assert!(hunt.seen > 1_000_000, "only {} bytes were looked through", hunt.seen);

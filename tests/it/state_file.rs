@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use crate::common::{DEADLINE, Files, Program, Setup, Upstream, closed_port, eventually, http};
-use whatsapp_simulator::{WhapiChannel, WhapiStatus};
+use whatsapp_simulator::{Fault, WahaServer, WhapiChannel, WhapiStatus};
 
 const SECRET: &str = "a-webhook-secret";
 
@@ -277,4 +277,45 @@ fn a_file_of_version_0_1_is_taken_up_and_counters_are_as_old_as_it() {
         assert!(created(&program, "whatsapp_exporter_panics_total") * 1000.0 > written as f64);
         stop(program);
     }
+}
+
+#[test]
+fn what_is_known_of_a_listed_channel_survives_restarts_before_it_is_listed_again() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let server = |status| WahaServer::new("server").with_session("shop", status);
+    let setup = Setup::of(&upstream)
+        .set("WAHA_URL", upstream.url())
+        .set("WAHA_API_KEY", "key")
+        .set("STATE_FILE", files.path("state.json"))
+        .set("POLL_TIMEOUT", "1s");
+    upstream.set_waha_server("key", server("WORKING"));
+    let of = |metric: &str| format!("{metric}{{provider=\"waha\",channel=\"shop\"}}");
+    let last = of("whatsapp_channel_last_authorized_timestamp_seconds");
+    let mut program = setup.start();
+    let authorized = program.until("it is authorized", |page| page.get(&last));
+    let stop = |program: &mut Program| {
+        program.signal("TERM");
+        program.wait(DEADLINE);
+    };
+    stop(&mut program);
+    // Twice the list does not come before the next restart.
+    upstream.set_fault("key", Some(Fault::bad_gateway()));
+    for _ in 0..2 {
+        let mut program = setup.start();
+        let failed = "whatsapp_source_poll_failures_total{source=\"waha\",reason=\"server_error\"}";
+        program.until_at_least(failed, 1.0);
+        assert_eq!(program.metrics().get(&last), None);
+        stop(&mut program);
+    }
+    upstream.set_fault("key", None);
+    upstream.set_waha_server("key", server("SCAN_QR_CODE"));
+    let program = setup.start();
+    let to_qr = "whatsapp_channel_status_transitions_total{channel=\"shop\",to=\"QR\"}";
+    program.until_is(to_qr, 1.0);
+    let kept = program.metrics().get(&last).expect("when it was last authorized");
+    assert!(kept >= authorized && kept < authorized + 60.0, "{kept} is not {authorized}");
+    eventually("the file has it once", || {
+        let text = fs::read_to_string(files.path("state.json")).ok()?;
+        (text.matches("\"shop\"").count() == 1 && !text.contains("unclaimed")).then_some(())
+    });
 }

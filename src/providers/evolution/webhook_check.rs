@@ -97,7 +97,7 @@ mod tests {
 
     fn problem(url: Option<&str>, body: &str) -> Result<Option<String>, FailureReason> {
         let secret = "s3cret".into();
-        let needed = Needed { url, header: "x-webhook-secret", secret: &secret };
+        let needed = Needed { url, shard_path: "", header: "x-webhook-secret", secret: &secret };
         let answer = Answer { status: 200, retry_after: None, body: body.to_owned().into() };
         EvolutionWebhookCheck.problem(&answer, &needed).map_err(|failure| failure.reason)
     }
@@ -106,7 +106,8 @@ mod tests {
     fn what_is_told_to_be_sent_is_enough() {
         let secret = "s3cret".into();
         for url in [Some(URL), None] {
-            let needed = Needed { url, header: "x-webhook-secret", secret: &secret };
+            let needed =
+                Needed { url, shard_path: "", header: "x-webhook-secret", secret: &secret };
             let told = instructions(&needed);
             assert!(!told.contains("s3cret"));
             let (_, body) = told.split_once("\n\n").unwrap();

@@ -5,25 +5,27 @@
 //! the new one.
 #![expect(clippy::disallowed_methods, reason = "on a thread for blocking work, but for the start")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
+mod saved;
+
+use saved::{Document, SavedTarget, collect, put};
+
 use crate::clock;
-use crate::domain::{
-    ChannelSnapshot, ChannelState, Counter, MessageSnapshot, Now, SavedStatus, StatusEvidence,
-    TargetKind, Timestamp, VisitCounter,
-};
-use crate::fleet::{Fleet, FleetView, TargetState, Watched};
+use crate::domain::{ChannelState, Now, RequestCounts, TargetKind, Timestamp};
+use crate::fleet::{Fleet, FleetView, PassedRequests, Watched};
 use crate::metrics::exporter::ExporterMetrics;
+use crate::providers;
 use crate::regular_file;
 use crate::secret::printable_path;
+use crate::target::Name;
 
 /// The form of the file; another one is put aside.
 const VERSION: u32 = 1;
@@ -62,91 +64,37 @@ struct Absent {
     until: Timestamp,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    version: u32,
-    #[serde(default)]
-    channels: Vec<SavedTarget>,
-    #[serde(default)]
-    tokens: Vec<SavedTarget>,
-    #[serde(default)]
-    sources: Vec<SavedTarget>,
-    /// Requests through the gateway with unknown credentials.
-    #[serde(default, alias = "strangers")]
-    unattributed: Vec<SavedTarget>,
-    /// When the file was written.
-    #[serde(skip)]
-    saved: Timestamp,
-}
-
-impl Document {
-    fn targets(&mut self, kind: TargetKind) -> Vec<SavedTarget> {
-        std::mem::take(match kind {
-            TargetKind::Channel => &mut self.channels,
-            TargetKind::Token => &mut self.tokens,
-            TargetKind::Source => &mut self.sources,
-        })
+/// Whether a file could be used, without touching it: another exporter may keep its own there. What
+/// is in it is not looked at.
+///
+/// # Errors
+///
+/// A sentence, when it cannot be read or written.
+pub fn probe(path: &Path) -> Result<(), String> {
+    refuse_link(path)?;
+    let failed = |what: &str, error: &io::Error| {
+        format!("STATE_FILE {}: cannot be {what}: {error}", printable_path(path))
+    };
+    match regular_file::open(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("read", &error));
+        }
+        _ => {}
     }
+    let trial = beside(path, "check");
+    regular_file::create(&trial).map_err(|error| failed("written", &error))?;
+    fs::remove_file(&trial).map_err(|error| failed("written", &error))
 }
 
-/// How the names of the gateway's counters begin, and how they began in version 0.1.
-const REQUESTS: &str = "requests/";
-const REQUESTS_IN_0_1: &str = "traffic/";
-
-/// Only counts other than zero are written, by the words that name them.
-type Counts = BTreeMap<String, u64>;
-
-/// A target's counters, and what is kept of a channel. All times are milliseconds since the epoch.
-#[derive(Serialize, Deserialize, Default)]
-struct SavedTarget {
-    provider: String,
-    #[serde(default)]
-    name: String,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    channel: Option<SavedChannel>,
-    /// Since when the counters count.
-    created: Option<i64>,
-    #[serde(default)]
-    counters: Counts,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedChannel {
-    #[serde(alias = "basis")]
-    evidence: String,
-    #[serde(default)]
-    statuses: Vec<SavedPoint>,
-    since: Option<i64>,
-    #[serde(alias = "learnt")]
-    updated: Option<i64>,
-    last_authorized: Option<i64>,
-    failing_since: Option<i64>,
-    last_success: Option<i64>,
-    last_webhook: Option<i64>,
-    expects: Option<(bool, bool)>,
-    channel_id: Option<Box<str>>,
-    version: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    messages: Option<SavedMessages>,
-}
-
-/// When messages last moved.
-#[derive(Serialize, Deserialize)]
-struct SavedMessages {
-    last_inbound: Option<i64>,
-    last_outbound: Option<i64>,
-    phone_active: Option<i64>,
-    acknowledged: Option<i64>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedPoint {
-    status: String,
-    at: i64,
-    #[serde(alias = "shown")]
-    observed_at: i64,
-    started: Option<i64>,
-    webhook: bool,
+/// Putting a file in the place of a link would leave the one that it leads to behind.
+fn refuse_link(path: &Path) -> Result<(), String> {
+    if regular_file::is_link(path) {
+        return Err(format!(
+            "STATE_FILE {}: is a symbolic link; name the file that it leads to",
+            printable_path(path)
+        ));
+    }
+    Ok(())
 }
 
 impl StateFile {
@@ -161,13 +109,7 @@ impl StateFile {
         fleet: Arc<Fleet>,
         metrics: ExporterMetrics,
     ) -> Result<Arc<Self>, String> {
-        if regular_file::is_link(&path) {
-            // Putting a file in its place would leave the one that it leads to behind.
-            return Err(format!(
-                "STATE_FILE {}: is a symbolic link; name the file that it leads to",
-                printable_path(&path)
-            ));
-        }
+        refuse_link(&path)?;
         let (writing, absent) = Default::default();
         let file = Self { path, fleet, metrics, writing, absent };
         match file.load() {
@@ -286,6 +228,17 @@ impl StateFile {
                 }
             },
         );
+        self.fleet.restore_passed(document.elsewhere.iter().filter_map(|saved| {
+            let mut requests = RequestCounts::default();
+            requests.counters(&mut put(&saved.counters));
+            Some(PassedRequests {
+                kind: saved.kind.parse().ok()?,
+                provider: providers::with_label(&saved.provider)?,
+                name: Name::new(&saved.name).ok()?,
+                requests,
+                created: saved.created(document.saved, now),
+            })
+        }));
         saved.retain(|(kind, ..), _| *kind == TargetKind::Channel);
         let had_messages = |saved: &SavedTarget| {
             saved.channel.as_ref().is_some_and(|channel| channel.messages.is_some())
@@ -355,8 +308,23 @@ impl StateFile {
             });
             saved.collect()
         });
+        let elsewhere: Vec<SavedTarget> = view.look(|targets| {
+            let saved = targets.passed().iter().map(|one| SavedTarget {
+                kind: one.kind.as_str().to_owned(),
+                provider: one.provider.label().to_owned(),
+                name: one.name.to_string(),
+                created: Some(one.created.millis()),
+                counters: collect(|visit| one.requests.clone().counters(visit)),
+                ..SavedTarget::default()
+            });
+            saved.collect()
+        });
         write!(out, ",\"unattributed\":")?;
         serde_json::to_writer(&mut *out, &unattributed)?;
+        if !elsewhere.is_empty() {
+            write!(out, ",\"elsewhere\":")?;
+            serde_json::to_writer(&mut *out, &elsewhere)?;
+        }
         writeln!(out, "}}")
     }
 
@@ -384,8 +352,7 @@ impl StateFile {
 
 /// Writes every target of a kind. Whether there was none, so that what follows is the first.
 fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io::Result<bool> {
-    let mut at = 0;
-    let mut first = true;
+    let (mut at, mut first) = (0, true);
     loop {
         let saved: Vec<(usize, SavedTarget)> = view.look(|targets| {
             let next = targets.from(kind, at).take(AT_A_TIME);
@@ -422,159 +389,4 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.push(".");
     name.push(ending);
     path.with_file_name(name)
-}
-
-/// Sets every counter to what was kept. Version 0.1 called requests through the gateway traffic.
-fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
-    |words, mut counter| {
-        let name = words.join("/");
-        let formerly = || counts.get(&name.replace(REQUESTS, REQUESTS_IN_0_1));
-        if let Some(count) = counts.get(&name).or_else(formerly) {
-            counter.set(*count);
-        }
-    }
-}
-
-fn collect(visit_all: impl FnOnce(VisitCounter<'_>)) -> Counts {
-    let mut counts = Counts::new();
-    visit_all(&mut |words, counter| {
-        if counter.get() > 0 {
-            counts.insert(words.join("/"), counter.get());
-        }
-    });
-    counts
-}
-
-impl SavedTarget {
-    fn new(watched: &Watched) -> Self {
-        let requests = watched.requests.as_deref().cloned();
-        let count_requests = |visit: VisitCounter<'_>| {
-            if let Some(mut requests) = requests {
-                requests.counters(visit);
-            }
-        };
-        let (channel, counters) = match &watched.state {
-            TargetState::Channel(state) => {
-                let counters = collect(|visit| {
-                    state.clone().counters(visit);
-                    count_requests(visit);
-                });
-                (Some(SavedChannel::from(state.snapshot())), counters)
-            }
-            TargetState::Token(state) => {
-                let counters = collect(|visit| {
-                    state.clone().counters(visit);
-                    count_requests(visit);
-                });
-                (None, counters)
-            }
-            TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
-        };
-        Self {
-            provider: watched.provider().label().to_owned(),
-            name: watched.target.name.to_string(),
-            channel,
-            created: Some(watched.created.millis()),
-            counters,
-        }
-    }
-
-    /// Since when the counters count. A file of an earlier version does not say it; what it says of
-    /// them was counted before it was written, so nothing is taken for an increase since.
-    fn created(&self, saved: Timestamp, now: Now) -> Timestamp {
-        self.created.map_or(saved, Timestamp::from_millis).min(now.unix)
-    }
-
-    fn restore(self, watched: &mut Watched, now: Now) {
-        let policy = watched.policy();
-        let counts = &self.counters;
-        match &mut watched.state {
-            TargetState::Channel(state) => {
-                if let Some(channel) = self.channel {
-                    state.restore(now, policy, channel.into_snapshot());
-                }
-                state.counters(&mut put(counts));
-            }
-            TargetState::Token(state) => state.counters(&mut put(counts)),
-            TargetState::Source(state) => state.counters(&mut put(counts)),
-        }
-        let requests =
-            |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);
-        if counts.keys().any(requests) {
-            watched.requests.get_or_insert_default().counters(&mut put(counts));
-        }
-    }
-}
-
-impl From<ChannelSnapshot> for SavedChannel {
-    fn from(snapshot: ChannelSnapshot) -> Self {
-        let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
-        Self {
-            evidence: snapshot.evidence.as_str().to_owned(),
-            statuses: snapshot.statuses.iter().map(SavedPoint::from).collect(),
-            since: millis(snapshot.since),
-            updated: millis(snapshot.updated),
-            last_authorized: millis(snapshot.last_authorized),
-            failing_since: millis(snapshot.failing_since),
-            last_success: millis(snapshot.last_success),
-            last_webhook: millis(snapshot.last_event),
-            expects: snapshot.expects,
-            channel_id: snapshot.channel_id,
-            version: snapshot.version,
-            messages: snapshot.messages.map(|messages| {
-                let [last_inbound, last_outbound] = messages.last.map(millis);
-                let phone_active = millis(messages.phone_active);
-                let acknowledged = millis(messages.acknowledged);
-                SavedMessages { last_inbound, last_outbound, phone_active, acknowledged }
-            }),
-        }
-    }
-}
-
-impl SavedChannel {
-    fn into_snapshot(self) -> ChannelSnapshot {
-        let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
-        ChannelSnapshot {
-            evidence: self.evidence.parse().unwrap_or(StatusEvidence::Nothing),
-            statuses: self.statuses.iter().filter_map(SavedPoint::read).collect(),
-            since: time(self.since),
-            updated: time(self.updated),
-            last_authorized: time(self.last_authorized),
-            failing_since: time(self.failing_since),
-            last_success: time(self.last_success),
-            last_event: time(self.last_webhook),
-            expects: self.expects,
-            channel_id: self.channel_id,
-            version: self.version,
-            messages: self.messages.map(|messages| MessageSnapshot {
-                last: [messages.last_inbound, messages.last_outbound].map(time),
-                phone_active: time(messages.phone_active),
-                acknowledged: time(messages.acknowledged),
-            }),
-        }
-    }
-}
-
-impl From<&SavedStatus> for SavedPoint {
-    fn from(saved: &SavedStatus) -> Self {
-        Self {
-            status: saved.status.as_str().to_owned(),
-            at: saved.at.millis(),
-            observed_at: saved.observed_at.millis(),
-            started: saved.started.map(Timestamp::millis),
-            webhook: saved.by_webhook,
-        }
-    }
-}
-
-impl SavedPoint {
-    fn read(&self) -> Option<SavedStatus> {
-        Some(SavedStatus {
-            at: Timestamp::from_millis(self.at),
-            by_webhook: self.webhook,
-            status: self.status.parse().ok()?,
-            started: self.started.map(Timestamp::from_millis),
-            observed_at: Timestamp::from_millis(self.observed_at),
-        })
-    }
 }

@@ -1,0 +1,174 @@
+//! What `check` says of webhooks: whether each channel's settings deliver them to this exporter.
+//!
+//! Not here: what the settings mean (`providers/`).
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::client::Client;
+use crate::clock;
+use crate::config::Webhooks;
+use crate::domain::TargetKind;
+use crate::fleet::Fleet;
+use crate::provider::{Needed, WebhookCheck};
+use crate::providers;
+use crate::target::{Shard, Target};
+use crate::upstream::{Answer, MAX_ANSWER_BYTES, PollContext, ProviderId};
+
+/// So many channels are asked at a time.
+const AT_A_TIME: usize = 16;
+
+/// What is known of the webhooks of a fleet.
+#[derive(Debug, Default)]
+pub(super) struct WebhookReport {
+    /// Why none is received at all.
+    pub(super) unreadable: Option<WebhookProblem>,
+    pub(super) providers: Vec<ProviderWebhooks>,
+}
+
+/// What is known of the webhooks of a provider's channels.
+#[derive(Debug)]
+pub(super) struct ProviderWebhooks {
+    /// Its name for people.
+    pub(super) name: &'static str,
+    /// Whether it can be asked for them.
+    pub(super) is_asked: bool,
+    pub(super) problems: Vec<WebhookProblem>,
+    /// What to set there, if that helps.
+    pub(super) instructions: Option<String>,
+}
+
+/// Something that is amiss.
+#[derive(Debug, Serialize)]
+pub(super) struct WebhookProblem {
+    provider: &'static str,
+    pub(super) channel: String,
+    pub(super) what: String,
+}
+
+impl WebhookReport {
+    /// Everything that is amiss.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &WebhookProblem> {
+        self.unreadable.iter().chain(self.providers.iter().flat_map(|one| &one.problems))
+    }
+
+    /// Whether nothing is known to be amiss.
+    pub(super) fn all_reach(&self) -> bool {
+        self.problems().next().is_none()
+    }
+}
+
+/// Asks every channel for its settings.
+pub(super) async fn check(
+    fleet: &Fleet,
+    client: &Client,
+    webhooks: &Webhooks,
+    shard: Option<Shard>,
+) -> WebhookReport {
+    let shard_path = shard.map_or_else(String::new, |shard| format!("/shard/{}", shard.number()));
+    let mut report = WebhookReport::default();
+    let secret = match webhooks.read_secret() {
+        Ok(secret) => secret,
+        Err(error) => {
+            let what = format!("WEBHOOK_SECRET_FILE: {error}, so none is received");
+            report.unreadable = Some(WebhookProblem { provider: "", channel: String::new(), what });
+            return report;
+        }
+    };
+    for provider in providers::all() {
+        let Some(api) = providers::get(provider).webhooks() else { continue };
+        let channels: Vec<Arc<Target>> = fleet.view(clock::now()).look(|targets| {
+            let channels = targets.of(TargetKind::Channel).map(|watched| &watched.target);
+            channels.filter(|target| target.provider() == provider).cloned().collect()
+        });
+        if channels.is_empty() {
+            continue;
+        }
+        let url = webhooks.url.as_deref().map(|url| address_of(provider, url, &shard_path));
+        let needed = Needed {
+            url: url.as_deref(),
+            shard_path: &shard_path,
+            header: webhooks.header.as_str(),
+            secret: &secret,
+        };
+        let amiss = match api.check() {
+            Some(check) => amiss(check, &channels, client, &needed).await,
+            None => Amiss { problems: Vec::new(), can_be_changed: true },
+        };
+        report.providers.push(ProviderWebhooks {
+            name: providers::get(provider).display_name(),
+            is_asked: api.check().is_some(),
+            problems: amiss.problems,
+            instructions: amiss.can_be_changed.then(|| api.instructions(&needed)),
+        });
+    }
+    report
+}
+
+/// The address for a provider: that of `WEBHOOK_URL`, which names one provider's receiver, at this
+/// shard's path.
+fn address_of(provider: ProviderId, url: &str, shard_path: &str) -> String {
+    let mut named = providers::all().filter_map(|other| url.strip_suffix(other.label()));
+    match named.find_map(|before| before.strip_suffix("/webhook/")) {
+        Some(base) => {
+            let base = base.strip_suffix(shard_path).unwrap_or(base);
+            format!("{base}{shard_path}/webhook/{}", provider.label())
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// What is known to be wrong with channels' webhooks.
+struct Amiss {
+    problems: Vec<WebhookProblem>,
+    /// Whether other settings would mend any of it.
+    can_be_changed: bool,
+}
+
+async fn amiss(
+    api: &'static dyn WebhookCheck,
+    channels: &[Arc<Target>],
+    client: &Client,
+    needed: &Needed<'_>,
+) -> Amiss {
+    let mut amiss = Amiss { problems: Vec::new(), can_be_changed: false };
+    for some in channels.chunks(AT_A_TIME) {
+        let asked: Vec<_> = some
+            .iter()
+            .map(|target| tokio::spawn(ask(api, Arc::clone(target), client.clone())))
+            .collect();
+        for (target, asked) in some.iter().zip(asked) {
+            let answer = asked.await.unwrap_or_else(|_| Err("no answer".to_owned()));
+            let problem = answer.and_then(|answer| {
+                api.problem(&answer, needed)
+                    .map_err(|failure| format!("{} ({})", failure.detail, failure.reason.as_str()))
+            });
+            let what = match problem {
+                Ok(None) => continue,
+                Ok(Some(what)) => {
+                    amiss.can_be_changed = true;
+                    what
+                }
+                Err(why) => format!("its settings cannot be read: {why}"),
+            };
+            amiss.problems.push(WebhookProblem {
+                provider: target.provider().label(),
+                channel: target.name.to_string(),
+                what,
+            });
+        }
+    }
+    amiss
+}
+
+async fn ask(
+    api: &'static dyn WebhookCheck,
+    target: Arc<Target>,
+    client: Client,
+) -> Result<Answer, String> {
+    let token = target.credential.read().map_err(|error| error.to_string())?;
+    let context = PollContext { api_url: &target.options.api_url, id: target.id.as_deref() };
+    let answer = client.ask(api.request(context, token), MAX_ANSWER_BYTES).await;
+    answer.map_err(|failure| format!("{} ({})", failure.detail, failure.reason.as_str()))
+}

@@ -1,0 +1,262 @@
+//! What stands in the file, as JSON.
+//!
+//! Not here: reading and writing it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    ChannelSnapshot, Counter, MessageSnapshot, Now, SavedStatus, StatusEvidence, TargetKind,
+    Timestamp, VisitCounter,
+};
+use crate::fleet::{TargetState, Watched};
+
+#[derive(Deserialize)]
+pub(super) struct Document {
+    pub(super) version: u32,
+    #[serde(default)]
+    pub(super) channels: Vec<SavedTarget>,
+    #[serde(default)]
+    pub(super) tokens: Vec<SavedTarget>,
+    #[serde(default)]
+    pub(super) sources: Vec<SavedTarget>,
+    /// Requests through the gateway with unknown credentials.
+    #[serde(default, alias = "strangers")]
+    pub(super) unattributed: Vec<SavedTarget>,
+    /// Requests through the gateway with credentials of other shards' targets.
+    #[serde(default)]
+    pub(super) elsewhere: Vec<SavedTarget>,
+    /// When the file was written.
+    #[serde(skip)]
+    pub(super) saved: Timestamp,
+}
+
+impl Document {
+    pub(super) fn targets(&mut self, kind: TargetKind) -> Vec<SavedTarget> {
+        std::mem::take(match kind {
+            TargetKind::Channel => &mut self.channels,
+            TargetKind::Token => &mut self.tokens,
+            TargetKind::Source => &mut self.sources,
+        })
+    }
+}
+
+/// How the names of the gateway's counters begin, and how they began in version 0.1.
+pub(super) const REQUESTS: &str = "requests/";
+pub(super) const REQUESTS_IN_0_1: &str = "traffic/";
+
+/// Only counts other than zero are written, by the words that name them.
+pub(super) type Counts = BTreeMap<String, u64>;
+
+/// A target's counters, and what is kept of a channel. All times are milliseconds since the epoch.
+#[derive(Serialize, Deserialize, Default)]
+pub(super) struct SavedTarget {
+    /// Only where the place in the file does not tell it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) kind: String,
+    pub(super) provider: String,
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<SavedChannel>,
+    /// Since when the counters count.
+    pub(super) created: Option<i64>,
+    #[serde(default)]
+    pub(super) counters: Counts,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedChannel {
+    #[serde(alias = "basis")]
+    pub(super) evidence: String,
+    #[serde(default)]
+    pub(super) statuses: Vec<SavedPoint>,
+    pub(super) since: Option<i64>,
+    #[serde(alias = "learnt")]
+    pub(super) updated: Option<i64>,
+    pub(super) last_authorized: Option<i64>,
+    pub(super) failing_since: Option<i64>,
+    pub(super) last_success: Option<i64>,
+    pub(super) last_webhook: Option<i64>,
+    pub(super) expects: Option<(bool, bool)>,
+    pub(super) channel_id: Option<Box<str>>,
+    pub(super) version: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) messages: Option<SavedMessages>,
+}
+
+/// When messages last moved.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedMessages {
+    pub(super) last_inbound: Option<i64>,
+    pub(super) last_outbound: Option<i64>,
+    pub(super) phone_active: Option<i64>,
+    pub(super) acknowledged: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedPoint {
+    pub(super) status: String,
+    pub(super) at: i64,
+    #[serde(alias = "shown")]
+    pub(super) observed_at: i64,
+    pub(super) started: Option<i64>,
+    pub(super) webhook: bool,
+}
+
+/// Sets every counter to what was kept. Version 0.1 called requests through the gateway traffic.
+pub(super) fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
+    |words, mut counter| {
+        let name = words.join("/");
+        let formerly = || counts.get(&name.replace(REQUESTS, REQUESTS_IN_0_1));
+        if let Some(count) = counts.get(&name).or_else(formerly) {
+            counter.set(*count);
+        }
+    }
+}
+
+pub(super) fn collect(visit_all: impl FnOnce(VisitCounter<'_>)) -> Counts {
+    let mut counts = Counts::new();
+    visit_all(&mut |words, counter| {
+        if counter.get() > 0 {
+            counts.insert(words.join("/"), counter.get());
+        }
+    });
+    counts
+}
+
+impl SavedTarget {
+    pub(super) fn new(watched: &Watched) -> Self {
+        let requests = watched.requests.as_deref().cloned();
+        let count_requests = |visit: VisitCounter<'_>| {
+            if let Some(mut requests) = requests {
+                requests.counters(visit);
+            }
+        };
+        let (channel, counters) = match &watched.state {
+            TargetState::Channel(state) => {
+                let counters = collect(|visit| {
+                    state.clone().counters(visit);
+                    count_requests(visit);
+                });
+                (Some(SavedChannel::from(state.snapshot())), counters)
+            }
+            TargetState::Token(state) => {
+                let counters = collect(|visit| {
+                    state.clone().counters(visit);
+                    count_requests(visit);
+                });
+                (None, counters)
+            }
+            TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
+        };
+        Self {
+            kind: String::new(),
+            provider: watched.provider().label().to_owned(),
+            name: watched.target.name.to_string(),
+            channel,
+            created: Some(watched.created.millis()),
+            counters,
+        }
+    }
+
+    /// Since when the counters count. A file of an earlier version does not say it; what it says of
+    /// them was counted before it was written, so nothing is taken for an increase since.
+    pub(super) fn created(&self, saved: Timestamp, now: Now) -> Timestamp {
+        self.created.map_or(saved, Timestamp::from_millis).min(now.unix)
+    }
+
+    pub(super) fn restore(self, watched: &mut Watched, now: Now) {
+        let policy = watched.policy();
+        let counts = &self.counters;
+        match &mut watched.state {
+            TargetState::Channel(state) => {
+                if let Some(channel) = self.channel {
+                    state.restore(now, policy, channel.into_snapshot());
+                }
+                state.counters(&mut put(counts));
+            }
+            TargetState::Token(state) => state.counters(&mut put(counts)),
+            TargetState::Source(state) => state.counters(&mut put(counts)),
+        }
+        let requests =
+            |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);
+        if counts.keys().any(requests) {
+            watched.requests.get_or_insert_default().counters(&mut put(counts));
+        }
+    }
+}
+
+impl From<ChannelSnapshot> for SavedChannel {
+    fn from(snapshot: ChannelSnapshot) -> Self {
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
+        Self {
+            evidence: snapshot.evidence.as_str().to_owned(),
+            statuses: snapshot.statuses.iter().map(SavedPoint::from).collect(),
+            since: millis(snapshot.since),
+            updated: millis(snapshot.updated),
+            last_authorized: millis(snapshot.last_authorized),
+            failing_since: millis(snapshot.failing_since),
+            last_success: millis(snapshot.last_success),
+            last_webhook: millis(snapshot.last_event),
+            expects: snapshot.expects,
+            channel_id: snapshot.channel_id,
+            version: snapshot.version,
+            messages: snapshot.messages.map(|messages| {
+                let [last_inbound, last_outbound] = messages.last.map(millis);
+                let phone_active = millis(messages.phone_active);
+                let acknowledged = millis(messages.acknowledged);
+                SavedMessages { last_inbound, last_outbound, phone_active, acknowledged }
+            }),
+        }
+    }
+}
+
+impl SavedChannel {
+    fn into_snapshot(self) -> ChannelSnapshot {
+        let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
+        ChannelSnapshot {
+            evidence: self.evidence.parse().unwrap_or(StatusEvidence::Nothing),
+            statuses: self.statuses.iter().filter_map(SavedPoint::read).collect(),
+            since: time(self.since),
+            updated: time(self.updated),
+            last_authorized: time(self.last_authorized),
+            failing_since: time(self.failing_since),
+            last_success: time(self.last_success),
+            last_event: time(self.last_webhook),
+            expects: self.expects,
+            channel_id: self.channel_id,
+            version: self.version,
+            messages: self.messages.map(|messages| MessageSnapshot {
+                last: [messages.last_inbound, messages.last_outbound].map(time),
+                phone_active: time(messages.phone_active),
+                acknowledged: time(messages.acknowledged),
+            }),
+        }
+    }
+}
+
+impl From<&SavedStatus> for SavedPoint {
+    fn from(saved: &SavedStatus) -> Self {
+        Self {
+            status: saved.status.as_str().to_owned(),
+            at: saved.at.millis(),
+            observed_at: saved.observed_at.millis(),
+            started: saved.started.map(Timestamp::millis),
+            webhook: saved.by_webhook,
+        }
+    }
+}
+
+impl SavedPoint {
+    fn read(&self) -> Option<SavedStatus> {
+        Some(SavedStatus {
+            at: Timestamp::from_millis(self.at),
+            by_webhook: self.webhook,
+            status: self.status.parse().ok()?,
+            started: self.started.map(Timestamp::from_millis),
+            observed_at: Timestamp::from_millis(self.observed_at),
+        })
+    }
+}
