@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,8 @@ use tracing::{error, info};
 
 use crate::clock;
 use crate::domain::{
-    ChannelSnapshot, Counter, Now, SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
+    ChannelSnapshot, ChannelState, Counter, MessageSnapshot, Now, SavedStatus, StatusEvidence,
+    TargetKind, Timestamp, VisitCounter,
 };
 use crate::fleet::{Fleet, FleetView, TargetState, Watched};
 use crate::metrics::exporter::ExporterMetrics;
@@ -32,6 +33,10 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 const EVERY: Duration = Duration::from_secs(5);
 /// Writing takes at most this part of the time.
 const SHARE: u32 = 20;
+/// A delivery of a message is on its way for so long at most, unless its sender has to come again.
+const IN_FLIGHT_MILLIS: i64 = 60_000;
+/// What is known of a channel that no source lists is kept for so long.
+const ABSENT_FOR_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Channels that are looked at while nobody else gets at the fleet.
 const AT_A_TIME: usize = 256;
 
@@ -42,6 +47,19 @@ pub struct StateFile {
     metrics: ExporterMetrics,
     /// One writing at a time: all use the same name beside the file.
     writing: Mutex<()>,
+    absent: Arc<Mutex<Absent>>,
+}
+
+/// Which target is meant: its kind, its provider and its name.
+type TargetKey = (TargetKind, String, String);
+
+/// What the file knows of channels that are not watched yet, since the list of their source has not
+/// come. They stay in the file for a while, so that a second restart loses nothing either.
+#[derive(Default)]
+struct Absent {
+    targets: HashMap<TargetKey, SavedTarget>,
+    saved: Timestamp,
+    until: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +126,17 @@ struct SavedChannel {
     expects: Option<(bool, bool)>,
     channel_id: Option<Box<str>>,
     version: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    messages: Option<SavedMessages>,
+}
+
+/// When messages last moved.
+#[derive(Serialize, Deserialize)]
+struct SavedMessages {
+    last_inbound: Option<i64>,
+    last_outbound: Option<i64>,
+    phone_active: Option<i64>,
+    acknowledged: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -139,7 +168,8 @@ impl StateFile {
                 printable_path(&path)
             ));
         }
-        let file = Self { path, fleet, metrics, writing: Mutex::new(()) };
+        let (writing, absent) = Default::default();
+        let file = Self { path, fleet, metrics, writing, absent };
         match file.load() {
             Ok(Some(document)) => file.restore(document, clock::now()),
             Ok(None) => {}
@@ -228,23 +258,22 @@ impl StateFile {
     }
 
     fn restore(&self, mut document: Document, now: Now) {
-        let mut saved: HashMap<(TargetKind, String, String), SavedTarget> = HashMap::new();
+        let mut saved: HashMap<TargetKey, SavedTarget> = HashMap::new();
         for kind in TargetKind::ALL {
             for target in document.targets(*kind) {
                 saved.insert((*kind, target.provider.clone(), target.name.clone()), target);
             }
         }
-        let (mut known, mut all) = (0_usize, 0_usize);
+        let (mut known, mut all, mut told_of_messages) = (0_usize, 0_usize, false);
         self.fleet.change_all(
             |watched| {
                 all += 1;
-                let target = &watched.target;
-                let provider = target.provider().label().to_owned();
-                let key = (target.kind, provider, target.name.to_string());
-                if let Some(saved) = saved.remove(&key) {
+                if let Some(saved) = saved.remove(&key(watched)) {
                     known += 1;
                     watched.created = saved.created(document.saved, now);
                     saved.restore(watched, now);
+                    let messages = watched.channel().and_then(ChannelState::messages);
+                    told_of_messages |= messages.is_some();
                 }
             },
             |unattributed| {
@@ -257,12 +286,40 @@ impl StateFile {
                 }
             },
         );
+        saved.retain(|(kind, ..), _| *kind == TargetKind::Channel);
+        let had_messages = |saved: &SavedTarget| {
+            saved.channel.as_ref().is_some_and(|channel| channel.messages.is_some())
+        };
+        told_of_messages |= saved.values().any(had_messages);
+        self.recall(saved, document.saved, now);
+        if told_of_messages {
+            // Deliveries that this exporter took before it went away may come once more.
+            self.fleet.forget_messages_until(document.saved.plus_millis(-IN_FLIGHT_MILLIS));
+        }
         info!(file = %printable_path(&self.path), targets = known, of = all, "statuses and \
             counters were restored from STATE_FILE");
     }
 
+    /// Takes up what is known of channels when their sources list them.
+    fn recall(&self, targets: HashMap<TargetKey, SavedTarget>, saved: Timestamp, now: Now) {
+        let until = now.unix.plus_millis(ABSENT_FOR_MILLIS);
+        *lock(&self.absent) = Absent { targets, saved, until };
+        let absent = Arc::clone(&self.absent);
+        self.fleet.recall_with(move |watched| {
+            let (known, saved) = {
+                let mut absent = lock(&absent);
+                (absent.targets.remove(&key(watched)), absent.saved)
+            };
+            if let Some(known) = known {
+                let now = clock::now();
+                watched.created = known.created(saved, now);
+                known.restore(watched, now);
+            }
+        });
+    }
+
     fn save(&self) -> io::Result<()> {
-        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = lock(&self.writing);
         let new = beside(&self.path, "new");
         let mut out = BufWriter::new(regular_file::create(&new)?);
         let written = self.write_document(&mut out).and_then(|()| {
@@ -283,7 +340,10 @@ impl StateFile {
         write!(out, "{{\"version\":{VERSION}")?;
         for kind in TargetKind::ALL {
             write!(out, ",\"{}s\":[", kind.as_str())?;
-            write_targets(&view, *kind, out)?;
+            let first = write_targets(&view, *kind, out)?;
+            if *kind == TargetKind::Channel {
+                self.write_absent(view.now, first, out)?;
+            }
             write!(out, "\n]")?;
         }
         let unattributed: Vec<SavedTarget> = view.look(|targets| {
@@ -299,9 +359,31 @@ impl StateFile {
         serde_json::to_writer(&mut *out, &unattributed)?;
         writeln!(out, "}}")
     }
+
+    /// Channels that are not watched yet stay as they were, but not for ever: a source may have
+    /// deleted them.
+    fn write_absent(&self, now: Now, mut first: bool, out: &mut impl Write) -> io::Result<()> {
+        let keys: Vec<TargetKey> = {
+            let mut absent = lock(&self.absent);
+            if now.unix > absent.until {
+                absent.targets = HashMap::new();
+            }
+            absent.targets.keys().cloned().collect()
+        };
+        for key in keys {
+            // A list that comes meanwhile must not wait for the disk.
+            let target = lock(&self.absent).targets.get(&key).map(serde_json::to_vec);
+            let Some(target) = target.transpose()? else { continue };
+            out.write_all(if first { b"\n" } else { b",\n" })?;
+            out.write_all(&target)?;
+            first = false;
+        }
+        Ok(())
+    }
 }
 
-fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io::Result<()> {
+/// Writes every target of a kind. Whether there was none, so that what follows is the first.
+fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io::Result<bool> {
     let mut at = 0;
     let mut first = true;
     loop {
@@ -309,7 +391,7 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
             let next = targets.from(kind, at).take(AT_A_TIME);
             next.map(|(at, watched)| (at, SavedTarget::new(watched))).collect()
         });
-        let Some((last, _)) = saved.last() else { return Ok(()) };
+        let Some((last, _)) = saved.last() else { return Ok(first) };
         at = last + 1;
         for (_, target) in saved {
             out.write_all(if first { b"\n" } else { b",\n" })?;
@@ -317,6 +399,15 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
             serde_json::to_writer(&mut *out, &target)?;
         }
     }
+}
+
+fn key(watched: &Watched) -> TargetKey {
+    let target = &watched.target;
+    (target.kind, target.provider().label().to_owned(), target.name.to_string())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 enum LoadError {
@@ -430,6 +521,12 @@ impl From<ChannelSnapshot> for SavedChannel {
             expects: snapshot.expects,
             channel_id: snapshot.channel_id,
             version: snapshot.version,
+            messages: snapshot.messages.map(|messages| {
+                let [last_inbound, last_outbound] = messages.last.map(millis);
+                let phone_active = millis(messages.phone_active);
+                let acknowledged = millis(messages.acknowledged);
+                SavedMessages { last_inbound, last_outbound, phone_active, acknowledged }
+            }),
         }
     }
 }
@@ -449,6 +546,11 @@ impl SavedChannel {
             expects: self.expects,
             channel_id: self.channel_id,
             version: self.version,
+            messages: self.messages.map(|messages| MessageSnapshot {
+                last: [messages.last_inbound, messages.last_outbound].map(time),
+                phone_active: time(messages.phone_active),
+                acknowledged: time(messages.acknowledged),
+            }),
         }
     }
 }

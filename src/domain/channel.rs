@@ -10,9 +10,9 @@ use super::terms::ChannelTerms;
 use super::time::as_millis;
 use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, Moves, StatusPoint, StatusSource};
 use super::{
-    ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, NewChatQuota, Now,
-    PollPolicy, PollStats, Refusal, Reported, Restrictions, Status, Subscription, Timestamp,
-    UnauthorizedReason, WebhookOutcome, WebhookState,
+    ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, MessageState,
+    NewChatQuota, Now, PollPolicy, PollStats, Refusal, Reported, Restrictions, Status,
+    Subscription, Timestamp, UnauthorizedReason, WebhookOutcome, WebhookState,
 };
 
 label_enum! {
@@ -62,6 +62,8 @@ pub struct ChannelState {
     terms: Option<Box<ChannelTerms>>,
     /// What webhooks told; `None` while none are received.
     pub(super) webhooks: Option<Box<WebhookState>>,
+    /// What moves on the line; `None` before the first message was told of.
+    pub(super) messages: Option<Box<MessageState>>,
 }
 
 /// The upstream's clock may be ahead of ours by so much and still be believed.
@@ -93,6 +95,7 @@ impl ChannelState {
             info_changes: InfoChanges::NONE,
             terms: None,
             webhooks: None,
+            messages: None,
         }
     }
 
@@ -193,7 +196,10 @@ impl ChannelState {
             ChannelEvent::NoStatus => WebhookOutcome::Malformed,
             ChannelEvent::Login => new(self.webhooks_mut().login()),
             ChannelEvent::Logout => new(self.webhooks_mut().logout()),
-            ChannelEvent::Qr | ChannelEvent::Other => WebhookOutcome::Ignored,
+            // A message says nothing of a status: `message_told` takes it.
+            ChannelEvent::Qr | ChannelEvent::Message(_) | ChannelEvent::Other => {
+                WebhookOutcome::Ignored
+            }
         };
         self.webhooks_mut().delivered(now.unix, kind, outcome);
         (outcome, self.announce(now, policy))

@@ -2,8 +2,8 @@
 //!
 //! Not here: how webhooks are received and read.
 
-use super::ChannelObservation;
 use super::label_enum::label_enum;
+use super::{ChannelObservation, MessageEvent};
 
 label_enum! {
     /// A webhook about a channel, as it is counted.
@@ -31,7 +31,7 @@ label_enum! {
         /// It is older than what is known: it took its place in the past and moved nothing that is
         /// newer.
         Late = "late",
-        /// There is nothing in it for a status.
+        /// There is nothing in it for a status or of a message.
         Ignored = "ignored",
         /// It does not hold what its event should.
         Malformed = "malformed",
@@ -67,6 +67,8 @@ pub enum ChannelEvent {
     Login,
     /// Somebody logged out, or was logged out.
     Logout,
+    /// A message, or how far one came.
+    Message(MessageEvent),
     /// Something that says nothing of its status.
     Other,
 }
@@ -79,7 +81,7 @@ impl ChannelEvent {
             Self::Qr => WebhookEvent::ChannelPatch,
             Self::Login => WebhookEvent::UsersPost,
             Self::Logout => WebhookEvent::UsersDelete,
-            Self::Other => WebhookEvent::Other,
+            Self::Message(_) | Self::Other => WebhookEvent::Other,
         }
     }
 }

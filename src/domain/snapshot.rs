@@ -5,9 +5,9 @@
 use super::info;
 use super::timeline::{StatusPoint, StatusSource};
 use super::{
-    AnswerClass, ChannelState, ErrorSource, FailureReason, Now, PollPolicy, RequestCounts, Status,
-    StatusEvidence, Timestamp, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent,
-    WebhookOutcome,
+    AnswerClass, ChannelState, Direction, ErrorSource, FailureReason, MessageFailure, MessageState,
+    MessageStatus, Now, Origin, PollPolicy, RequestCounts, Status, StatusEvidence, Timestamp,
+    TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent, WebhookOutcome,
 };
 
 /// A counter, wherever it stands and however large it may grow.
@@ -80,6 +80,20 @@ pub struct ChannelSnapshot {
     pub channel_id: Option<Box<str>>,
     /// The version of its gate.
     pub version: Option<Box<str>>,
+    /// What moved on it; `None` if nothing was told of messages.
+    pub messages: Option<MessageSnapshot>,
+}
+
+/// What is kept of a channel's messages, but for their counters. Which of them wait is not: their
+/// ids are hashed with a key that dies with the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MessageSnapshot {
+    /// When the last message of each direction was sent.
+    pub last: [Option<Timestamp>; Direction::COUNT],
+    /// When the phone itself was last seen to send.
+    pub phone_active: Option<Timestamp>,
+    /// When a message was last acknowledged.
+    pub acknowledged: Option<Timestamp>,
 }
 
 impl From<&StatusPoint> for SavedStatus {
@@ -117,6 +131,11 @@ impl ChannelState {
             expects: webhooks.map(|webhooks| (webhooks.expects_login, webhooks.expects_logout)),
             channel_id: self.channel_id.clone(),
             version: self.version.clone(),
+            messages: self.messages().map(|messages| MessageSnapshot {
+                last: messages.last,
+                phone_active: messages.phone_active,
+                acknowledged: messages.acknowledged,
+            }),
         }
     }
 
@@ -145,6 +164,13 @@ impl ChannelState {
         self.last_authorized = saved.last_authorized.map(|at| at.min(now.unix));
         self.channel_id = saved.channel_id.and_then(info::id);
         self.version = saved.version.map(|version| info::label(&version));
+        if let Some(saved) = saved.messages {
+            let messages = self.messages.get_or_insert_default();
+            let past = |at: Option<Timestamp>| at.map(|at| at.min(now.unix));
+            messages.last = saved.last.map(past);
+            messages.phone_active = past(saved.phone_active);
+            messages.acknowledged = past(saved.acknowledged);
+        }
         self.announced = self.status(now, policy);
     }
 
@@ -169,6 +195,30 @@ impl ChannelState {
                 }
             }
         }
+        if let Some(messages) = &mut self.messages {
+            messages.counters(see);
+        }
+    }
+}
+
+impl MessageState {
+    fn counters(&mut self, see: VisitCounter<'_>) {
+        for (direction, origins) in Direction::LABELS.iter().zip(&mut self.messages) {
+            for (origin, count) in Origin::LABELS.iter().zip(origins) {
+                see(&["messages", direction, origin], Counter::Small(count));
+            }
+        }
+        for (status, count) in MessageStatus::LABELS.iter().zip(&mut self.statuses) {
+            see(&["message_statuses", status], Counter::Small(count));
+        }
+        for (reason, count) in MessageFailure::LABELS.iter().zip(&mut self.failures) {
+            see(&["message_failures", reason], Counter::Small(count));
+        }
+        see(&["message_line_failures"], Counter::Small(&mut self.line_failures));
+        see(&["messages_forgotten"], Counter::Small(&mut self.forgotten));
+        // No status and nothing inbound comes from the gateway.
+        let by_webhooks = self.statuses.iter().chain(&self.messages[Direction::Inbound.index()]);
+        self.is_told_by_webhooks |= by_webhooks.into_iter().any(|count| *count > 0);
     }
 }
 

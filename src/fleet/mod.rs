@@ -5,10 +5,12 @@
 //! nothing but a pointer.
 
 mod order;
+mod recall;
 mod replacement;
 mod table;
 mod target_ref;
 mod view;
+mod waiting;
 mod watched;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,14 +19,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, Now, Reported, SentAt,
-    Status, TargetKind, TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
+    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, MessageId,
+    MessageMemory, Now, Reported, SentAt, Status, TargetKind, Timestamp, TokenErrorReason,
+    Transition, UnauthorizedReason, WebhookOutcome,
 };
 use crate::providers;
 use crate::target::{Name, Target};
 use crate::upstream::{Fact, ProviderId};
 
 pub use order::NamedTarget;
+use recall::Recall;
 use replacement::Step;
 pub use replacement::{Replaced, Replacement};
 use table::{Table, lock};
@@ -43,6 +47,7 @@ pub struct Fleet {
     changes: AtomicU64,
     /// Grows with each replacement of the targets.
     generation: AtomicU64,
+    recall: Recall,
 }
 
 /// Something that people should hear of.
@@ -97,6 +102,7 @@ impl Fleet {
             receives_webhooks,
             changes: AtomicU64::new(0),
             generation: AtomicU64::new(0),
+            recall: Recall::default(),
         };
         let mut replacement = Replacement::new(targets, now);
         while fleet.replace(&mut replacement, usize::MAX).is_none() {}
@@ -105,7 +111,7 @@ impl Fleet {
 
     /// Goes on with a replacement, handling at most `count` targets. `Some` once all is done.
     pub fn replace(&self, replacement: &mut Replacement, count: usize) -> Option<Replaced> {
-        match replacement.step(&self.table, self.receives_webhooks, count) {
+        match replacement.step(&self.table, self.receives_webhooks, &self.recall, count) {
             Step::More => None,
             Step::Published => {
                 self.generation.fetch_add(1, Ordering::Release);
@@ -114,6 +120,12 @@ impl Fleet {
             }
             Step::Done(replaced) => Some(replaced),
         }
+    }
+
+    /// Has this called with every target that is added from now on, before it is asked: what was
+    /// known of a line is taken up when its source lists it again.
+    pub fn recall_with(&self, restore: impl Fn(&mut Watched) + Send + Sync + 'static) {
+        self.recall.set(Box::new(restore));
     }
 
     /// A number that is another one whenever something was learnt.
@@ -267,10 +279,40 @@ impl Fleet {
                 false => DeliveryOutcome::Unknown,
             };
         };
-        let delivered = table.change(target, |watched| deliver(watched, now, event)).flatten();
+        let event = match event {
+            ChannelEvent::Message(mut message) => {
+                message.id = message.id.on_line(target.row);
+                ChannelEvent::Message(message)
+            }
+            other => other,
+        };
+        let delivered =
+            table.change_messages(target, |watched, memory| deliver(watched, now, memory, event));
+        let delivered = delivered.flatten();
         drop(table);
         self.updated.notify_waiters();
         delivered.unwrap_or(DeliveryOutcome::Unknown)
+    }
+
+    /// Takes that a provider accepted a message which the application sent through the gateway with
+    /// a channel's credential, and the id that it gave it.
+    pub fn accepted_message(&self, owner: TargetRef, now: Now, id: MessageId) {
+        let line = owner.row;
+        self.changing().change_messages(owner, |watched, memory| {
+            if let TargetState::Channel(state) = &mut watched.state {
+                state.accepted_message(now, memory, id.on_line(line));
+            }
+        });
+    }
+
+    /// The channel with this id of the provider's.
+    pub fn channel_with_id(&self, provider: ProviderId, id: &str) -> Option<TargetRef> {
+        lock(&self.table).find_by_id(provider, None, id)
+    }
+
+    /// Takes it that messages until then were told of before this exporter began.
+    pub fn forget_messages_until(&self, at: Timestamp) {
+        self.changing().messages.forget_until(Some(at));
     }
 
     /// Ends when something was learnt of any channel. What was learnt before this is called is not
@@ -368,7 +410,12 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
     applied
 }
 
-fn deliver(watched: &mut Watched, now: Now, event: ChannelEvent) -> Option<DeliveryOutcome> {
+fn deliver(
+    watched: &mut Watched,
+    now: Now,
+    memory: &mut MessageMemory,
+    event: ChannelEvent,
+) -> Option<DeliveryOutcome> {
     let policy = watched.policy();
     let name = watched.target.name.clone();
     let TargetState::Channel(state) = &mut watched.state else { return None };
@@ -377,7 +424,10 @@ fn deliver(watched: &mut Watched, now: Now, event: ChannelEvent) -> Option<Deliv
         _ => None,
     };
     let reported_before = state.reports_unknown_word();
-    let (outcome, moved) = state.apply_event(now, policy, event);
+    let (outcome, moved) = match event {
+        ChannelEvent::Message(message) => (state.message_told(now, memory, &message), None),
+        event => state.apply_event(now, policy, event),
+    };
     let mut applied = Applied::default();
     let counts = matches!(outcome, WebhookOutcome::Applied | WebhookOutcome::Late);
     if let Some(word) = word.filter(|_| counts) {

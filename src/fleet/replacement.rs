@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::vec::IntoIter;
 
 use super::order::Order;
+use super::recall::Recall;
 use super::table::{Table, lock};
 use super::target_ref::TargetRef;
 use super::watched::{TargetState, Watched};
@@ -62,6 +63,7 @@ impl Replacement {
         &mut self,
         table: &Mutex<Table>,
         receives_webhooks: bool,
+        recall: &Recall,
         count: usize,
     ) -> Step {
         match &mut self.gone {
@@ -71,7 +73,7 @@ impl Replacement {
                         self.gone = Some(self.publish(table));
                         return Step::Published;
                     };
-                    self.put(&mut lock(table), target, receives_webhooks);
+                    self.put(&mut lock(table), target, receives_webhooks, recall);
                 }
                 Step::More
             }
@@ -86,7 +88,13 @@ impl Replacement {
         }
     }
 
-    fn put(&mut self, table: &mut Table, target: Arc<Target>, receives_webhooks: bool) {
+    fn put(
+        &mut self,
+        table: &mut Table,
+        target: Arc<Target>,
+        receives_webhooks: bool,
+        recall: &Recall,
+    ) {
         let kind = target.kind;
         let found = table.find(kind, target.name.as_str());
         let kept = found.filter(|found| {
@@ -107,7 +115,8 @@ impl Replacement {
                 kept
             }
             None => {
-                let watched = Watched::new(Arc::clone(&target), self.now, receives_webhooks);
+                let mut watched = Watched::new(Arc::clone(&target), self.now, receives_webhooks);
+                recall.restore(&mut watched);
                 let added = table.insert(watched);
                 self.outcome.added.push(added);
                 added

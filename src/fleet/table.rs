@@ -9,8 +9,9 @@ use hashbrown::HashTable;
 
 use super::order::Order;
 use super::target_ref::TargetRef;
-use super::watched::{Unattributed, Watched};
-use crate::domain::TargetKind;
+use super::waiting::{WaitingIndex, WaitingMessages};
+use super::watched::{TargetState, Unattributed, Watched};
+use crate::domain::{ChannelState, MessageMemory, TargetKind};
 use crate::target::Target;
 use crate::upstream::ProviderId;
 
@@ -35,6 +36,9 @@ pub(super) struct Table {
     hasher: RandomState,
     by_name: HashTable<u32>,
     by_id: HashTable<u32>,
+    waiting: WaitingIndex,
+    /// The messages of all channels that were told of lately.
+    pub(super) messages: MessageMemory,
     pub(super) unattributed: Vec<Unattributed>,
 }
 
@@ -47,6 +51,8 @@ impl Table {
             hasher: RandomState::new(),
             by_name: HashTable::new(),
             by_id: HashTable::new(),
+            waiting: WaitingIndex::default(),
+            messages: MessageMemory::default(),
             unattributed,
         }
     }
@@ -133,6 +139,7 @@ impl Table {
         let id_hash = self.id_hash(target.row);
         self.forget_name(target, name_hash);
         self.forget_id(target.row, id_hash);
+        self.waiting.moved(target.row, self.waiting_messages(target.row), None);
         let row = &mut self.rows[target.row as usize];
         row.watched = None;
         row.generation = row.generation.wrapping_add(1);
@@ -157,6 +164,32 @@ impl Table {
             self.index_id(target.row);
         }
         Some(result)
+    }
+
+    /// Changes a row and what is known of messages. Where too many wait, the oldest give way.
+    pub(super) fn change_messages<R>(
+        &mut self,
+        target: TargetRef,
+        change: impl FnOnce(&mut Watched, &mut MessageMemory) -> R,
+    ) -> Option<R> {
+        let before = self.waiting_messages(target.row);
+        let mut memory = std::mem::take(&mut self.messages);
+        let result = self.change(target, |watched| change(watched, &mut memory));
+        self.waiting.moved(target.row, before, self.waiting_messages(target.row));
+        while let Some(row) = self.waiting.too_many() {
+            let before = self.waiting_messages(row);
+            let watched = self.rows.get_mut(row as usize).and_then(|row| row.watched.as_mut());
+            if let Some(TargetState::Channel(state)) = watched.map(|watched| &mut watched.state) {
+                state.forget_oldest_message(&mut memory);
+            }
+            self.waiting.moved(row, before, self.waiting_messages(row));
+        }
+        self.messages = memory;
+        result
+    }
+
+    fn waiting_messages(&self, row: u32) -> WaitingMessages {
+        self.at(row)?.channel().and_then(ChannelState::waiting_messages)
     }
 
     fn at(&self, row: u32) -> Option<&Watched> {

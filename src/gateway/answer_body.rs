@@ -1,6 +1,6 @@
 //! An answer's body, frame by frame as it comes from the upstream.
 //!
-//! Not here: what an error answer says; that is `error_inspector.rs`.
+//! Not here: what an answer says; that is for its inspector.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::error_inspector::ErrorInspector;
+use super::answer_inspector::AnswerInspector;
 
 /// The body of an answer.
 pub(crate) struct AnswerBody {
@@ -17,19 +17,19 @@ pub(crate) struct AnswerBody {
     /// How the upstream broke off, which the application must see too.
     broken: Option<hyper::Error>,
     rest: Option<Incoming>,
-    /// Who looks at an error answer as it passes.
-    error_inspector: Option<ErrorInspector>,
+    /// Who looks at it as it passes.
+    inspector: Option<AnswerInspector>,
 }
 
 impl AnswerBody {
     /// A text of the gateway's own.
     pub(super) const fn text(text: Bytes) -> Self {
-        Self { begun: Some(text), broken: None, rest: None, error_inspector: None }
+        Self { begun: Some(text), broken: None, rest: None, inspector: None }
     }
 
     /// An upstream's body.
-    pub(super) const fn passed(rest: Incoming, error_inspector: Option<ErrorInspector>) -> Self {
-        Self { begun: None, broken: None, rest: Some(rest), error_inspector }
+    pub(super) const fn passed(rest: Incoming, inspector: Option<AnswerInspector>) -> Self {
+        Self { begun: None, broken: None, rest: Some(rest), inspector }
     }
 
     /// An upstream's body of which some was read, to its end, until it broke off, or as far as was
@@ -38,10 +38,10 @@ impl AnswerBody {
         begun: Bytes,
         broken: Option<hyper::Error>,
         rest: Incoming,
-        error_inspector: Option<ErrorInspector>,
+        inspector: Option<AnswerInspector>,
     ) -> Self {
         let begun = Some(begun).filter(|begun| !begun.is_empty());
-        Self { begun, broken, rest: Some(rest), error_inspector }
+        Self { begun, broken, rest: Some(rest), inspector }
     }
 }
 
@@ -62,15 +62,15 @@ impl Body for AnswerBody {
         }
         let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *rest).poll_frame(context);
-        if let Some(error_inspector) = &mut this.error_inspector
+        if let Some(inspector) = &mut this.inspector
             && let Poll::Ready(frame) = &polled
         {
             let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
-            data.inspect(|data| error_inspector.see(data));
+            data.inspect(|data| inspector.see(data));
             // Before the last bytes are passed on, so that what they say is known when the
             // application has them.
             if data.is_none() || rest.is_end_stream() {
-                this.error_inspector = None;
+                this.inspector = None;
             }
         }
         polled

@@ -4,23 +4,18 @@
 //! Not here: what a text means; that is `providers/`. Nothing of an answer is kept once it has been
 //! told.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use hyper::Response;
 use hyper::body::Incoming;
-use hyper::header::CONTENT_ENCODING;
 
+use super::coding::{Coding, MOST};
 use super::context::Gateway;
 use crate::clock;
 use crate::domain::UnauthorizedReason;
 use crate::fleet::TargetRef;
 use crate::provider::{ErrorMeaning, GatewayApi};
-
-/// The most that is looked at, compressed or not: real error answers have a few hundred bytes.
-pub(super) const MOST: usize = 64 * 1024;
 
 /// Looks at one answer, and tells what it said, at the latest when it is dropped.
 pub(super) struct ErrorInspector {
@@ -31,46 +26,6 @@ pub(super) struct ErrorInspector {
     status: u16,
     coding: Coding,
     seen: BytesMut,
-}
-
-#[derive(Clone, Copy)]
-enum Coding {
-    Plain,
-    Gzip,
-    Deflate,
-    /// Brotli and the like: only the HTTP status is known.
-    Unreadable,
-}
-
-impl Coding {
-    fn of<B>(answer: &Response<B>) -> Self {
-        match answer.headers().get(CONTENT_ENCODING).map(|coding| coding.as_bytes()) {
-            None | Some(b"identity") => Self::Plain,
-            Some(b"gzip" | b"x-gzip") => Self::Gzip,
-            Some(b"deflate") => Self::Deflate,
-            Some(_) => Self::Unreadable,
-        }
-    }
-
-    /// The text, as far as it can be read.
-    fn decode(self, bytes: &[u8]) -> Vec<u8> {
-        let read = |decoder: &mut dyn Read| {
-            let mut text = Vec::new();
-            // What came before a mistake or before the end of what was kept is worth reading.
-            let _ = decoder.take(MOST as u64).read_to_end(&mut text);
-            text
-        };
-        match self {
-            Self::Plain => bytes.to_vec(),
-            Self::Gzip => read(&mut MultiGzDecoder::new(bytes)),
-            // RFC 9110 §8.4.1.2: some send it without the zlib format around it.
-            Self::Deflate if bytes.first().is_some_and(|first| first & 0x0f == 8) => {
-                read(&mut ZlibDecoder::new(bytes))
-            }
-            Self::Deflate => read(&mut DeflateDecoder::new(bytes)),
-            Self::Unreadable => Vec::new(),
-        }
-    }
 }
 
 impl ErrorInspector {

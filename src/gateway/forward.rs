@@ -13,11 +13,14 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::answer_body::AnswerBody;
+use super::answer_inspector::AnswerInspector;
+use super::coding::MOST;
 use super::context::Gateway;
-use super::error_inspector::{ErrorInspector, MOST};
+use super::error_inspector::ErrorInspector;
 use super::hold::Held;
 use super::request_body::RequestBody;
 use super::request_metrics::RequestMetricsGuard;
+use super::send_inspector::{Send, SendInspector};
 use super::{headers, route};
 use crate::clock;
 use crate::domain::{Failure, FailureReason, UnauthorizedReason};
@@ -56,6 +59,7 @@ pub(super) async fn answer(
     let Ok(address) = base.address(rest) else {
         return error_response(StatusCode::BAD_REQUEST, "the rest of the path is not a path");
     };
+    let send = api.sends(request.method(), rest).map(|line| Send { provider, line });
     let (mut head, body) = request.into_parts();
     let chunked = !body.is_end_stream() && body.size_hint().exact().is_none();
     head.headers = headers::to_upstream(head.headers, &base.host, chunked);
@@ -65,7 +69,7 @@ pub(super) async fn answer(
     metrics.set_owner(owner);
 
     let method = head.method.clone();
-    let exchange = Forwarding { gateway: &gateway, api, owner };
+    let exchange = Forwarding { gateway: &gateway, api, owner, send };
     let answered = match exchange.may_be_held() {
         Some(held) => exchange.holding(held, head, body).await,
         None => exchange.send(head, body.into()).await.map(|answer| exchange.watched(answer)),
@@ -84,6 +88,8 @@ struct Forwarding<'a> {
     gateway: &'a Arc<Gateway>,
     api: &'static dyn GatewayApi,
     owner: Option<TargetRef>,
+    /// What the request sends, if it sends a message.
+    send: Option<Send>,
 }
 
 impl Forwarding<'_> {
@@ -103,8 +109,18 @@ impl Forwarding<'_> {
 
     /// The answer, looked at as it passes.
     fn watched(&self, answer: Response<Incoming>) -> Response<AnswerBody> {
-        let error_inspector = ErrorInspector::of(self.gateway, self.api, self.owner, &answer);
-        answer.map(|body| AnswerBody::passed(body, error_inspector))
+        let inspector = ErrorInspector::of(self.gateway, self.api, self.owner, &answer);
+        let inspector = match inspector {
+            Some(inspector) => Some(AnswerInspector::Error(inspector)),
+            None => self.send_inspector(&answer),
+        };
+        answer.map(|body| AnswerBody::passed(body, inspector))
+    }
+
+    fn send_inspector(&self, answer: &Response<Incoming>) -> Option<AnswerInspector> {
+        let send = self.send.as_ref()?;
+        SendInspector::of(self.gateway, self.api, send, self.owner, answer)
+            .map(AnswerInspector::Send)
     }
 
     /// Sends a request when its channel is back, if that is soon, and once more if the channel
@@ -156,10 +172,11 @@ impl Forwarding<'_> {
     /// Reads what a 401 says before it is passed on. Whether it says that the session is gone.
     async fn understood(&self, answer: Response<Incoming>) -> (Response<AnswerBody>, bool) {
         let error_inspector = ErrorInspector::of(self.gateway, self.api, self.owner, &answer);
-        let (head, mut body) = answer.into_parts();
         let Some(mut error_inspector) = error_inspector else {
-            return (Response::from_parts(head, AnswerBody::passed(body, None)), false);
+            let inspector = self.send_inspector(&answer);
+            return (answer.map(|body| AnswerBody::passed(body, inspector)), false);
         };
+        let (head, mut body) = answer.into_parts();
         let mut begun = BytesMut::new();
         let reading = async {
             while begun.len() < MOST {
@@ -175,7 +192,8 @@ impl Forwarding<'_> {
             None
         };
         let Ok(broken) = tokio::time::timeout(UNDERSTOOD, reading).await else {
-            let answered = AnswerBody::begun(begun.freeze(), None, body, Some(error_inspector));
+            let inspector = Some(AnswerInspector::Error(error_inspector));
+            let answered = AnswerBody::begun(begun.freeze(), None, body, inspector);
             return (Response::from_parts(head, answered), false);
         };
         let session = error_inspector.report() == Some(UnauthorizedReason::Session);

@@ -4,6 +4,8 @@
 //! (`client/`). Nothing of a request or an answer is kept or logged.
 
 mod answer_body;
+mod answer_inspector;
+mod coding;
 mod context;
 mod credential_index;
 mod error_inspector;
@@ -14,6 +16,7 @@ mod hold_room;
 mod request_body;
 mod request_metrics;
 mod route;
+mod send_inspector;
 
 use std::future::Future;
 use std::sync::Arc;

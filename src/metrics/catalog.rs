@@ -4,6 +4,7 @@
 
 pub use super::declaration::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::declaration::{closed, metric};
+pub use super::delivery::DELIVERY;
 use super::terms::TERMS;
 use crate::domain::{
     AnswerClass, ChannelState, ErrorSource, FailureReason, HeldOutcome, RequestCounts, Status,
@@ -552,7 +553,7 @@ pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
     let of_targets = TargetKind::ALL
         .iter()
         .flat_map(|kind| families(*kind).map(move |family| (target_labels(*kind), &family.metric)));
-    let webhook = WEBHOOK.iter().map(move |family| (channel, &family.metric));
+    let webhook = WEBHOOK.iter().chain(DELIVERY).map(move |family| (channel, &family.metric));
     let gateway = GATEWAY_KINDS.iter().map(|kind| (target_labels(*kind), &GATEWAY_REQUESTS));
     let own = EXPORTER.iter().chain(OPTIONAL).chain(GATEWAY).chain(PROCESS);
     of_targets.chain(webhook).chain(gateway).chain(own.map(|metric| (&[] as &[Label], metric)))

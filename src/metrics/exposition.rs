@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
+use super::catalog::{DELIVERY, Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
 use super::exporter::ExporterMetrics;
 use super::format::Format;
 use super::plan::{FamilyPlan, created_name, write_header, write_label};
@@ -59,6 +59,11 @@ static SECTIONS: LazyLock<Vec<ExpositionSection>> = LazyLock::new(|| {
             let webhook = WEBHOOK.iter().map(|family| section(family, *kind));
             sections.extend(webhook.map(|section| ExpositionSection {
                 needs: |features| features.webhooks,
+                ..section
+            }));
+            let delivery = DELIVERY.iter().map(|family| section(family, *kind));
+            sections.extend(delivery.map(|section| ExpositionSection {
+                needs: |features| features.webhooks || features.gateway,
                 ..section
             }));
         }

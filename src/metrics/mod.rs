@@ -5,6 +5,7 @@
 
 pub mod catalog;
 mod declaration;
+mod delivery;
 pub mod exporter;
 pub mod exposition;
 pub mod format;

@@ -23,9 +23,11 @@ impl FamilyPlan {
     /// The plan of a family whose rows name their target by this label.
     pub(super) fn new(family: &'static Family, label: &str) -> Self {
         let rows = match family.rows {
-            Rows::OneOf(_) | Rows::Counts(_) | Rows::LargeCounts(_) | Rows::Each(_) => {
-                combinations(family.metric.labels)
-            }
+            Rows::OneOf(_)
+            | Rows::Counts(_)
+            | Rows::CountsIfAny(_)
+            | Rows::LargeCounts(_)
+            | Rows::Each(_) => combinations(family.metric.labels),
             Rows::One(_) | Rows::Scopes(_) | Rows::Info(_) => vec![String::new()],
         };
         let fixed = |provider: ProviderId| {
@@ -70,6 +72,11 @@ impl FamilyPlan {
             }
             Rows::Counts(counts) => {
                 self.write_counts(of, counts(target), scratch, out);
+            }
+            Rows::CountsIfAny(counts) => {
+                if let Some(counts) = counts(target) {
+                    self.write_counts(of, Some(counts), scratch, out);
+                }
             }
             Rows::LargeCounts(counts) => {
                 self.write_counts(of, counts(target), scratch, out);

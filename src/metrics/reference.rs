@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::catalog::{
-    EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS, Values, WEBHOOK,
-    families, target_labels,
+    DELIVERY, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS, Values,
+    WEBHOOK, families, target_labels,
 };
 use crate::domain::TargetKind;
 
@@ -54,6 +54,11 @@ pub fn markdown() -> String {
         `channel`.\n",
     );
     metrics_of(&mut text, &[], WEBHOOK.iter().map(|family| &family.metric));
+    text.push_str(
+        "\n## Messages\n\nOnly with `WEBHOOK_SECRET` or `GATEWAY_ADDRESS`, and of a channel from its \
+        first message on. Each has the labels `provider` and `channel`.\n",
+    );
+    metrics_of(&mut text, &[], DELIVERY.iter().map(|family| &family.metric));
     text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");
     let channel = target_labels(TargetKind::Channel).iter();
     let token = target_labels(TargetKind::Token).iter().filter(|label| label.name == "token");

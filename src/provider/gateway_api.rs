@@ -3,7 +3,9 @@
 //!
 //! Not here: passing them on (`gateway/`).
 
-use crate::domain::{TokenErrorReason, UnauthorizedReason};
+use hyper::Method;
+
+use crate::domain::{MessageId, TokenErrorReason, UnauthorizedReason};
 
 /// A provider's side of the gateway. Its route is `/<label>/…`.
 pub trait GatewayApi: Sync {
@@ -17,8 +19,24 @@ pub trait GatewayApi: Sync {
     /// What an error answer of a status that is inspected means; `body` is its beginning.
     fn error(&self, status: u16, body: &[u8]) -> ErrorMeaning;
 
+    /// Whose message a request sends, if it sends one; `path` is its path and query at the
+    /// upstream.
+    fn sends(&self, method: &Method, path: &str) -> Option<SendingLine>;
+
+    /// The message that a successful answer to a send says was accepted.
+    fn accepted(&self, body: &[u8]) -> Option<MessageId>;
+
     /// Whether requests may wait while their channel reconnects.
     fn may_hold(&self) -> bool;
+}
+
+/// The line whose message a request sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendingLine {
+    /// That of the request's credential.
+    Credential,
+    /// The channel with this id of the provider's.
+    Channel(Box<str>),
 }
 
 /// What an error answer says about the target whose credential the request carried.

@@ -9,7 +9,7 @@ mod provider;
 mod webhook_api;
 
 pub use advice::{AdviceTexts, TokenProblem};
-pub use gateway_api::{ErrorMeaning, GatewayApi};
+pub use gateway_api::{ErrorMeaning, GatewayApi, SendingLine};
 pub use provider::{Provider, ProviderSettings, SettingsReader};
 pub use webhook_api::{
     HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookCheck, WebhookHead,

@@ -8,7 +8,7 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::domain::{ChannelEvent, Failure};
+use crate::domain::{ChannelEvent, Failure, MessageEvent};
 use crate::upstream::{Answer, PollContext, Request};
 
 /// What stands for the secret in what is shown.
@@ -64,6 +64,26 @@ pub struct Webhook {
     pub channel_id: Option<Box<str>>,
     /// What happened.
     pub event: ChannelEvent,
+}
+
+impl Webhook {
+    /// One event for each message of a delivery; one that says nothing if there is none.
+    pub fn of_messages(
+        source: Option<&str>,
+        channel_id: Option<&str>,
+        messages: Vec<MessageEvent>,
+    ) -> Vec<Self> {
+        let (source, channel_id) = (source.map(Box::from), channel_id.map(Box::from));
+        if messages.is_empty() {
+            return vec![Self { source, channel_id, event: ChannelEvent::Other }];
+        }
+        let webhook = |message| Self {
+            source: source.clone(),
+            channel_id: channel_id.clone(),
+            event: ChannelEvent::Message(message),
+        };
+        messages.into_iter().map(webhook).collect()
+    }
 }
 
 /// A provider's webhooks.

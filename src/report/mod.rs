@@ -3,6 +3,7 @@
 //! Not here: how it is shown.
 
 pub mod advice;
+pub mod delivery;
 pub mod humanize;
 pub mod log_events;
 pub mod outage_summary;

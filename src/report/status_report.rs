@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::advice::{self, Advice};
+use super::delivery::{self, DeliveryView};
 use super::humanize;
 use super::outage_summary::{self, Move};
 use super::terms::{self, QuotaView, RestrictionView, SubscriptionView};
@@ -90,6 +91,9 @@ pub struct ChannelView {
     /// Its subscription, when the provider tells of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription: Option<SubscriptionView>,
+    /// What moves on it, when anything tells of messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryView>,
     /// Its polls.
     pub poll: PollView,
     /// Its last moves, the oldest first; only while webhooks are received.
@@ -125,6 +129,7 @@ impl ChannelView {
             restrictions: terms::restrictions(watched, now),
             new_chat_quota: terms::new_chat_quota(watched, now),
             subscription: terms::subscription(watched, now),
+            delivery: delivery::view(watched, now),
             poll: PollView::new(state.polls()),
             moves: outage_summary::recent(&moves),
             returned,
@@ -163,13 +168,20 @@ fn channel_level(watched: &Watched, now: Now) -> Option<(Level, Option<Advice>)>
         },
         _ => (Level::Bad, of_status("WhatsAppChannelNotAuthorized")),
     };
+    if status == Status::Auth
+        && let Some(stuck) = delivery::stuck_advice(watched, now)
+    {
+        return Some((Level::Bad, Some(stuck)));
+    }
     // A status that still counts although polls fail is worth a word.
     Some(match (level, polls.last_failure()) {
         (Level::Ok, Some(reason)) => (Level::Warning, of_failure(reason)),
-        (Level::Ok, None) => match terms::advice(watched, now) {
-            Some(advice) => (Level::Warning, Some(advice)),
-            None => (level, advice),
-        },
+        (Level::Ok, None) => {
+            match terms::advice(watched, now).or_else(|| delivery::phone_advice(watched, now)) {
+                Some(advice) => (Level::Warning, Some(advice)),
+                None => (level, advice),
+            }
+        }
         (level, _) => (level, advice),
     })
 }

@@ -8,6 +8,7 @@
 //! | `GET /channels/{channel}` | the page of one channel |
 //! | `GET /api/status` | the same as JSON |
 //! | `GET /channels/{channel}/ready` | 200 while the channel can send, else 503 |
+//! | `…/ready?witness=delivery` | 503 also while messages are not acknowledged |
 //! | `GET /healthz` | 200 while the process turns |
 //! | `POST /-/reload` | reloads the settings; from loopback only, without `ENABLE_LIFECYCLE` |
 //! | `POST /webhook/{provider}` | takes a provider's webhooks, if `WEBHOOK_SECRET` is set |
@@ -30,6 +31,7 @@ use crate::clock;
 use crate::domain::{Availability, TargetKind};
 use crate::http::{Access, ConnectionRefusal, ListenerKind, Peer};
 use crate::metrics::exposition::Exposition;
+use crate::report::delivery;
 
 /// Answers a request.
 pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer) -> Reply {
@@ -109,7 +111,7 @@ async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => text(StatusCode::OK, "ready\n"),
         path => match (ready_channel(path), channel(path)) {
-            (Some(name), _) => ready(name, state),
+            (Some(name), _) => ready(name, Witness::of(request), state),
             (None, Some(name)) => page(request, state, peer, Which::Channel(name)).await,
             (None, None) => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
         },
@@ -199,23 +201,50 @@ fn channel(path: &str) -> Option<&str> {
     (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
-/// An application asks this before it sends. The gateway judges by the same rule.
-fn ready(name: &str, state: &State) -> Reply {
+/// Who is asked whether a channel can send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Witness {
+    /// Its status alone.
+    Status,
+    /// `?witness=delivery`: whether messages are acknowledged, too.
+    Delivery,
+}
+
+impl Witness {
+    fn of(request: &Request<Incoming>) -> Self {
+        let mut query = request.uri().query().into_iter().flat_map(|query| query.split('&'));
+        match query.any(|part| part == "witness=delivery") {
+            true => Self::Delivery,
+            false => Self::Status,
+        }
+    }
+}
+
+/// An application asks this before it sends. The gateway judges by the same rule, by the status.
+fn ready(name: &str, witness: Witness, state: &State) -> Reply {
     let now = clock::now();
     let found = state.fleet.find(TargetKind::Channel, name);
     let known = found.and_then(|channel| {
         state.fleet.look(channel, |watched| {
             let (channel, policy) = (watched.channel()?, watched.policy());
             let availability = Availability::of(channel, policy, now);
-            Some((channel.status(now, policy), availability, availability.retry_after(channel)))
+            let stuck = delivery::stuck(watched, now).filter(|_| witness == Witness::Delivery);
+            let wait = availability.retry_after(channel);
+            Some((channel.status(now, policy), availability, wait, stuck))
         })
     });
-    let Some((status, availability, wait)) = known.flatten() else {
+    let Some((status, availability, wait, stuck)) = known.flatten() else {
         return text(StatusCode::NOT_FOUND, "no channel of this name is configured\n");
     };
     let word = format!("{}\n", status.as_str());
     match availability {
-        Availability::Ready => text(StatusCode::OK, word),
+        Availability::Ready => match stuck {
+            None => text(StatusCode::OK, word),
+            Some(sentence) => {
+                let sentence = format!("{}, but {sentence}\n", status.as_str());
+                with(text(StatusCode::SERVICE_UNAVAILABLE, sentence), RETRY_AFTER, "60")
+            }
+        },
         Availability::Returning | Availability::Away => {
             let answer = text(StatusCode::SERVICE_UNAVAILABLE, word);
             with(answer, RETRY_AFTER, &wait.as_secs().to_string())

@@ -5,6 +5,8 @@
 mod answer;
 mod endpoint;
 pub(crate) mod lenient;
+mod message_id;
+pub(crate) mod message_list;
 mod provider_id;
 mod request;
 
@@ -12,5 +14,6 @@ pub use answer::{Answer, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
 pub use endpoint::{
     Credentials, Endpoint, Exchange, Fact, ListedChannel, Next, PollContext, Reading,
 };
+pub use message_id::message_id;
 pub use provider_id::{ProviderId, ProviderRow};
 pub use request::{Credential, Request};

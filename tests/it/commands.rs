@@ -286,7 +286,11 @@ fn check_says_whose_webhooks_do_not_reach_the_exporter_and_what_to_send() {
             "has no header `x-webhook-secret`",
         ),
         ("wrong", vec![wrong], "something else than the secret"),
-        ("few", vec![few], "does not deliver channel.patch, users.post, users.delete"),
+        (
+            "few",
+            vec![few],
+            "does not deliver channel.patch, users.post, users.delete, messages.post, statuses.post",
+        ),
     ];
     let mut yaml = "channels:\n".to_owned();
     for (name, webhooks, _) in &cases {
@@ -394,7 +398,7 @@ fn check_says_for_each_provider_what_to_set_there() {
     for part in [
         "channel desk: no webhook leads to `https://exporter.example.com/webhook/evolution`",
         &format!("\"url\": {}", at("evolution")),
-        &format!("\"url\": {}, \"events\": [\"session.status\"], \"hmac\"", at("waha")),
+        &format!("\"url\": {}, \"events\": [\"session.status\", \"message.any\"", at("waha")),
         &format!("\"webhookUrl\": {}, \"webhookUrlToken\"", at("green_api")),
     ] {
         assert!(ended.stdout.contains(part), "{part}: {ended:?}");

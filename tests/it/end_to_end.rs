@@ -21,8 +21,8 @@ use crate::peers::webhook::{Message, Webhook};
 use crate::peers::{read, repository, settings};
 use serde_json::Value;
 use whatsapp_simulator::{
-    self as simulator, MetaToken, Simulator, WahaCapping, WahaLimits, WahaServer, WahaTimelock,
-    WebhookMode, WhapiChannel, WhapiPartner, WhapiStatus,
+    self as simulator, MessageFate, MetaToken, Simulator, WahaCapping, WahaLimits, WahaServer,
+    WahaTimelock, WebhookMode, WhapiChannel, WhapiPartner, WhapiStatus,
 };
 
 /// A minute lasts three seconds: short enough for a test, and a rule's shortest window still holds
@@ -294,6 +294,24 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     let sent = "whatsapp_gateway_requests_total{code=\"2xx\"";
     world.wait_until_true(&format!("{sent}, channel=\"sales\"}} > 0")).await;
     world.wait_until_true(&format!("{sent}, token=\"campaign\"}} > 0")).await;
+
+    // Messages come and go, one fails and one is never acknowledged: too few for an alert.
+    let sales = |change: fn(&mut WhapiChannel)| {
+        assert!(world.sim.update_channel("salesSecret", change));
+    };
+    sales(|channel| {
+        channel.receive_message();
+        channel.send_message(MessageFate::Read);
+    });
+    let statuses = "whatsapp_channel_message_statuses_total{channel=\"sales\"";
+    world.wait_until_true(&format!("{statuses}, status=\"delivered\"}} == 1")).await;
+    sales(|channel| {
+        channel.receive_message();
+        channel.send_message_by_phone();
+        channel.send_message(MessageFate::Failed);
+        channel.send_message(MessageFate::Stuck);
+    });
+    world.wait_until_true(&format!("{statuses}, status=\"failed\"}} == 1")).await;
 
     // The phone is logged out, and a day and more of the token's life passes.
     let logged_out = now();

@@ -22,6 +22,8 @@ mod gateway_hold;
 mod green_api;
 mod house;
 mod manifests;
+mod message_order;
+mod messages;
 mod network;
 mod page;
 mod polling;

@@ -21,9 +21,10 @@ use tokio::net::{TcpListener, TcpStream};
 use whatsapp_exporter::config::Settings;
 use whatsapp_exporter::domain::{
     AnswerClass, ChannelEvent, ChannelObservation, Expiry, Failure, FailureReason, HeldOutcome,
-    NewChatQuota, Now, QuotaLimit, Renewal, Reported, RestrictionReason, Restrictions, Status,
-    Subscription, SubscriptionMode, TargetKind, Timestamp, TokenErrorReason, TokenInfo,
-    TokenObservation, TokenReading, UnauthorizedReason, WebhookRefusal,
+    MessageEvent, MessageFailure, MessageId, MessageStatus, NewChatQuota, Now, Origin, QuotaLimit,
+    Renewal, Reported, RestrictionReason, Restrictions, Status, Subscription, SubscriptionMode,
+    TargetKind, Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
+    UnauthorizedReason, WebhookRefusal,
 };
 use whatsapp_exporter::fleet::{Fleet, FleetView};
 use whatsapp_exporter::http::{ConnectionRefusal, ListenerKind};
@@ -374,6 +375,24 @@ fn fleet() -> (FleetView, ExporterMetrics) {
         [ChannelEvent::Status(qr), ChannelEvent::Login, ChannelEvent::Login, ChannelEvent::Other]
     {
         fleet.deliver(whapi(), None, "MANTIS-M72HC", seconds_before_now(8), event);
+    }
+    let ago = |seconds| Some(seconds_before_now(seconds).unix);
+    let (id, sent) = (MessageId::from_hash, Some(MessageStatus::Sent));
+    for message in [
+        MessageEvent::inbound(id(1), ago(300)),
+        MessageEvent::outbound(id(2), ago(200), Origin::Phone, sent),
+        MessageEvent::outbound(id(3), ago(100), Origin::Api, None),
+        MessageEvent::status(id(3), ago(99), sent, None),
+        MessageEvent::status(
+            id(4),
+            ago(60),
+            Some(MessageStatus::Failed),
+            Some(MessageFailure::Undeliverable),
+        ),
+        MessageEvent::outbound(id(5), ago(30), Origin::Api, None),
+    ] {
+        let event = ChannelEvent::Message(message);
+        fleet.deliver(whapi(), None, "MANTIS-M72HC", seconds_before_now(6), event);
     }
     let sales = fleet.find(TargetKind::Channel, "sales");
     let system = fleet.find(TargetKind::Token, "system");

@@ -242,6 +242,7 @@ impl PlantedSources {
         add("well-whapi", "whapi", &whapi);
         let carried = WahaServer::SECRETS.iter().chain(&EvolutionServer::SECRETS);
         let carried = carried.chain(&GreenApiPartner::SECRETS).chain(&WhapiPartner::SECRETS);
+        let carried = carried.chain(&WhapiChannel::PRIVATE);
         secrets.extend(carried.map(|carried| (*carried).to_owned()));
         secrets.push(EvolutionInstance::key("well-evolution"));
         Self { yaml, secrets, well }

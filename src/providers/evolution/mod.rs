@@ -9,6 +9,7 @@
 mod advice;
 mod connection_state;
 mod instances;
+mod messages;
 mod refusal;
 mod settings;
 mod status;

@@ -1,7 +1,7 @@
-//! Evolution's webhooks: `connection.update` and `status.instance`.
+//! Evolution's webhooks: `connection.update`, `status.instance` and those on messages.
 //!
-//! Not here: receiving them. Of a delivery only what tells of the connection is read; the API key
-//! that each one carries is skipped unread.
+//! Not here: receiving them, and what is read of a message (`messages.rs`). The API key that each
+//! delivery carries is skipped unread.
 //!
 //! Source: deliveries of a running 2.3.7, and `whatsapp.baileys.service.ts` for the states that
 //! were not seen.
@@ -11,6 +11,7 @@ use std::time::UNIX_EPOCH;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::messages;
 use super::status::{closed_by, reported};
 use super::webhook_check::{self, EvolutionWebhookCheck};
 use crate::clock;
@@ -47,7 +48,7 @@ impl WebhookApi for EvolutionWebhooks {
     }
 
     fn events(&self, head: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>> {
-        interpret(body, head.rest, clock::now().unix).map(|webhook| vec![webhook])
+        interpret(body, head.rest, clock::now().unix)
     }
 
     fn check(&self) -> Option<&'static dyn WebhookCheck> {
@@ -91,15 +92,19 @@ struct Data {
     disconnection_reason_code: Lenient,
 }
 
-fn interpret(body: &[u8], rest: &str, received: Timestamp) -> Option<Webhook> {
+fn interpret(body: &[u8], rest: &str, received: Timestamp) -> Option<Vec<Webhook>> {
     if !is_whole_object(body) {
         return None;
     }
     let Envelope { event, instance, date_time } = serde_json::from_slice(body).unwrap_or_default();
     let name = event.raw_text().unwrap_or_default();
+    let at = date_time.raw_text().and_then(|written| time(written, received));
+    let channel_id = instance.raw_text().filter(|name| !name.is_empty());
+    if let Some(messages) = messages::told(name, body, at) {
+        return Some(Webhook::of_messages(source(rest, name), channel_id, messages));
+    }
     let status = |status: Option<Reported>| {
         status.map_or(ChannelEvent::NoStatus, |status| {
-            let at = date_time.raw_text().and_then(|written| time(written, received));
             ChannelEvent::Status(ChannelObservation { at, ..ChannelObservation::new(status) })
         })
     };
@@ -122,8 +127,8 @@ fn interpret(body: &[u8], rest: &str, received: Timestamp) -> Option<Webhook> {
         "qrcode.updated" => ChannelEvent::Qr,
         _ => ChannelEvent::Other,
     };
-    let channel_id = instance.raw_text().filter(|name| !name.is_empty()).map(Into::into);
-    Some(Webhook { source: source(rest, name).map(Into::into), channel_id, event: what })
+    let (source, channel_id) = (source(rest, name).map(Into::into), channel_id.map(Into::into));
+    Some(vec![Webhook { source, channel_id, event: what }])
 }
 
 fn data(body: &[u8]) -> Data {
@@ -168,7 +173,8 @@ mod tests {
     const AT: i64 = 1_795_274_068_766;
 
     fn event(body: &str) -> Option<ChannelEvent> {
-        interpret(body.as_bytes(), "", Timestamp::from_millis(AT)).map(|webhook| webhook.event)
+        let told = interpret(body.as_bytes(), "", Timestamp::from_millis(AT))?;
+        told.into_iter().next().map(|webhook| webhook.event)
     }
 
     fn status(body: &str) -> Option<Reported> {
@@ -181,7 +187,7 @@ mod tests {
     #[test]
     fn a_state_comes_with_its_instance_and_its_time() {
         let received = Timestamp::from_millis(AT + 50);
-        let webhook = interpret(BODY.as_bytes(), "", received).unwrap();
+        let webhook = interpret(BODY.as_bytes(), "", received).unwrap().remove(0);
         assert_eq!((webhook.source, webhook.channel_id), (None, Some("shop".into())));
         let expected = ChannelObservation {
             at: Some(Timestamp::from_millis(AT)),

@@ -15,8 +15,9 @@ use crate::upstream::{Answer, Credential, PollContext, Request};
 /// Where the receiver is, behind whatever address leads to the exporter.
 const PATH: &str = "/webhook/evolution";
 
-/// What tells of an instance's connection.
-const EVENTS: [&str; 2] = ["CONNECTION_UPDATE", "STATUS_INSTANCE"];
+/// What tells of an instance's connection and of what moves on it.
+const EVENTS: [&str; 5] =
+    ["CONNECTION_UPDATE", "STATUS_INSTANCE", "MESSAGES_UPSERT", "MESSAGES_UPDATE", "SEND_MESSAGE"];
 
 /// The check of an instance's webhook.
 pub(super) struct EvolutionWebhookCheck;
@@ -119,12 +120,13 @@ mod tests {
     /// As a running 2.3.7 answered.
     fn found(url: &str) -> Value {
         json!({ "id": "c", "url": url, "headers": { "X-Webhook-Secret": "s3cret", "jwt_key": "k" },
-            "enabled": true, "events": ["CONNECTION_UPDATE", "QRCODE_UPDATED", "STATUS_INSTANCE"],
+            "enabled": true, "events": ["CONNECTION_UPDATE", "QRCODE_UPDATED", "STATUS_INSTANCE", "MESSAGES_UPSERT",
+                "MESSAGES_UPDATE", "SEND_MESSAGE"],
             "webhookByEvents": true, "webhookBase64": false, "instanceId": "0" })
     }
 
     #[test]
-    fn the_address_the_header_and_both_events_are_needed() {
+    fn the_address_the_header_and_every_event_are_needed() {
         let told = |url, webhook: &Value| problem(url, &webhook.to_string()).unwrap();
         for url in [URL, "https://EXPORTER.example.com:443/webhook/evolution/eu"] {
             assert_eq!(told(Some(URL), &found(url)), None, "{url}");
@@ -144,8 +146,9 @@ mod tests {
         for headers in [Value::Null, json!({ "X-Webhook-Secret": "other" })] {
             assert!(with("headers", headers).contains("has no header `x-webhook-secret`"));
         }
-        let missing = with("events", json!(["CONNECTION_UPDATE"]));
-        assert_eq!(missing, "its webhook does not deliver STATUS_INSTANCE");
+        let missing =
+            with("events", json!(["CONNECTION_UPDATE", "MESSAGES_UPSERT", "SEND_MESSAGE"]));
+        assert_eq!(missing, "its webhook does not deliver STATUS_INSTANCE, MESSAGES_UPDATE");
     }
 
     #[test]

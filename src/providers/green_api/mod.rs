@@ -7,6 +7,7 @@
 
 mod advice;
 mod instances;
+mod messages;
 mod refusal;
 mod settings;
 mod state;

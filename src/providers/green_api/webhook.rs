@@ -1,6 +1,7 @@
-//! GREEN-API's webhooks: `stateInstanceChanged`, with `Authorization: Bearer <webhookUrlToken>`.
+//! GREEN-API's webhooks: `stateInstanceChanged` and those on messages, with
+//! `Authorization: Bearer <webhookUrlToken>`.
 //!
-//! Not here: receiving them. Of a delivery only what tells of the instance's state is read.
+//! Not here: receiving them, and what is read of a message (`messages.rs`).
 //!
 //! Source: GREEN-API's documentation of the webhook and of `webhookUrlToken`.
 
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
+use super::messages;
 use super::status::observation;
 use crate::domain::{ChannelEvent, ChannelObservation};
 use crate::provider::{HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookHead};
@@ -52,7 +54,9 @@ impl WebhookApi for GreenApiWebhooks {
              place of {SECRET_PLACEHOLDER}. An instance has one webhook: if your application uses \
              it, leave it alone.\n\n\
              {{ \"webhookUrl\": \
-             {}, \"webhookUrlToken\": \"{SECRET_PLACEHOLDER}\", \"stateWebhook\": \"yes\" }}",
+             {}, \"webhookUrlToken\": \"{SECRET_PLACEHOLDER}\", \"stateWebhook\": \"yes\", \
+             \"incomingWebhook\": \"yes\",\n  \"outgoingWebhook\": \"yes\", \"outgoingMessageWebhook\": \"yes\", \
+             \"outgoingAPIMessageWebhook\": \"yes\" }}",
             Value::from(needed.address(PATH))
         )
     }
@@ -99,6 +103,9 @@ fn interpret(body: &[u8]) -> Option<Webhook> {
             ..observation(word)
         }),
         (Some("stateInstanceChanged"), None) => ChannelEvent::NoStatus,
+        (Some(kind), _) => {
+            messages::told(kind, body).map_or(ChannelEvent::Other, ChannelEvent::Message)
+        }
         _ => ChannelEvent::Other,
     };
     Some(Webhook { source: None, channel_id: delivery.instance_data.id_instance.label(), event })

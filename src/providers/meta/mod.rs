@@ -6,6 +6,7 @@ mod advice;
 mod debug_token;
 mod gateway;
 mod graph_error;
+mod message_statuses;
 mod settings;
 
 use crate::domain::TargetKind;

@@ -7,6 +7,7 @@
 
 mod advice;
 mod limits;
+mod messages;
 mod sessions;
 mod settings;
 mod status;

@@ -1,6 +1,7 @@
-//! WAHA's webhooks: `session.status`, signed with HMAC-SHA512 over the raw body.
+//! WAHA's webhooks: `session.status` and those on messages, signed with HMAC-SHA512 over the raw
+//! body.
 //!
-//! Not here: receiving them. Of a delivery only what tells of the session's status is read.
+//! Not here: receiving them, and what is read of a message (`messages.rs`).
 //!
 //! Source: WAHA's `WebhookPlugin.sender.ts` and `enums.dto.ts` at 6aa4282. The signature was not
 //! seen on a running server: the CORE edition that was watched sends none.
@@ -11,8 +12,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::limits::Me;
+use super::messages;
 use super::status::reported;
-use crate::domain::{ChannelEvent, ChannelObservation};
+use crate::domain::{ChannelEvent, ChannelObservation, MessageEvent};
 use crate::provider::{HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookHead};
 use crate::upstream::lenient::{Lenient, LenientObject, is_whole_object};
 
@@ -59,8 +61,8 @@ impl WebhookApi for WahaWebhooks {
              WHATSAPP_HOOK_URL, WHATSAPP_HOOK_EVENTS and\n\
              WHATSAPP_HOOK_HMAC_KEY. Where several servers have sessions of the same name, add \
              /<source> to the address.\n\n\
-             {{ \"url\": {}, \"events\": [\"session.status\"], \"hmac\": \
-             {{ \"key\": \"{SECRET_PLACEHOLDER}\" }} }}",
+             {{ \"url\": {}, \"events\": [\"session.status\", \"message.any\", \
+             \"message.ack\"], \"hmac\": {{ \"key\": \"{SECRET_PLACEHOLDER}\" }} }}",
             Value::from(needed.address(PATH))
         )
     }
@@ -111,9 +113,15 @@ fn interpret(body: &[u8]) -> Option<(Option<Box<str>>, ChannelEvent)> {
                 })
             })
         }
+        Some("message" | "message.any") => of_message(messages::message(body)),
+        Some("message.ack") => of_message(messages::ack(body, timestamp.timestamp())),
         _ => ChannelEvent::Other,
     };
     Some((session.label(), event))
+}
+
+fn of_message(message: Option<MessageEvent>) -> ChannelEvent {
+    message.map_or(ChannelEvent::Other, ChannelEvent::Message)
 }
 
 fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {

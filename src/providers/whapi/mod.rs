@@ -7,6 +7,7 @@
 mod advice;
 mod gateway;
 mod health;
+mod messages;
 mod partner;
 mod refusal;
 mod settings;

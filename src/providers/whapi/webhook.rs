@@ -1,7 +1,7 @@
-//! Whapi's webhooks: what one delivery says. Only what tells of the channel itself is read;
-//! messages and images are skipped unread.
+//! Whapi's webhooks: what one delivery says.
 //!
-//! Not here: receiving them. Source: Whapi's help page on webhooks (delivery modes) and its OpenAPI
+//! Not here: receiving them, and what is read of a message (`messages.rs`).
+//! Source: Whapi's help page on webhooks (delivery modes) and its OpenAPI
 //! (`WebhookPayload`).
 
 use hyper::Method;
@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::health::{self, HealthBody};
+use super::messages;
 use super::webhook_check::{self, WhapiWebhookCheck};
 use crate::domain::ChannelEvent;
 use crate::provider::{HeadVerdict, Needed, Webhook, WebhookApi, WebhookCheck, WebhookHead};
@@ -56,7 +57,7 @@ impl WebhookApi for WhapiWebhooks {
         let mut parts = head.rest.split('/').filter(|part| !part.is_empty());
         let addressed =
             Addressed { kind: parts.next(), method: parts.next(), http: head.method.as_str() };
-        interpret(body, addressed).map(|webhook| vec![webhook])
+        interpret(body, addressed)
     }
 
     fn check(&self) -> Option<&'static dyn WebhookCheck> {
@@ -89,7 +90,7 @@ struct WithHealth {
 
 /// Reads a delivery: what the body says first, then what the address says. `None` when the body is
 /// no JSON object.
-fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
+fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Vec<Webhook>> {
     if !is_whole_object(body) {
         return None;
     }
@@ -100,6 +101,16 @@ fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
     // The help pages say `event`, the OpenAPI says `method`.
     let method = event["event"].as_str().or(event["method"].as_str()).or(addressed.method);
     let method = method.unwrap_or(addressed.http).to_ascii_lowercase();
+    // New ones, and those that came while the channel was away.
+    let of_messages = match (kind.as_deref(), &*method) {
+        (Some("message" | "messages"), "post" | "put") => Some(messages::messages(body)),
+        (Some("status" | "statuses"), "post" | "put") => Some(messages::statuses(body)),
+        _ => None,
+    };
+    if let Some(messages) = of_messages {
+        let channel_id = channel_id.label();
+        return Some(Webhook::of_messages(None, channel_id.as_deref(), messages));
+    }
     // Prose sometimes has the plural of `channel`, and old samples the singular of others.
     let what = match (kind.as_deref(), &*method) {
         (Some("channel" | "channels"), "post") => status(body),
@@ -115,7 +126,7 @@ fn interpret(body: &[u8], addressed: Addressed<'_>) -> Option<Webhook> {
         ChannelEvent::Status(observation) => observation.channel_id.clone(),
         _ => None,
     };
-    Some(Webhook { source: None, channel_id: channel_id.label().or(within), event: what })
+    Some(vec![Webhook { source: None, channel_id: channel_id.label().or(within), event: what }])
 }
 
 fn status(body: &[u8]) -> ChannelEvent {
@@ -134,7 +145,9 @@ mod tests {
         "event":{"type":"channel","event":"post"},"channel_id":"MANTIS-M72HC"}"#;
 
     fn read(body: &str, kind: Option<&str>, method: Option<&str>, http: &str) -> Option<Webhook> {
-        interpret(body.as_bytes(), Addressed { kind, method, http })
+        let webhooks = interpret(body.as_bytes(), Addressed { kind, method, http })?;
+        let [webhook] = <[Webhook; 1]>::try_from(webhooks).unwrap();
+        Some(webhook)
     }
 
     fn event(body: &str, kind: Option<&str>, method: Option<&str>, http: &str) -> WebhookEvent {
@@ -193,6 +206,7 @@ mod tests {
     fn everything_else_is_other() {
         for body in [
             r#"{"messages":[{"id":"x"}],"event":{"type":"messages","event":"post"},"channel_id":"X"}"#,
+            r#"{"chats":[{"id":"x"}],"event":{"type":"chats","event":"post"},"channel_id":"X"}"#,
             r#"{"event":{"type":"channel","event":"put"}}"#,
             r#"{"event":"channel"}"#,
             r#"{"event":{"type":7}}"#,
@@ -200,6 +214,26 @@ mod tests {
         ] {
             assert_eq!(event(body, None, None, "POST"), WebhookEvent::Other, "{body}");
         }
+    }
+
+    #[test]
+    fn each_message_and_each_status_of_a_message_is_an_event() {
+        let messages = r#"{"messages":[{"id":"a","from_me":false},{"id":"b","from_me":true}],
+            "event":{"type":"messages","event":"post"},"channel_id":"X"}"#;
+        let statuses = r#"{"statuses":[{"id":"a","status":"sent"},{"id":"b","status":"read"}]}"#;
+        for (body, kind, method) in
+            [(messages, None, None), (statuses, Some("statuses"), Some("put"))]
+        {
+            let told = interpret(body.as_bytes(), Addressed { kind, method, http: "POST" });
+            let told = told.unwrap();
+            assert_eq!(told.len(), 2);
+            assert!(told.iter().all(|one| matches!(one.event, ChannelEvent::Message(_))));
+        }
+        let deleted = interpret(
+            statuses.as_bytes(),
+            Addressed { kind: Some("messages"), method: Some("delete"), http: "POST" },
+        );
+        assert_eq!(deleted.unwrap()[0].event, ChannelEvent::Other);
     }
 
     #[test]

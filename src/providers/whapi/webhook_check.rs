@@ -18,9 +18,15 @@ use crate::upstream::{Answer, Credential, PollContext, Request};
 /// Where the receiver is, behind whatever address leads to the exporter.
 const PATH: &str = "/webhook/whapi";
 
-/// What tells of a channel itself: the type of an event and its method.
-const EVENTS: [(&str, &str); 4] =
-    [("channel", "post"), ("channel", "patch"), ("users", "post"), ("users", "delete")];
+/// What tells of a channel itself and of what moves on it: the type of an event and its method.
+const EVENTS: [(&str, &str); 6] = [
+    ("channel", "post"),
+    ("channel", "patch"),
+    ("users", "post"),
+    ("users", "delete"),
+    ("messages", "post"),
+    ("statuses", "post"),
+];
 
 /// The check of a channel's webhooks.
 pub(super) struct WhapiWebhookCheck;
@@ -224,11 +230,16 @@ mod tests {
         webhook["events"] =
             json!([{ "type": "channel", "method": "post" }, { "type": "users", "method": "put" }]);
         let what = lacks(None, &json!([webhook])).unwrap();
-        assert_eq!(what, "its webhook does not deliver channel.patch, users.post, users.delete");
+        assert_eq!(
+            what,
+            "its webhook does not deliver channel.patch, users.post, users.delete, messages.post, \
+             statuses.post"
+        );
         // Two may share the work.
         let mut other = all(URL);
         other["events"] = json!([
             { "type": "channel", "method": "PATCH" }, { "type": "users", "method": "post" }, { "type": "users", "method": "delete" },
+            { "type": "messages", "method": "post" }, { "type": "statuses", "method": "post" },
         ]);
         assert_eq!(lacks(None, &json!([webhook, other])), None);
         webhook["events"] = Value::Null;

@@ -169,7 +169,9 @@ fn channel_row(view: ChannelView, now: Now) -> PageRow {
     let restrictions = view.restrictions.into_iter().flatten().map(|one| one.words);
     let quota = view.new_chat_quota.map(|quota| quota.words);
     let subscription = view.subscription.map(|subscription| subscription.words);
-    let notes = view.returned.into_iter().chain(restrictions).chain(quota).chain(subscription);
+    let delivery = view.delivery.into_iter().flat_map(|delivery| delivery.notes);
+    let notes = view.returned.into_iter().chain(delivery).chain(restrictions);
+    let notes = notes.chain(quota).chain(subscription);
     PageRow {
         notes: notes.collect(),
         link: Some(format!("/channels/{}", view.name)),

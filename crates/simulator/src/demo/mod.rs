@@ -12,10 +12,12 @@ use crate::meta::token::{MetaToken, MetaTokenState};
 use crate::simulator::Simulator;
 use crate::unix_time::unix_seconds;
 use crate::whapi::channel::WhapiChannel;
+use crate::whapi::messages::MessageFate;
 use crate::whapi::status::WhapiStatus;
 use crate::whapi::webhook::{WebhookMode, WhapiWebhook};
 use script::{
-    APP, Act, CHANNELS, CYCLE, Cue, DemoChannel, DemoToken, Expiry, TIMELINE, TOKENS, UNRULY,
+    APP, Act, CHANNELS, CYCLE, Cue, DemoChannel, DemoToken, Expiry, STUCK, STUCK_FOR, TIMELINE,
+    TOKENS, UNRULY,
 };
 use sources::{DemoSource, SOURCES};
 
@@ -89,6 +91,11 @@ impl DemoPlan {
                     channel.delivery.repeats = 1;
                     channel.delivery.scatter = Duration::from_secs(2);
                 }
+                if demo.name == STUCK {
+                    let since = SystemTime::now().checked_sub(STUCK_FOR);
+                    let since = since.unwrap_or(SystemTime::UNIX_EPOCH);
+                    channel.send_message_at(since, MessageFate::Stuck);
+                }
             });
         }
     }
@@ -138,6 +145,10 @@ fn change_channel(channel: &mut WhapiChannel, act: &Act, now: SystemTime) {
         Act::Show(status) => channel.show_at(status.clone(), now),
         Act::Launch => channel.launch_at(now),
         Act::RestartUnseen => channel.set_started(now),
+        Act::Receive => channel.receive_message_at(now),
+        Act::SendByPhone => channel.send_message_by_phone_at(now),
+        Act::Send(fate) => channel.send_message_at(now, *fate),
+        Act::TellNonsense => channel.tell_nonsense_at(now),
         Act::Forget => {
             channel.show_at(WhapiStatus::NOT_INIT, now);
             channel.linked = false;

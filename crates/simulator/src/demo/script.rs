@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::meta::token::MetaToken;
+use crate::whapi::messages::MessageFate;
 use crate::whapi::status::WhapiStatus;
 
 /// The script starts over after this time.
@@ -89,6 +90,14 @@ pub(super) enum Act {
     RestartUnseen,
     /// The channel is as new: NOT_INIT, and no phone linked.
     Forget,
+    /// Somebody writes to the line.
+    Receive,
+    /// Somebody writes on the phone itself.
+    SendByPhone,
+    /// The application sends a message.
+    Send(MessageFate),
+    /// A webhook on messages holds none.
+    TellNonsense,
     /// The API responds with this instead.
     Refuse(fn() -> Fault),
     /// The API responds as usual again.
@@ -116,6 +125,10 @@ pub(super) const APP: DemoApp = DemoApp {
 /// The channel whose webhooks come twice and out of order.
 pub(super) const UNRULY: &str = "flappy";
 
+/// The channel that says AUTH and delivers nothing: it has done so for 20 minutes.
+pub(super) const STUCK: &str = "ghost";
+pub(super) const STUCK_FOR: Duration = Duration::from_secs(20 * 60);
+
 /// A status word that no list knows.
 pub(super) const UNHEARD_OF: &str = "HIBERNATING";
 
@@ -125,7 +138,8 @@ pub(super) const CHANNELS: &[DemoChannel] = &[
         name: "sales",
         secret: "demoSalesNotARealToken0000000000",
         story: "Healthy; reconnects for 2-3 s once a minute, between two polls, so that only \
-            webhooks see it; once so fast that only its start time shows it.",
+            webhooks see it; once so fast that only its start time shows it. Messages come and go; \
+            one fails.",
         begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
@@ -179,6 +193,14 @@ pub(super) const CHANNELS: &[DemoChannel] = &[
         name: "mystery",
         secret: "demoMysteryNotARealToken00000000",
         story: "From 1:10 to 2:10 it has a status that nobody has heard of.",
+        begins: Some(WhapiStatus::AUTH),
+        start: (1.0, 1.5),
+    },
+    DemoChannel {
+        name: "ghost",
+        secret: "demoGhostNotARealToken0000000000",
+        story: "Says AUTH and delivers nothing: what the API accepts stays pending, since 20 \
+            minutes before the demo began.",
         begins: Some(WhapiStatus::AUTH),
         start: (1.0, 1.5),
     },
@@ -283,7 +305,10 @@ const fn cue(at: u32, target: &'static str, act: Act) -> Cue {
 
 /// What happens, in the order of time.
 pub(super) const TIMELINE: &[Cue] = &[
+    cue(5, "sales", Act::Receive),
+    cue(6, "sales", Act::Send(MessageFate::Read)),
     cue(10, "flappy", Act::Launch),
+    cue(12, "flappy", Act::Receive),
     cue(15, "booking", Act::Say("close")),
     cue(16, "booking", Act::Say("connecting")),
     cue(18, "booking", Act::Say("open")),
@@ -291,25 +316,35 @@ pub(super) const TIMELINE: &[Cue] = &[
     cue(20, "newline", Act::Launch),
     cue(25, "sales", Act::Launch),
     cue(25, "courier", Act::Say("yellowCard")),
+    cue(28, "ghost", Act::Send(MessageFate::Stuck)),
     cue(30, "flappy", Act::Launch),
     cue(30, "support", Act::Show(WhapiStatus::QR)),
     cue(35, "franchise", Act::List(true)),
     cue(40, "kiosk", Act::Say("SCAN_QR_CODE")),
     cue(40, "intern", Act::Revoke(460)),
+    cue(40, "sales", Act::Receive),
+    cue(42, "sales", Act::Send(MessageFate::Read)),
+    cue(48, "flappy", Act::Send(MessageFate::Read)),
     cue(50, "flappy", Act::Launch),
     cue(50, "orders", Act::Show(WhapiStatus::SYNC_ERROR)),
     cue(55, "sales", Act::RestartUnseen),
     cue(60, "support", Act::Refuse(Fault::session_unauthorized)),
     cue(60, "trial", Act::Refuse(Fault::payment_required)),
+    cue(65, "sales", Act::SendByPhone),
     cue(70, "flappy", Act::Launch),
     cue(70, "mystery", Act::Show(WhapiStatus::constant(UNHEARD_OF, Some(42)))),
     cue(70, "courier", Act::Say("authorized")),
+    cue(72, "sales", Act::Send(MessageFate::Failed)),
     cue(75, "booking", Act::Disconnect(401)),
     cue(75, "support", Act::Recover),
     cue(80, "newline", Act::Show(WhapiStatus::AUTH)),
     cue(85, "sales", Act::Launch),
+    cue(88, "ghost", Act::Send(MessageFate::Stuck)),
     cue(90, "flappy", Act::Launch),
+    cue(95, "flappy", Act::TellNonsense),
     cue(100, "kiosk", Act::Say("STARTING")),
+    cue(100, "sales", Act::Receive),
+    cue(102, "sales", Act::Send(MessageFate::Read)),
     cue(104, "kiosk", Act::Say("WORKING")),
     cue(105, "trial", Act::Recover),
     cue(110, "flappy", Act::Launch),
@@ -320,6 +355,7 @@ pub(super) const TIMELINE: &[Cue] = &[
     cue(120, "broken", Act::Launch),
     cue(125, "booking", Act::Say("connecting")),
     cue(127, "booking", Act::Say("open")),
+    cue(128, "flappy", Act::Send(MessageFate::Read)),
     cue(130, "broken", Act::Show(WhapiStatus::ERROR)),
     cue(130, "flappy", Act::Launch),
     cue(130, "mystery", Act::Show(WhapiStatus::AUTH)),
@@ -328,6 +364,8 @@ pub(super) const TIMELINE: &[Cue] = &[
     cue(145, "sales", Act::Launch),
     cue(150, "flappy", Act::Launch),
     cue(150, "franchise", Act::List(false)),
+    cue(150, "sales", Act::Receive),
+    cue(155, "sales", Act::Send(MessageFate::Read)),
     cue(165, "newline", Act::Forget),
     cue(170, "flappy", Act::Launch),
 ];

@@ -52,6 +52,8 @@ pub struct WhapiChannel {
     pub delivery: DeliveryPolicy,
     /// What is to be sent to them; empty while there are none.
     pub(super) outbox: Outbox,
+    /// Messages so far: each has an id of its own.
+    pub(super) messages: u64,
     /// `/health` requests without `wakeup=false`.
     pub(crate) woken: u64,
     status: WhapiStatus,
@@ -81,6 +83,7 @@ impl WhapiChannel {
             webhooks: Vec::new(),
             delivery: DeliveryPolicy::default(),
             outbox: Outbox::default(),
+            messages: 0,
             woken: 0,
             status: WhapiStatus::AUTH,
             started: SystemTime::now().checked_sub(Duration::from_secs(86_412)),
@@ -165,7 +168,13 @@ impl WhapiChannel {
         self.emit_status(ready, &end);
     }
 
-    fn emit(&mut self, at: SystemTime, kind: &'static str, method: &'static str, content: Value) {
+    pub(super) fn emit(
+        &mut self,
+        at: SystemTime,
+        kind: &'static str,
+        method: &'static str,
+        content: Value,
+    ) {
         if !self.webhooks.is_empty() {
             self.outbox.add(WhapiEvent { at, kind, method, content });
         }

@@ -4,6 +4,7 @@
 pub(crate) mod channel;
 mod errors;
 mod faults;
+pub(crate) mod messages;
 pub(crate) mod partner;
 pub(crate) mod status;
 pub(crate) mod webhook;

@@ -46,8 +46,14 @@ pub struct WhapiWebhook {
 impl WhapiWebhook {
     /// A webhook for all events of the channel itself.
     pub fn new(url: impl Into<String>, mode: WebhookMode) -> WhapiWebhook {
-        let events =
-            [("channel", "post"), ("channel", "patch"), ("users", "post"), ("users", "delete")];
+        let events = [
+            ("channel", "post"),
+            ("channel", "patch"),
+            ("users", "post"),
+            ("users", "delete"),
+            ("messages", "post"),
+            ("statuses", "post"),
+        ];
         let events = events.iter().map(|(kind, method)| ((*kind).to_owned(), (*method).to_owned()));
         WhapiWebhook { url: url.into(), mode, headers: Vec::new(), events: events.collect() }
     }
@@ -147,9 +153,11 @@ impl Outbox {
         self.0.insert(place, event);
     }
 
-    /// Drops what was going to happen after this moment.
+    /// Drops what was going to happen to the channel itself after this moment. What becomes of its
+    /// messages is WhatsApp's.
     pub(super) fn cancel_after(&mut self, now: SystemTime) {
-        self.0.retain(|event| event.at <= now);
+        let is_of_messages = |event: &WhapiEvent| matches!(event.kind, "messages" | "statuses");
+        self.0.retain(|event| event.at <= now || is_of_messages(event));
     }
 
     /// Takes the next event if it has happened.

@@ -35,7 +35,8 @@ pub const WELL: usize = 1;
 const PASSWORD: &str = "Authorization: Basic cHJvbWV0aGV1czpzb2Fr\r\n";
 const HASH: &str = "$2b$10$abcdefghijklmnopqrstuuAPc1/AeqoF3vN.LTkorysXej1mtwJSG";
 const WRONG: &str = "Authorization: Basic cHJvbWV0aGV1czp3cm9uZw==\r\n";
-const WEBHOOK_SECRET: &str = "webhookSecretOfTheSoak";
+/// What webhooks must carry.
+pub const WEBHOOK_SECRET: &str = "webhookSecretOfTheSoak";
 
 /// Channels whose upstream hangs.
 const HANGING: usize = 200;
@@ -66,7 +67,7 @@ pub struct Besieged {
 }
 
 impl Besieged {
-    fn asked(&mut self, what: impl FnOnce() -> Result<u16>) -> bool {
+    pub fn asked(&mut self, what: impl FnOnce() -> Result<u16>) -> bool {
         let began = Instant::now();
         let status = what();
         self.millis.push(millis(began.elapsed()));

@@ -12,6 +12,7 @@
 //! | `rotations.rs`, `reloads.rs` | secrets and settings that change |
 //! | `scrapes.rs`, `visitors.rs` | who comes to the listener |
 //! | `attacks.rs` | who comes to harm it, and those who must be served all the same |
+//! | `messages.rs` | messages that webhooks tell of, each of which counts once |
 //! | `growth.rs`, `books.rs`, `page.rs` | memory over time, and the balance of counts |
 //! | `report.rs` | the promises and the table |
 //! | the library | the program, /proc, a client that costs nothing, arithmetic |
@@ -21,6 +22,7 @@
 mod attacks;
 mod books;
 mod growth;
+mod messages;
 mod page;
 mod reloads;
 mod report;
@@ -39,6 +41,7 @@ use std::time::{Duration, Instant};
 
 use attacks::{Attacks, Besieged};
 use books::Books;
+use messages::Messages;
 use page::Page;
 use report::Report;
 use scrapes::Scrapes;
@@ -169,6 +172,7 @@ fn soak() -> Result<Report> {
             storm.spawn(scope, || attacks.waiting_requests(&storm)),
         ];
         let webhooks = storm.spawn(scope, || attacks.webhooks(&storm, &exporter));
+        let messages = storm.spawn(scope, || Messages::make(&storm, &exporter));
         let requests = storm.spawn(scope, || attacks.requests(&storm));
 
         let mut slow = SlowReaders::default();
@@ -184,6 +188,7 @@ fn soak() -> Result<Report> {
         Ok(Report {
             attacks: attacked.attacks,
             webhooks: ended("webhooks", webhooks)?,
+            messages: ended("messages", messages)?,
             requests: ended("the application", requests)?,
             outages: ended("trouble", trouble)?,
             rotations: ended("rotations", rotations)?,
@@ -204,6 +209,7 @@ fn soak() -> Result<Report> {
     let simulator = &upstream.simulator;
     report.woken = targets.all.iter().map(|target| simulator.woken(&target.secret)).sum();
     report.books = Books::balance(simulator, &page, targets.watched(), &report.reloads.gone);
+    report.messages_are_counted = report.messages.is_counted(&page);
     report.descriptors = (first_descriptors, exporter.process.descriptors()?);
     report.peak_kib = exporter.process.memory()?.peak;
     Ok(report)

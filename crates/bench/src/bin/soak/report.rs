@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::attacks::{Besieged, MEMORY_KIB, WORKERS};
 use super::books::Books;
 use super::growth::{Course, Growth};
+use super::messages::Messages;
 use super::reloads::Reloads;
 use super::rotations::Rotations;
 use super::scrapes::Scrapes;
@@ -43,6 +44,8 @@ pub struct Report {
     pub half_open: u64,
     pub attacks: u64,
     pub webhooks: Besieged,
+    pub messages: Messages,
+    pub messages_are_counted: bool,
     pub requests: Besieged,
     pub slow: SlowReaders,
     pub growth: Growth,
@@ -65,6 +68,8 @@ impl Report {
         vec![
             ("no scrape failed".to_owned(), self.scrapes.failed.is_empty() && scrapes > 0),
             ("no good webhook failed".to_owned(), self.webhooks.is_served()),
+            ("no webhook on messages failed".to_owned(), self.messages.deliveries.is_served()),
+            ("every message was counted once".to_owned(), self.messages_are_counted),
             ("no request of the application failed".to_owned(), self.requests.is_served()),
             (
                 format!("polls went on, at least {POLLS} a second"),
@@ -106,6 +111,7 @@ impl Report {
         let wrong = [
             ("failed scrape", &self.scrapes.failed),
             ("webhook", &self.webhooks.failed),
+            ("webhook on messages", &self.messages.deliveries.failed),
             ("request of the application", &self.requests.failed),
             ("reload", &self.reloads.wrong),
             ("difference", &self.books.differences),
@@ -178,6 +184,16 @@ impl Report {
             ("half-open connections".to_owned(), self.half_open.to_string()),
             ("connections of attacks".to_owned(), self.attacks.to_string()),
             ("good webhooks".to_owned(), self.webhooks.show()),
+            (
+                "messages told of, twice".to_owned(),
+                format!(
+                    "{} received, {} sent, {} of them delivered; webhooks: {}",
+                    self.messages.received,
+                    self.messages.sent,
+                    self.messages.delivered,
+                    self.messages.deliveries.show()
+                ),
+            ),
             ("requests of the application".to_owned(), self.requests.show()),
             (
                 "slow readers".to_owned(),

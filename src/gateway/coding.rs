@@ -1,0 +1,54 @@
+//! How an answer is compressed, and its beginning as text.
+//!
+//! Not here: passing answers on; they pass as they come.
+
+use std::io::Read;
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use hyper::Response;
+use hyper::header::CONTENT_ENCODING;
+
+/// The most that is looked at, compressed or not: real answers have a few hundred bytes, and those
+/// to messages with media a few thousand.
+pub(super) const MOST: usize = 64 * 1024;
+
+/// A way to compress answers.
+#[derive(Clone, Copy)]
+pub(super) enum Coding {
+    Plain,
+    Gzip,
+    Deflate,
+    /// Brotli and the like: only the HTTP status is known.
+    Unreadable,
+}
+
+impl Coding {
+    pub(super) fn of<B>(answer: &Response<B>) -> Self {
+        match answer.headers().get(CONTENT_ENCODING).map(|coding| coding.as_bytes()) {
+            None | Some(b"identity") => Self::Plain,
+            Some(b"gzip" | b"x-gzip") => Self::Gzip,
+            Some(b"deflate") => Self::Deflate,
+            Some(_) => Self::Unreadable,
+        }
+    }
+
+    /// The text, as far as it can be read.
+    pub(super) fn decode(self, bytes: &[u8]) -> Vec<u8> {
+        let read = |decoder: &mut dyn Read| {
+            let mut text = Vec::new();
+            // What came before a mistake or before the end of what was kept is worth reading.
+            let _ = decoder.take(MOST as u64).read_to_end(&mut text);
+            text
+        };
+        match self {
+            Self::Plain => bytes.to_vec(),
+            Self::Gzip => read(&mut MultiGzDecoder::new(bytes)),
+            // RFC 9110 §8.4.1.2: some send it without the zlib format around it.
+            Self::Deflate if bytes.first().is_some_and(|first| first & 0x0f == 8) => {
+                read(&mut ZlibDecoder::new(bytes))
+            }
+            Self::Deflate => read(&mut DeflateDecoder::new(bytes)),
+            Self::Unreadable => Vec::new(),
+        }
+    }
+}

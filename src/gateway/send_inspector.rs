@@ -1,0 +1,79 @@
+//! Looks at successful answers to sends as they pass: their first 64 KiB, for the id of the message
+//! that was accepted and nothing else.
+//!
+//! Not here: what an answer means; that is `providers/`. The id is kept as a hash.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use hyper::Response;
+use hyper::body::Incoming;
+
+use super::coding::{Coding, MOST};
+use super::context::Gateway;
+use crate::clock;
+use crate::fleet::TargetRef;
+use crate::provider::{GatewayApi, SendingLine};
+use crate::upstream::ProviderId;
+
+/// A send under way, as its request tells of it.
+#[derive(Debug, Clone)]
+pub(super) struct Send {
+    pub(super) provider: ProviderId,
+    pub(super) line: SendingLine,
+}
+
+/// Looks at one answer, and tells what it said when it is dropped.
+pub(super) struct SendInspector {
+    gateway: Arc<Gateway>,
+    api: &'static dyn GatewayApi,
+    send: Send,
+    owner: Option<TargetRef>,
+    coding: Coding,
+    seen: BytesMut,
+}
+
+impl SendInspector {
+    /// An inspector of this answer, if it is a success.
+    pub(super) fn of(
+        gateway: &Arc<Gateway>,
+        api: &'static dyn GatewayApi,
+        send: &Send,
+        owner: Option<TargetRef>,
+        answer: &Response<Incoming>,
+    ) -> Option<Self> {
+        answer.status().is_success().then(|| Self {
+            gateway: Arc::clone(gateway),
+            api,
+            send: send.clone(),
+            owner,
+            coding: Coding::of(answer),
+            seen: BytesMut::new(),
+        })
+    }
+
+    /// Sees a piece of the body.
+    pub(super) fn see(&mut self, data: &Bytes) {
+        let room = MOST - self.seen.len();
+        self.seen.extend_from_slice(data.get(..room).unwrap_or(data));
+    }
+}
+
+impl Drop for SendInspector {
+    fn drop(&mut self) {
+        let fleet = &self.gateway.fleet;
+        let line = match &self.send.line {
+            SendingLine::Credential => self.owner,
+            SendingLine::Channel(id) => fleet.channel_with_id(self.send.provider, id),
+        };
+        let Some(line) = line else { return };
+        let mut text = self.coding.decode(&self.seen);
+        if let Some(id) = self.api.accepted(&text) {
+            fleet.accepted_message(line, clock::now(), id);
+        }
+        // An answer repeats what was sent: it does not stay in freed memory.
+        text.fill(0);
+        self.seen.fill(0);
+        std::hint::black_box((&text, &self.seen));
+    }
+}
