@@ -53,6 +53,8 @@ struct Document {
     tokens: Vec<SavedTarget>,
     #[serde(default)]
     sources: Vec<SavedTarget>,
+    #[serde(default)]
+    accounts: Vec<SavedTarget>,
     /// Requests through the gateway with unknown credentials.
     #[serde(default, alias = "strangers")]
     unattributed: Vec<SavedTarget>,
@@ -67,6 +69,7 @@ impl Document {
             TargetKind::Channel => &mut self.channels,
             TargetKind::Token => &mut self.tokens,
             TargetKind::Source => &mut self.sources,
+            TargetKind::Account => &mut self.accounts,
         })
     }
 }
@@ -378,6 +381,7 @@ impl SavedTarget {
                 (None, counters)
             }
             TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
+            TargetState::Account(state) => (None, collect(|visit| state.clone().counters(visit))),
         };
         Self {
             provider: watched.provider().label().to_owned(),
@@ -406,6 +410,7 @@ impl SavedTarget {
             }
             TargetState::Token(state) => state.counters(&mut put(counts)),
             TargetState::Source(state) => state.counters(&mut put(counts)),
+            TargetState::Account(state) => state.counters(&mut put(counts)),
         }
         let requests =
             |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);

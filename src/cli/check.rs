@@ -33,14 +33,17 @@ pub(super) fn run() -> u8 {
     let view = fleet.view(clock::now());
     let now = view.now;
     let (channels, tokens) = (status_report::channels(&view), status_report::tokens(&view));
-    let sources = status_report::sources(&view);
+    let (sources, accounts) = (status_report::sources(&view), status_report::accounts(&view));
 
     let mut rows = vec![["TARGET", "STATUS", "EXPIRES", "WHAT TO DO"].map(str::to_owned)];
     for view in &channels {
         let todo = view.advice.as_ref().map_or("", |advice| advice.todo);
         let mut status = failed(view.status, view.poll.failure);
         let restrictions = view.restrictions.iter().flatten();
-        let reasons: Vec<&str> = restrictions.map(|one| one.words.as_str()).collect();
+        let standing = view.standing.iter().flat_map(|standing| standing.notices.iter());
+        let reasons = restrictions.map(|one| one.words.as_str());
+        let reasons: Vec<&str> =
+            reasons.chain(standing.map(|notice| notice.words.as_str())).collect();
         if !reasons.is_empty() {
             status = format!("{status}: {}", reasons.join(", "));
         }
@@ -63,9 +66,19 @@ pub(super) fn run() -> u8 {
         let status = format!("{}{channels}", failed(view.status, view.poll.failure));
         rows.push([format!("source {}", view.name), status, "-".to_owned(), todo.to_owned()]);
     }
+    for view in &accounts {
+        let todo = view.advice.as_ref().map_or("", |advice| advice.todo);
+        let notes = view.notes();
+        let mut status = failed(view.status, view.poll.failure);
+        if !notes.is_empty() {
+            status = format!("{status}: {}", notes.join(", "));
+        }
+        rows.push([format!("account {}", view.name), status, "-".to_owned(), todo.to_owned()]);
+    }
     print_table(&rows);
     let levels = channels.iter().map(|view| view.level).chain(tokens.iter().map(|view| view.level));
     let levels = levels.chain(sources.iter().map(|view| view.level));
+    let levels = levels.chain(accounts.iter().map(|view| view.level));
     let well = levels.into_iter().all(is_healthy);
     let told = match (webhooks, client) {
         (Some(webhooks), Ok(client)) => {

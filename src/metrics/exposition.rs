@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
+use super::catalog::{Family, GATEWAY_KINDS, GATEWAY_TARGET, families, webhook_families};
 use super::exporter::ExporterMetrics;
 use super::format::Format;
 use super::plan::{FamilyPlan, created_name, write_header, write_label};
@@ -45,38 +45,37 @@ enum Header {
     Never,
 }
 
-static SECTIONS: LazyLock<Vec<ExpositionSection>> = LazyLock::new(|| {
-    let section = |family: &'static Family, kind: TargetKind| ExpositionSection {
-        plan: FamilyPlan::new(family, kind.as_str()),
-        rows_of: RowsOf::Targets(kind),
-        header: Header::WithRows,
-        needs: |_| true,
-    };
-    let mut sections = Vec::new();
-    for kind in TargetKind::ALL {
-        sections.extend(families(*kind).map(|family| section(family, *kind)));
-        if *kind == TargetKind::Channel {
-            let webhook = WEBHOOK.iter().map(|family| section(family, *kind));
+static SECTIONS: LazyLock<Vec<ExpositionSection>> =
+    LazyLock::new(|| {
+        let section = |family: &'static Family, kind: TargetKind| ExpositionSection {
+            plan: FamilyPlan::new(family, kind.as_str()),
+            rows_of: RowsOf::Targets(kind),
+            header: Header::WithRows,
+            needs: |_| true,
+        };
+        let mut sections = Vec::new();
+        for kind in TargetKind::ALL {
+            sections.extend(families(*kind).map(|family| section(family, *kind)));
+            let webhook = webhook_families(*kind).iter().map(|family| section(family, *kind));
             sections.extend(webhook.map(|section| ExpositionSection {
                 needs: |features| features.webhooks,
                 ..section
             }));
         }
-    }
-    let gateway = |rows_of, header| ExpositionSection {
-        plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
-        rows_of,
-        header,
-        needs: |features| features.gateway,
-    };
-    let mut header = Header::Always;
-    for kind in GATEWAY_KINDS {
-        sections.push(gateway(RowsOf::Targets(*kind), header));
-        header = Header::Never;
-    }
-    sections.push(gateway(RowsOf::Unattributed, header));
-    sections
-});
+        let gateway = |rows_of, header| ExpositionSection {
+            plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
+            rows_of,
+            header,
+            needs: |features| features.gateway,
+        };
+        let mut header = Header::Always;
+        for kind in GATEWAY_KINDS {
+            sections.push(gateway(RowsOf::Targets(*kind), header));
+            header = Header::Never;
+        }
+        sections.push(gateway(RowsOf::Unattributed, header));
+        sections
+    });
 
 /// The label that names whose a row is.
 const fn rows_label(rows_of: RowsOf) -> &'static str {

@@ -8,7 +8,7 @@ mod gateway_api;
 mod provider;
 mod webhook_api;
 
-pub use advice::{AdviceTexts, TokenProblem};
+pub use advice::{AccountProblem, AdviceTexts, TokenProblem};
 pub use gateway_api::{ErrorMeaning, GatewayApi};
 pub use provider::{Provider, ProviderSettings, SettingsReader};
 pub use webhook_api::{

@@ -6,6 +6,7 @@ use askama::Template;
 
 use crate::domain::{Now, TargetKind};
 use crate::fleet::{FleetView, Watched};
+use crate::report::account_report::AccountView;
 use crate::report::advice::Advice;
 use crate::report::humanize;
 use crate::report::status_report::{self, ChannelView, Level, PollView, SourceView, TokenView};
@@ -23,6 +24,7 @@ struct Page {
     channels: Vec<PageRow>,
     tokens: Vec<PageRow>,
     sources: Vec<PageRow>,
+    accounts: Vec<PageRow>,
     count: usize,
     number: usize,
     pages: usize,
@@ -45,7 +47,7 @@ struct PageRow {
 /// Only what is shown is drawn; of the rest it is counted how it is.
 pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::Error> {
     let now = view.now;
-    let (channels, mut tokens, sources, levels) = view.look(|targets| {
+    let (channels, mut tokens, sources, accounts, levels) = view.look(|targets| {
         let ranked = |kind| {
             let all = targets.of(kind).map(|one| (status_report::level(one, now), one));
             let mut ranked: Vec<(Level, &Watched)> = all.collect();
@@ -53,8 +55,8 @@ pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::
             ranked
         };
         let (channels, tokens) = (ranked(TargetKind::Channel), ranked(TargetKind::Token));
-        let sources = ranked(TargetKind::Source);
-        let all = channels.iter().chain(&tokens).chain(&sources);
+        let (sources, accounts) = (ranked(TargetKind::Source), ranked(TargetKind::Account));
+        let all = channels.iter().chain(&tokens).chain(&sources).chain(&accounts);
         let levels: Vec<Level> = all.map(|(level, _)| *level).collect();
         let pages = channels.len().div_ceil(PER_PAGE).max(1);
         let first = (number.clamp(1, pages) - 1) * PER_PAGE;
@@ -63,7 +65,9 @@ pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::
         let tokens: Vec<_> =
             tokens.iter().filter_map(|(_, one)| TokenView::new(one, now)).collect();
         let sources: Vec<_> = sources.iter().filter_map(|(_, one)| SourceView::new(one)).collect();
-        (shown, tokens, sources, levels)
+        let accounts: Vec<_> =
+            accounts.iter().filter_map(|(_, one)| AccountView::new(one, now)).collect();
+        (shown, tokens, sources, accounts, levels)
     });
     tokens.sort_by_key(|token| (token.level, token.expires_millis.unwrap_or(i64::MAX)));
     let (headline, level) = headline(&levels);
@@ -77,6 +81,7 @@ pub(super) fn render(view: &FleetView, number: usize) -> Result<String, askama::
         channels: channels.into_iter().map(|view| channel_row(view, now)).collect(),
         tokens: tokens.into_iter().map(|view| token_row(view, now)).collect(),
         sources: sources.into_iter().map(|view| source_row(view, now)).collect(),
+        accounts: accounts.into_iter().map(|view| account_row(view, now)).collect(),
         count,
         number: number.clamp(1, pages),
         pages,
@@ -117,9 +122,10 @@ fn channel_row(view: ChannelView, now: Now) -> PageRow {
     let restrictions = view.restrictions.into_iter().flatten().map(|one| one.words);
     let quota = view.new_chat_quota.map(|quota| quota.words);
     let subscription = view.subscription.map(|subscription| subscription.words);
+    let standing = view.standing.into_iter().flat_map(|standing| standing.notes());
     let notes = view.returned.into_iter().chain(restrictions).chain(quota).chain(subscription);
     PageRow {
-        notes: notes.collect(),
+        notes: notes.chain(standing).collect(),
         since: humanize::length((now.unix.millis() - view.since_millis).max(0)),
         since_exact: view.since,
         age: age(&view.poll, now),
@@ -166,6 +172,20 @@ fn source_row(view: SourceView, now: Now) -> PageRow {
         level: view.level,
         status: view.status,
         notes,
+        advice: view.advice,
+    }
+}
+
+fn account_row(view: AccountView, now: Now) -> PageRow {
+    PageRow {
+        notes: view.notes(),
+        since: view.approved_templates.map_or_else(|| "not known".to_owned(), |n| n.to_string()),
+        since_exact: String::new(),
+        age: age(&view.poll, now),
+        trouble: view.poll.failure,
+        name: view.name,
+        level: view.level,
+        status: view.status,
         advice: view.advice,
     }
 }

@@ -10,7 +10,7 @@ mod request;
 
 pub use answer::{Answer, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
 pub use endpoint::{
-    Credentials, Endpoint, Exchange, Fact, ListedChannel, Next, PollContext, Reading,
+    Credentials, Endpoint, Exchange, Fact, ListedAccount, ListedChannel, Next, PollContext, Reading,
 };
 pub use provider_id::{ProviderId, ProviderRow};
 pub use request::{Credential, Request};

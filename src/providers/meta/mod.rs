@@ -1,7 +1,10 @@
-//! Meta's Graph API: access tokens, inspected by `debug_token`, with a route through the gateway.
+//! Meta's Graph API: access tokens, inspected by `debug_token`, with a route through the gateway;
+//! the accounts that they may manage, and their numbers, which are channels.
 //!
-//! Not here: refreshing a token, or anything done with it.
+//! Not here: refreshing a token, or anything done with it but looking.
 
+mod account;
+mod accounts;
 mod advice;
 mod debug_token;
 mod gateway;
@@ -31,7 +34,11 @@ impl Provider for Meta {
     }
 
     fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]> {
-        (kind == TargetKind::Token).then_some(settings::TOKEN_KEYS)
+        match kind {
+            TargetKind::Token => Some(settings::TOKEN_KEYS),
+            TargetKind::Source => Some(settings::SOURCE_KEYS),
+            TargetKind::Channel | TargetKind::Account => None,
+        }
     }
 
     fn read_settings(&self, reader: SettingsReader<'_>) -> Box<dyn ProviderSettings> {

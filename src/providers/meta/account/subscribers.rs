@@ -1,0 +1,33 @@
+//! `/subscribed_apps`: which apps get an account's webhooks.
+//!
+//! Not here: where those webhooks go.
+
+use serde::Deserialize;
+
+use crate::domain::Subscribers;
+use crate::upstream::lenient::{Lenient, LenientObject};
+
+#[derive(Deserialize)]
+struct AppPage {
+    data: Vec<App>,
+}
+
+#[derive(Deserialize)]
+struct App {
+    #[serde(default)]
+    whatsapp_business_api_data: LenientObject<AppData>,
+}
+
+#[derive(Deserialize)]
+struct AppData {
+    #[serde(default)]
+    id: Lenient,
+}
+
+/// Reads the answer; `None` when it is none. More apps than one page holds were never seen.
+pub(super) fn read(body: &[u8], own: Option<&str>) -> Option<Subscribers> {
+    let AppPage { data } = serde_json::from_slice(body).ok()?;
+    let ids = data.iter().filter_map(|app| app.whatsapp_business_api_data.0.as_ref()?.id.label());
+    let own = own.is_some_and(|own| ids.into_iter().any(|id| *id == *own));
+    Some(Subscribers { any: !data.is_empty(), own })
+}
