@@ -21,6 +21,7 @@ mod gateway_hold;
 mod green_api;
 mod house;
 mod manifests;
+mod meta;
 mod network;
 mod polling;
 mod prometheus;
