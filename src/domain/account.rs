@@ -4,158 +4,19 @@
 //! Not here: its lines; each is a channel with a state of its own.
 
 use super::account_event::{AccountEvent, AccountFact, AccountRestrictions, AccountWebhooks};
-use super::label_enum::label_enum;
 use super::{
-    AccountRestriction, ApiUsage, Expiry, Failure, Notice, Now, PollPolicy, PollStats,
-    WebhookOutcome,
+    AccountObservation, AccountRestriction, ApiUsage, CanSend, Expiry, Failure, Notice, Now,
+    PollPolicy, PollStats, ReviewStatus, Subscribers, TemplateCounts, WebhookOutcome,
 };
 
-label_enum! {
-    /// What became of the review of an account.
-    ReviewStatus {
-        /// It passed.
-        Approved = "APPROVED",
-        /// It is under review.
-        Pending = "PENDING",
-        /// It did not pass.
-        Rejected = "REJECTED",
-        /// It passed, and may not do everything.
-        Restricted = "RESTRICTED",
-        /// The decision was put off.
-        Deferred = "DEFERRED",
-        /// Any other word.
-        Other = "other",
-    }
-}
-
-label_enum! {
-    /// The status of a message template.
-    TemplateStatus {
-        /// It can be sent.
-        Approved = "APPROVED",
-        /// It is under review.
-        Pending = "PENDING",
-        /// It did not pass.
-        Rejected = "REJECTED",
-        /// It was stopped for some hours, since receivers did not like it.
-        Paused = "PAUSED",
-        /// It was stopped for good.
-        Disabled = "DISABLED",
-        /// An appeal is under way.
-        InAppeal = "IN_APPEAL",
-        /// It is about to be deleted.
-        PendingDeletion = "PENDING_DELETION",
-        /// It was deleted.
-        Deleted = "DELETED",
-        /// It is about to be disabled.
-        Flagged = "FLAGGED",
-        /// It is no longer flagged or disabled.
-        Reinstated = "REINSTATED",
-        /// There are more than there may be.
-        LimitExceeded = "LIMIT_EXCEEDED",
-        /// It was put away.
-        Archived = "ARCHIVED",
-        /// It was taken out again.
-        Unarchived = "UNARCHIVED",
-        /// It cannot be changed.
-        Locked = "LOCKED",
-        /// It can be changed again.
-        Unlocked = "UNLOCKED",
-        /// Any other word.
-        Other = "other",
-    }
-}
-
-label_enum! {
-    /// What a message template is for.
-    TemplateCategory {
-        /// Offers and news.
-        Marketing = "MARKETING",
-        /// What a customer has asked for or bought.
-        Utility = "UTILITY",
-        /// One-time passwords.
-        Authentication = "AUTHENTICATION",
-        /// Any other word.
-        Other = "other",
-    }
-}
-
-/// How many templates there are, by status and category.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TemplateCounts([[u32; TemplateCategory::COUNT]; TemplateStatus::COUNT]);
-
-impl TemplateCounts {
-    /// Counts a template.
-    pub const fn add(&mut self, status: TemplateStatus, category: TemplateCategory) {
-        let count = &mut self.0[status.index()][category.index()];
-        *count = count.saturating_add(1);
-    }
-
-    /// All counts, the category running fastest.
-    pub const fn counts(&self) -> &[u32] {
-        self.0.as_flattened()
-    }
-
-    /// How many have this status.
-    pub fn of(&self, status: TemplateStatus) -> u32 {
-        self.0[status.index()].iter().sum()
-    }
-}
-
-/// Which apps get an account's webhooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subscribers {
-    /// Whether any does.
-    pub any: bool,
-    /// Whether the app does whose token is watched.
-    pub own: bool,
-}
-
 const NOBODY: Subscribers = Subscribers { any: false, own: false };
-
-/// A part of a poll that is not asked each time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Told<T> {
-    /// It was not asked: what is known stays.
-    #[default]
-    NotAsked,
-    /// It was asked in vain: nothing is known.
-    Unknown,
-    /// It was told.
-    Known(T),
-}
-
-impl<T> Told<T> {
-    fn put(self, known: &mut Option<T>) {
-        match self {
-            Self::NotAsked => {}
-            Self::Unknown => *known = None,
-            Self::Known(value) => *known = Some(value),
-        }
-    }
-}
-
-/// What a poll of an account says beside its lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccountObservation {
-    /// What became of its review.
-    pub review: Told<ReviewStatus>,
-    /// Whether the account itself lets messages through.
-    pub can_send: Told<super::CanSend>,
-    /// Who gets its webhooks.
-    pub subscribers: Told<Subscribers>,
-    /// Its templates.
-    pub templates: Told<TemplateCounts>,
-    /// What the upstream says against it.
-    pub notices: Vec<Notice>,
-}
 
 /// All that is known of one account.
 #[derive(Debug, Clone, Default)]
 pub struct AccountState {
     pub(super) polls: PollStats,
     review: Option<ReviewStatus>,
-    can_send: Option<super::CanSend>,
+    can_send: Option<CanSend>,
     subscribers: Option<Subscribers>,
     /// Who was ever seen to get its webhooks.
     subscribers_before: Option<Subscribers>,
@@ -165,7 +26,12 @@ pub struct AccountState {
     pub(super) restrictions: AccountRestrictions,
     /// `None` while none are received.
     pub(super) webhooks: Option<Box<AccountWebhooks>>,
+    /// When an event last had the account polled out of turn.
+    polled_for_event: Option<Now>,
 }
+
+/// Events have an account polled at most so often: 30 times an hour.
+const EVENT_POLL_MILLIS: i64 = 120_000;
 
 impl AccountState {
     /// An account that was never asked, of which webhooks may tell as well.
@@ -189,7 +55,7 @@ impl AccountState {
                     let before = self.subscribers_before.get_or_insert(NOBODY);
                     *before = Subscribers { any: before.any || any, own: before.own || own };
                 }
-                if self.can_send == Some(super::CanSend::Available) {
+                if self.can_send == Some(CanSend::Available) {
                     // Lost or late is the webhook that should say so.
                     self.restrictions.end(AccountRestriction::Banned);
                 }
@@ -207,9 +73,9 @@ impl AccountState {
     pub fn apply_event(&mut self, now: Now, event: AccountEvent) -> WebhookOutcome {
         let webhooks = self.webhooks.get_or_insert_default();
         let is_new = webhooks.is_new(event.fingerprint);
-        // A review that a poll has told since is newer.
-        let is_late =
-            event.at.zip(self.polls.last_success()).is_some_and(|(event, poll)| event < poll);
+        // A review that a poll has told since is newer. Events tell their time in whole seconds.
+        let since = event.at.zip(self.polls.last_success());
+        let is_late = since.is_some_and(|(event, poll)| poll.millis_since(event) >= 1000);
         let outcome = match (&event.fact, is_new) {
             (_, false) => WebhookOutcome::Duplicate,
             (AccountFact::None, true) => WebhookOutcome::Ignored,
@@ -229,6 +95,20 @@ impl AccountState {
         outcome
     }
 
+    /// Whether the account may be polled out of turn now, since an event told of a change. Events
+    /// may come in hundreds, and polls take of a limit that is the application's too. If it may, it
+    /// is taken to be.
+    pub fn may_poll_for_event(&mut self, now: Now) -> bool {
+        let lately =
+            self.polled_for_event.is_some_and(|last| now.millis_since(last) < EVENT_POLL_MILLIS);
+        let is_scarce = self.usage.is_some_and(|usage| usage.percent >= 50);
+        let may = !lately && !is_scarce;
+        if may {
+            self.polled_for_event = Some(now);
+        }
+        may
+    }
+
     fn is_stale(&self, now: Now, policy: PollPolicy) -> bool {
         self.polls.stale_since(now, policy).is_some()
     }
@@ -239,7 +119,7 @@ impl AccountState {
     }
 
     /// Whether the account lets messages through; `None` likewise.
-    pub fn can_send(&self, now: Now, policy: PollPolicy) -> Option<super::CanSend> {
+    pub fn can_send(&self, now: Now, policy: PollPolicy) -> Option<CanSend> {
         self.can_send.filter(|_| !self.is_stale(now, policy))
     }
 
@@ -299,7 +179,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::{AccountEventKind, FailureReason, Timestamp};
+    use crate::domain::{AccountEventKind, FailureReason, Timestamp, Told};
 
     const POLICY: PollPolicy =
         PollPolicy { interval: Duration::from_secs(300), stale_after: Duration::from_secs(1500) };
@@ -378,6 +258,16 @@ mod tests {
         let well = Told::Known(crate::domain::CanSend::Available);
         account.apply(at(50), Ok(AccountObservation { can_send: well, ..Default::default() }));
         assert!(!account.is_restricted(AccountRestriction::Banned, at(50)));
+    }
+
+    #[test]
+    fn events_have_an_account_polled_seldom_enough_and_never_near_the_limit() {
+        let mut account = AccountState::with_webhooks();
+        assert!(account.may_poll_for_event(at(0)));
+        assert!(!account.may_poll_for_event(at(119)));
+        assert!(account.may_poll_for_event(at(120)));
+        account.used(ApiUsage { percent: 60, refused_for: None });
+        assert!(!account.may_poll_for_event(at(500)));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod account;
 mod account_event;
+mod account_observation;
 mod api_usage;
 mod availability;
 pub mod backoff;
@@ -34,12 +35,13 @@ mod token_error;
 mod unauthorized;
 mod webhook_state;
 
-pub use account::{
-    AccountObservation, AccountState, ReviewStatus, Subscribers, TemplateCategory, TemplateCounts,
-    TemplateStatus, Told,
-};
+pub use account::AccountState;
 pub use account_event::{
     AccountEvent, AccountEventKind, AccountFact, AccountRestriction, AccountWebhooks,
+};
+pub use account_observation::{
+    AccountObservation, ReviewStatus, Subscribers, TemplateCategory, TemplateCounts,
+    TemplateStatus, Told,
 };
 pub use api_usage::ApiUsage;
 pub use availability::Availability;

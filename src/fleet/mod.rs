@@ -84,6 +84,22 @@ pub enum DeliveryOutcome {
     TooEarly,
 }
 
+/// What became of a webhook about an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountDelivery {
+    /// It was this account's.
+    Account {
+        /// The account.
+        target: TargetRef,
+        /// Whether it should be polled at once.
+        has_changed: bool,
+    },
+    /// No account has this id.
+    Unknown,
+    /// None is known to have this id, but a source has not listed its accounts yet.
+    TooEarly,
+}
+
 impl Fleet {
     /// A fleet of targets configured at `now` and never polled.
     pub fn new(targets: Vec<Arc<Target>>, now: Now, receives_webhooks: bool) -> Self {
@@ -312,22 +328,38 @@ impl Fleet {
         delivered.unwrap_or(DeliveryOutcome::Unknown)
     }
 
-    /// Applies what a webhook tells of the account with this id of the provider's. `None` when none
-    /// is watched, else the account and whether it told anything new.
+    /// Applies what a webhook tells of the account with this id of the provider's.
     pub fn deliver_to_account(
         &self,
         provider: ProviderId,
         id: &str,
         now: Now,
         event: AccountEvent,
-    ) -> Option<(TargetRef, WebhookOutcome)> {
+    ) -> AccountDelivery {
         let mut table = self.changing();
-        let account = table.find_by_id(TargetKind::Account, provider, None, id)?;
-        let outcome = table.change(account, |watched| match &mut watched.state {
-            TargetState::Account(state) => Some(state.apply_event(now, event)),
-            _ => None,
+        let Some(target) = table.find_by_id(TargetKind::Account, provider, None, id) else {
+            let order = table.order();
+            let may_list_it_yet = |source: TargetRef| {
+                table.get(source).is_some_and(|watched| {
+                    let polls = watched.polls();
+                    watched.provider() == provider
+                        && polls.last_success().is_none()
+                        && polls.last_failure() != Some(FailureReason::CredentialUnauthorized)
+                })
+            };
+            return match order.of(TargetKind::Source).any(may_list_it_yet) {
+                true => AccountDelivery::TooEarly,
+                false => AccountDelivery::Unknown,
+            };
+        };
+        let has_changed = table.change(target, |watched| match &mut watched.state {
+            TargetState::Account(state) => {
+                let outcome = state.apply_event(now, event);
+                outcome == WebhookOutcome::Applied && state.may_poll_for_event(now)
+            }
+            _ => false,
         });
-        outcome.flatten().map(|outcome| (account, outcome))
+        AccountDelivery::Account { target, has_changed: has_changed == Some(true) }
     }
 
     /// Ends when something was learnt of any channel. What was learnt before this is called is not

@@ -12,5 +12,6 @@ pub use advice::{AccountProblem, AdviceTexts, TokenProblem};
 pub use gateway_api::{ErrorMeaning, GatewayApi};
 pub use provider::{Provider, ProviderSettings, SettingsReader};
 pub use webhook_api::{
-    HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookCheck, WebhookHead,
+    AccountWebhook, HandshakeAnswer, HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi,
+    WebhookCheck, WebhookHead,
 };

@@ -58,7 +58,8 @@ impl ListingOptions {
         (self.only.is_empty() || self.only.iter().any(matches)) && !self.except.iter().any(matches)
     }
 
-    /// What a channel or an account may be called, the best first: the operator's name, the upstream's, the id.
+    /// What a channel or an account may be called, the best first: the operator's name, the
+    /// upstream's, the id.
     pub(super) fn candidate_names(&self, id: &str, name: Option<&str>) -> Vec<Name> {
         let given = self.names.get(id).cloned();
         let upstream = name.and_then(|name| Name::new(name).ok());

@@ -17,7 +17,7 @@ pub struct TargetSet {
     configured: Vec<Arc<Target>>,
     /// The accounts of each source that has any, by the source's name.
     accounts: BTreeMap<Name, Vec<Candidate>>,
-    channels: BTreeMap<Lister, ChannelList>,
+    channels: BTreeMap<Lister, ListedChannels>,
 }
 
 /// What lists channels: a source, or one of its accounts.
@@ -30,7 +30,7 @@ struct Lister {
 
 /// The channels of a list, and how many of it are not watched.
 #[derive(Debug, Default, PartialEq)]
-struct ChannelList {
+struct ListedChannels {
     candidates: Vec<Candidate>,
     ignored: usize,
 }
@@ -106,7 +106,7 @@ impl TargetSet {
             .into_iter()
             .map(|channel| candidate(lister, listing, channel, &mut shared))
             .collect();
-        let list = ChannelList { candidates, ignored };
+        let list = ListedChannels { candidates, ignored };
         let changed = before.is_none_or(|before| before.candidates != list.candidates);
         let source = key.source.clone();
         self.channels.insert(key, list);
@@ -151,7 +151,7 @@ impl TargetSet {
         (self.listed(&source.name), changed)
     }
 
-    fn of_source(&self, source: &Name) -> impl Iterator<Item = (&Lister, &ChannelList)> {
+    fn of_source(&self, source: &Name) -> impl Iterator<Item = (&Lister, &ListedChannels)> {
         self.channels.iter().filter(move |(lister, _)| lister.source == *source)
     }
 
@@ -233,7 +233,8 @@ impl Candidate {
     }
 }
 
-/// The best name that no other target of the kind has; with the source's name before it, if need be.
+/// The best name that no other target of the kind has; with the source's name before it, if need
+/// be.
 fn free_name(source: &Name, candidate: &Candidate, taken: &HashSet<Name>) -> Option<Name> {
     let free = |name: &Name| !taken.contains(name);
     let best = candidate.names.first()?;

@@ -4,6 +4,7 @@
 
 mod answer;
 mod endpoint;
+pub(crate) mod hex;
 pub(crate) mod lenient;
 mod provider_id;
 mod request;

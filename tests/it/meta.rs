@@ -1,8 +1,9 @@
 //! Meta's accounts and numbers, discovered from a token, over real HTTP.
 
+use ring::hmac;
 use whatsapp_simulator::{Fault, GraphError, MetaAccount, MetaNumber, MetaPaging, MetaToken};
 
-use crate::common::{Files, Program, Setup, Upstream};
+use crate::common::{Files, Program, Setup, Upstream, http};
 
 const TOKEN: &str = "EAAGmetaTokenNotARealOne";
 const ACCOUNT: &str = "102290129340398";
@@ -280,4 +281,142 @@ fn polls_keep_away_from_the_limit_before_it_is_met() {
     let page = program.metrics();
     assert!(page.get(&of_account("polls_total", "")) <= Some(2.0), "{page}");
     assert_eq!(page.get(&of_account("poll_success", "")), Some(1.0), "nothing was refused");
+}
+
+const SECRET: &str = "webhookSecretOfTheseTests";
+const APP_SECRET: &str = "metaAppSecretNotARealOne";
+
+/// Posts a body that is signed with this secret of an app.
+fn post(program: &Program, body: &str, app_secret: &str) -> u16 {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, app_secret.as_bytes());
+    let tag = hmac::sign(&key, body.as_bytes());
+    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let headers = [("X-Hub-Signature-256", &*format!("sha256={hex}"))];
+    let path = "/webhook/meta";
+    http::send(program.address, "POST", path, &headers, body).expect("an answer").status
+}
+
+/// A delivery with these changes of the account, each a field and its value.
+fn delivery(changes: &[(&str, &str)]) -> String {
+    let change =
+        |(field, value): &(&str, &str)| format!(r#"{{"field":"{field}","value":{value}}}"#);
+    let changes: Vec<String> = changes.iter().map(change).collect();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    format!(
+        r#"{{"object":"whatsapp_business_account","entry":[{{"id":"{ACCOUNT}","time":{},"changes":[{}]}}]}}"#,
+        now.expect("a time after 1970").as_secs(),
+        changes.join(",")
+    )
+}
+
+fn receiving(upstream: &Upstream) -> Setup {
+    from_environment(upstream)
+        .set("WEBHOOK_SECRET", SECRET)
+        .set("META_WEBHOOK_APP_SECRET", APP_SECRET)
+}
+
+fn events(event: &str, outcome: &str) -> String {
+    of_account("webhook_events_total", &format!(",event=\"{event}\",outcome=\"{outcome}\""))
+}
+
+#[test]
+fn metas_question_is_answered_and_only_signed_deliveries_are_heard() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    let program = receiving(&upstream).start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    let ask = |token: &str| {
+        let query = format!("hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={token}");
+        program.get(&format!("/webhook/meta?{query}"))
+    };
+    assert_eq!((ask(SECRET).status, ask(SECRET).text()), (200, "1158201444".to_owned()));
+    assert_eq!(ask("wrong").status, 403);
+    let body = delivery(&[("account_review_update", r#"{"decision":"REJECTED"}"#)]);
+    assert_eq!(post(&program, &body, SECRET), 401, "the verify token signs nothing");
+    let unsigned = http::send(program.address, "POST", "/webhook/meta", &[], &body);
+    assert_eq!(unsigned.expect("an answer").status, 401);
+    assert_eq!(program.metrics().sum("whatsapp_account_webhook_events_total"), 0.0);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    let page = program.metrics();
+    assert_eq!(page.get(&events("account_review_update", "applied")), Some(1.0), "{page}");
+    assert_eq!(page.get(&events("account_review_update", "duplicate")), Some(1.0));
+    assert_eq!(post(&program, "[]", APP_SECRET), 400);
+    let other = body.replace(ACCOUNT, "999");
+    assert_eq!(post(&program, &other, APP_SECRET), 200);
+    let refused = "whatsapp_exporter_webhooks_refused_total{reason=\"unknown_channel\"}";
+    assert_eq!(program.metrics().get(refused), Some(1.0));
+    drop(program);
+    // Without the app's secret nothing is heard at all.
+    let program = receiving(&upstream).unset("META_WEBHOOK_APP_SECRET").start();
+    assert_eq!(post(&program, &body, APP_SECRET), 401);
+}
+
+#[test]
+fn what_webhooks_tell_is_known_at_once_and_polled_within_bounds() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    let program = receiving(&upstream).start();
+    program.until_is(&of_account("webhook_subscribed", ""), 1.0);
+    let polls = of_account("polls_total", "");
+    program.until_is(&polls, 1.0);
+    upstream.update_account(ACCOUNT, |account| {
+        account.numbers.insert(NUMBER.to_owned(), MetaNumber::new("RESTRICTED"));
+    });
+    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    let soon = soon.duration_since(std::time::UNIX_EPOCH).expect("a time after 1970").as_secs();
+    let restricted = format!(
+        r#"{{"event":"ACCOUNT_RESTRICTION","restriction_info":[{{"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING","expiration":{soon}}}]}}"#
+    );
+    let message = format!(
+        r#"{{"metadata":{{"phone_number_id":"{NUMBER}","display_phone_number":"4915550783881"}},"contacts":[{{"profile":{{"name":"NameOfACustomer"}}}}],"messages":[{{"text":{{"body":"PrivateWords {}"}}}}]}}"#,
+        "x".repeat(2_500_000)
+    );
+    let body = delivery(&[
+        ("account_update", &restricted),
+        ("messages", &message),
+        ("account_alerts", r#"{"alert_info":{"alert_type":"OBA_APPROVED"}}"#),
+        ("security", r#"{"display_phone_number":"4915550783881","event":"PIN_RESET_REQUEST"}"#),
+        ("a_field_of_tomorrow", "7"),
+    ]);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    let page = program.metrics();
+    assert_eq!(page.get(&of_account("restricted", ",reason=\"business_initiated\"")), Some(1.0));
+    for (event, outcome) in [
+        ("account_update", "applied"),
+        ("account_alerts", "ignored"),
+        ("security", "ignored"),
+        ("other", "ignored"),
+    ] {
+        assert_eq!(page.get(&events(event, outcome)), Some(1.0), "{event}");
+    }
+    let of_number = format!(
+        "whatsapp_channel_webhook_events_total{{channel=\"{NUMBER}\",event=\"other\",\
+         outcome=\"ignored\"}}"
+    );
+    assert_eq!(page.get(&of_number), Some(1.0));
+    // The next poll is due in five minutes, and comes now.
+    program.until_is(&polls, 2.0);
+    let quota = format!("whatsapp_channel_restricted{{channel=\"{NUMBER}\",reason=\"quota\"}}");
+    program.until_is(&quota, 1.0);
+    for at in 0..50 {
+        let paused = format!(r#"{{"event":"PAUSED","message_template_id":{at}}}"#);
+        let body = delivery(&[("message_template_status_update", &paused)]);
+        assert_eq!(post(&program, &body, APP_SECRET), 200);
+    }
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(program.metrics().get(&polls), Some(2.0), "many events are one poll");
+    let reinstated = r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"REINSTATE"}}"#;
+    assert_eq!(post(&program, &delivery(&[("account_update", reinstated)]), APP_SECRET), 200);
+    program.until_is(&of_account("restricted", ",reason=\"business_initiated\""), 0.0);
+    let shown = shown(&program);
+    for personal in ["NameOfACustomer", "PrivateWords", "4915550783881", SECRET, APP_SECRET] {
+        assert!(!shown.contains(personal), "{personal} is shown");
+    }
+    // By what it says of itself, before a byte of it is sent.
+    let mut line = http::Line::open(program.address).expect("a connection");
+    let head = [("X-Hub-Signature-256", "sha256=00")];
+    line.write(http::head("POST", "/webhook/meta", &head, Some(3 * 1024 * 1024 + 1)))
+        .expect("sent");
+    assert_eq!(line.reply(false).expect("an answer").status, 413);
 }

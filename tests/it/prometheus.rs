@@ -651,6 +651,7 @@ proptest! {
         oracle.targets.with_label_values(&["channel"]).set(channels as i64);
         oracle.targets.with_label_values(&["token"]).set(tokens as i64);
         oracle.targets.with_label_values(&["source"]).set(0);
+        oracle.targets.with_label_values(&["account"]).set(0);
         oracle.successful.set(1);
         oracle.timestamp.set(loaded as f64 / 1000.0);
 

@@ -28,8 +28,6 @@ pub(super) struct Accounts {
     pub(super) app: Option<App>,
     /// The accounts to watch when the inspection names none.
     pub(super) fallback: Arc<[Box<str>]>,
-    /// Whether the accounts are asked for their analytics.
-    pub(super) analytics: bool,
     /// Whether it was logged that there is nothing to watch.
     pub(super) told: Arc<AtomicBool>,
 }
@@ -40,7 +38,6 @@ impl PartialEq for Accounts {
         self.api_version == other.api_version
             && self.app == other.app
             && self.fallback == other.fallback
-            && self.analytics == other.analytics
     }
 }
 
@@ -52,7 +49,7 @@ impl Endpoint for Accounts {
         let request =
             debug_token::request(target.api_url, &self.api_version, &credentials.own, app);
         let (version, fallback) = (Arc::clone(&self.api_version), Arc::clone(&self.fallback));
-        let (app, analytics) = (self.app.clone(), self.analytics);
+        let app = self.app.clone();
         let told = Arc::clone(&self.told);
         Exchange::single(request, move |answer| {
             let list = debug_token::inspect(&answer, by_app).and_then(|inspection| {
@@ -71,7 +68,6 @@ impl Endpoint for Accounts {
                         &version,
                         app.as_ref().map(|app| app.secret.clone()),
                         inspection.app_id.clone(),
-                        analytics,
                     )),
                     id,
                 };
@@ -114,7 +110,7 @@ mod tests {
     fn listed(body: &str, fallback: &[&str]) -> Result<Vec<String>, FailureReason> {
         let fallback = fallback.iter().map(|id| (*id).into()).collect();
         let (api_version, told) = ("v25.0".into(), Arc::default());
-        let accounts = Accounts { api_version, app: None, fallback, analytics: false, told };
+        let accounts = Accounts { api_version, app: None, fallback, told };
         let context = PollContext { api_url: &"https://graph".into(), id: None };
         let credentials = Credentials { own: "EAAG".to_owned().into(), second: None };
         let exchange = accounts.poll(context, credentials);

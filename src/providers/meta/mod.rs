@@ -10,6 +10,7 @@ mod debug_token;
 mod gateway;
 mod graph_error;
 mod settings;
+mod webhook;
 
 use crate::domain::TargetKind;
 use crate::input::Variable;
@@ -50,7 +51,7 @@ impl Provider for Meta {
     }
 
     fn webhooks(&self) -> Option<&'static dyn WebhookApi> {
-        None
+        Some(&webhook::MetaWebhooks)
     }
 
     fn gateway(&self) -> Option<&'static dyn GatewayApi> {

@@ -48,11 +48,6 @@ pub(super) const VARIABLES: &[Variable] = &[
         "the accounts to watch, separated by commas, where Meta does not say which a token may see",
     ),
     Variable::new(
-        "META_ANALYTICS",
-        "false",
-        "`true` also asks accounts how many messages of each number were sent and delivered",
-    ),
-    Variable::new(
         "META_WEBHOOK_APP_SECRET",
         "",
         "secret of the app whose webhooks are received; META_APP_SECRET if not set",
@@ -112,7 +107,6 @@ struct MetaVariables {
     meta_required_scopes: Setting<Scopes>,
     meta_discover: Setting<Flag>,
     meta_waba_ids: Setting<WabaIds>,
-    meta_analytics: Setting<Flag>,
     meta_webhook_app_secret: Setting<Secret>,
     meta_webhook_app_secret_file: Setting<FilePath>,
 }
@@ -195,7 +189,6 @@ pub(super) struct MetaSettings {
     poll_interval: Duration,
     required_scopes: Arc<[Box<str>]>,
     waba_ids: Arc<[Box<str>]>,
-    analytics: bool,
     webhook_secret: Option<SecretSource>,
 }
 
@@ -222,7 +215,6 @@ impl MetaSettings {
             problems,
         );
         let waba_ids = environment.meta_waba_ids.get("META_WABA_IDS", problems);
-        let analytics = environment.meta_analytics.get("META_ANALYTICS", problems);
         let mut settings = Self {
             provider,
             api_url: url.map_or_else(|| "".into(), |ApiUrl(url)| url),
@@ -230,7 +222,6 @@ impl MetaSettings {
             poll_interval: interval.map_or_else(Duration::default, |Interval(interval)| interval),
             required_scopes: required.map_or_else(|| [].into(), |Scopes(scopes)| scopes),
             waba_ids: waba_ids.map_or_else(|| [].into(), |WabaIds(ids)| ids),
-            analytics: analytics.is_some_and(|Flag(flag)| flag),
             webhook_secret: None,
         };
         let credential = secret_setting(
@@ -308,7 +299,6 @@ impl MetaSettings {
             api_version: Arc::clone(&token.api_version),
             app: token.app.clone(),
             fallback: waba_ids,
-            analytics: self.analytics,
             told: Arc::default(),
         };
         let api_url = Arc::clone(&token.api_url);

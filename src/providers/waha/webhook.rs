@@ -14,6 +14,7 @@ use super::limits::Me;
 use super::status::reported;
 use crate::domain::{ChannelEvent, ChannelObservation};
 use crate::provider::{HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookHead};
+use crate::upstream::hex;
 use crate::upstream::lenient::{Lenient, LenientObject, is_whole_object};
 
 /// Where the receiver is, behind whatever address leads to the exporter.
@@ -42,7 +43,7 @@ impl WebhookApi for WahaWebhooks {
 
     fn authorize_body(&self, head: WebhookHead<'_>, body: &[u8], secret: &SecretString) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA512, secret.expose_secret().as_bytes());
-        let signature = head.headers.get(SIGNATURE).and_then(|value| decode_hex(value.as_bytes()));
+        let signature = head.headers.get(SIGNATURE).and_then(|value| hex::decode(value.as_bytes()));
         signature.is_some_and(|signature| hmac::verify(&key, body, &signature).is_ok())
     }
 
@@ -114,15 +115,6 @@ fn interpret(body: &[u8]) -> Option<(Option<Box<str>>, ChannelEvent)> {
         _ => ChannelEvent::Other,
     };
     Some((session.label(), event))
-}
-
-fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.chunks(2).map(|pair| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    });
-    pairs.collect()
 }
 
 #[cfg(test)]

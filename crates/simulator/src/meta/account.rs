@@ -96,8 +96,6 @@ pub struct MetaAccount {
     /// `X-Business-Use-Case-Usage`: the percentage of calls, and the minutes until they are
     /// answered again.
     pub usage: Option<(u32, u32)>,
-    /// Sent and delivered in the last whole half hour, by phone number id.
-    pub analytics: BTreeMap<String, (u32, u32)>,
 }
 
 const DISPLAY_NUMBER: &str = "+49 1555 0783881";
@@ -126,7 +124,6 @@ impl MetaAccount {
             unknown_fields: BTreeSet::new(),
             errors: BTreeMap::new(),
             usage: None,
-            analytics: BTreeMap::new(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! The simulated Meta: its tokens, apps and accounts, and the routes of Graph and the Cloud API. Not
-//! a token's own expiries: see `token.rs`; nor what an account says: see `account.rs`.
+//! The simulated Meta: its tokens, apps and accounts, and the routes of Graph and the Cloud API.
+//! Not a token's own expiries: see `token.rs`; nor what an account says: see `account.rs`.
 
 pub(crate) mod account;
 mod faults;

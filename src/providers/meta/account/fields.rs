@@ -3,7 +3,7 @@
 //!
 //! Not here: what fields mean.
 
-use super::Part;
+use super::part::Part;
 
 /// The fields of a part, the most first; the last are what is asked for when even few are refused,
 /// where `None` means Meta's own choice.

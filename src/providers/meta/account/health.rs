@@ -10,7 +10,7 @@ use crate::domain::{CanSend, HealthEntity, MAX_NOTICES, Notice, Standing};
 use crate::upstream::lenient::{Lenient, LenientList};
 
 #[derive(Deserialize)]
-pub(super) struct Health {
+pub(super) struct SendingHealth {
     #[serde(default)]
     can_send_message: Lenient,
     #[serde(default)]
@@ -39,7 +39,7 @@ struct HealthError {
     possible_solution: Lenient,
 }
 
-impl Health {
+impl SendingHealth {
     /// What it says, into a standing.
     pub(super) fn put_into(&self, standing: &mut Standing, token: &str) {
         standing.overall = can_send(&self.can_send_message);

@@ -11,6 +11,7 @@ mod notice;
 mod number_status;
 mod numbers;
 mod paging;
+mod part;
 mod subscribers;
 mod templates;
 mod usage;
@@ -26,26 +27,15 @@ use tracing::warn;
 use super::graph_error::{self, GraphError};
 use crate::domain::{AccountObservation, ApiUsage, Failure, FailureReason, TokenErrorReason, Told};
 use crate::secret::SecretSource;
+use crate::upstream::hex;
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, Next, PollContext, Reading, Request,
 };
 use fields::FieldMemory;
 use numbers::NumberList;
 use paging::{Cursors, PageEnd};
+use part::Part;
 use templates::TemplateList;
-
-/// What an account is asked, each for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Part {
-    /// `/phone_numbers`.
-    Numbers,
-    /// The account itself.
-    Node,
-    /// `/subscribed_apps`.
-    Subscribers,
-    /// `/message_templates`.
-    Templates,
-}
 
 /// The poll of one account.
 #[derive(Debug)]
@@ -56,7 +46,6 @@ pub(super) struct AccountPoll {
     app_secret: Option<SecretSource>,
     /// The token's app.
     app_id: Option<Box<str>>,
-    analytics: bool,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -93,10 +82,9 @@ impl AccountPoll {
         api_version: &Arc<str>,
         app_secret: Option<SecretSource>,
         app_id: Option<Box<str>>,
-        analytics: bool,
     ) -> Self {
         let (api_version, memory) = (Arc::clone(api_version), Arc::default());
-        Self { account, api_version, app_secret, app_id, analytics, memory }
+        Self { account, api_version, app_secret, app_id, memory }
     }
 }
 
@@ -107,7 +95,6 @@ impl PartialEq for AccountPoll {
             && self.api_version == other.api_version
             && self.app_secret == other.app_secret
             && self.app_id == other.app_id
-            && self.analytics == other.analytics
     }
 }
 
@@ -148,7 +135,7 @@ fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
 fn proof(secret: &SecretString, token: &SecretString) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
     let tag = hmac::sign(&key, token.expose_secret().as_bytes());
-    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(tag.as_ref())
 }
 
 /// The calls of one poll, one after the other, and what they have told so far.
@@ -335,7 +322,7 @@ impl Chain {
 }
 
 /// An answer that is an error.
-struct Refusal {
+struct ErrorAnswer {
     failure: Failure,
     /// Whether fewer fields may help: an unknown one fails the whole request.
     is_about_fields: bool,
@@ -351,11 +338,11 @@ struct MaybeError {
 }
 
 /// The error that an answer is, if it is one. Its code decides, whatever the HTTP status.
-fn refusal(answer: &Answer) -> Option<Refusal> {
+fn refusal(answer: &Answer) -> Option<ErrorAnswer> {
     let told: Option<MaybeError> = serde_json::from_slice(&answer.body).ok();
     let Some(error) = told.and_then(|told| told.error) else {
         let failure = answer.failure_by_status();
-        return (!answer.is_success()).then_some(Refusal { failure, is_about_fields: false });
+        return (!answer.is_success()).then_some(ErrorAnswer { failure, is_about_fields: false });
     };
     let reason = match error.class() {
         _ if error.is_not_found() => FailureReason::ChannelNotFound,
@@ -366,7 +353,7 @@ fn refusal(answer: &Answer) -> Option<Refusal> {
     };
     let is_about_fields = error.code.integer() == Some(INVALID_PARAMETER) && !error.is_not_found();
     let what = format!("HTTP {}: {}", answer.status, error.describe());
-    Some(Refusal { failure: answer.failure(reason, what), is_about_fields })
+    Some(ErrorAnswer { failure: answer.failure(reason, what), is_about_fields })
 }
 
 #[cfg(test)]

@@ -4,17 +4,17 @@
 
 use serde::Deserialize;
 
-use super::health::Health;
+use super::health::SendingHealth;
 use super::paging::PageEnd;
 use crate::domain::{AccountObservation, ReviewStatus, Told};
 use crate::upstream::lenient::{Lenient, LenientObject, is_whole_object};
 
 #[derive(Deserialize)]
-struct Node {
+struct AccountNode {
     #[serde(default)]
     account_review_status: Lenient,
     #[serde(default)]
-    health_status: LenientObject<Health>,
+    health_status: LenientObject<SendingHealth>,
 }
 
 /// Reads the answer into an observation; `None` when it is none.
@@ -26,17 +26,15 @@ pub(super) fn read(
     if !is_whole_object(body) {
         return None;
     }
-    let node: Node = serde_json::from_slice(body).ok()?;
-    let review = node.account_review_status.raw_text().map(review);
+    let node: AccountNode = serde_json::from_slice(body).ok()?;
+    let review = node
+        .account_review_status
+        .raw_text()
+        .map(|word| word.parse().unwrap_or(ReviewStatus::Other));
     observation.review = review.map_or(Told::Unknown, Told::Known);
     let (can_send, notices) =
         node.health_status.0.map_or((None, Vec::new()), |health| health.of_account(token));
     observation.can_send = can_send.map_or(Told::Unknown, Told::Known);
     observation.notices = notices;
     Some(PageEnd::Whole)
-}
-
-/// What a word says of a review.
-pub(in super::super) fn review(word: &str) -> ReviewStatus {
-    word.parse().unwrap_or(ReviewStatus::Other)
 }

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::health::Health;
+use super::health::SendingHealth;
 use super::number_status::{reported, restrictions};
 use super::paging::{Cursors, PageEnd, Paging};
 use crate::domain::{
@@ -42,7 +42,7 @@ struct Number {
     #[serde(default)]
     whatsapp_business_manager_messaging_limit: Lenient,
     #[serde(default)]
-    health_status: LenientObject<Health>,
+    health_status: LenientObject<SendingHealth>,
 }
 
 impl NumberList {
@@ -99,8 +99,8 @@ fn quality(word: &str) -> QualityRating {
 }
 
 /// `TIER_250`, `TIER_2K`, `TIER_UNLIMITED`; `UNTIERED` and `TIER_NOT_SET` are no limit that is
-/// known. Webhooks tell it as a number too.
-pub(in super::super) fn messaging_limit(told: &Lenient) -> Option<QuotaLimit> {
+/// known.
+fn messaging_limit(told: &Lenient) -> Option<QuotaLimit> {
     let word = told.label()?;
     let tier = word.strip_prefix("TIER_").unwrap_or(&word);
     if tier == "UNLIMITED" {

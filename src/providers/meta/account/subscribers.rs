@@ -9,11 +9,11 @@ use crate::upstream::lenient::{Lenient, LenientObject};
 
 #[derive(Deserialize)]
 struct AppPage {
-    data: Vec<App>,
+    data: Vec<SubscribedApp>,
 }
 
 #[derive(Deserialize)]
-struct App {
+struct SubscribedApp {
     #[serde(default)]
     whatsapp_business_api_data: LenientObject<AppData>,
 }

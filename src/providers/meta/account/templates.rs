@@ -19,13 +19,13 @@ pub(super) struct TemplateList {
 
 #[derive(Deserialize)]
 struct TemplatePage {
-    data: Vec<Template>,
+    data: Vec<ListedTemplate>,
     #[serde(default)]
     paging: LenientObject<Paging>,
 }
 
 #[derive(Deserialize)]
-struct Template {
+struct ListedTemplate {
     #[serde(default)]
     status: Lenient,
     #[serde(default)]
@@ -36,7 +36,7 @@ impl TemplateList {
     /// Adds a page; `None` when it is none.
     pub(super) fn add(&mut self, body: &[u8], cursors: &mut Cursors) -> Option<PageEnd> {
         let TemplatePage { data, paging } = serde_json::from_slice(body).ok()?;
-        for Template { status, category } in data {
+        for ListedTemplate { status, category } in data {
             let status = status.raw_text().and_then(|word| word.parse().ok());
             let category = category.raw_text().and_then(|word| word.parse().ok());
             self.counts.add(

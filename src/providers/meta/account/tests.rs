@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 fn account() -> AccountPoll {
-    AccountPoll::new("102".into(), &"v25.0".into(), None, Some("app".into()), false)
+    AccountPoll::new("102".into(), &"v25.0".into(), None, Some("app".into()))
 }
 
 fn answer(status: u16, body: &str) -> Answer {
@@ -400,7 +400,7 @@ fn an_hour_of_polls_takes_what_the_documents_say() {
 #[test]
 fn a_call_proves_that_the_app_makes_it() {
     let secret = SecretSource::from_value("appsecret").unwrap();
-    let account = AccountPoll::new("102".into(), &"v25.0".into(), Some(secret), None, false);
+    let account = AccountPoll::new("102".into(), &"v25.0".into(), Some(secret), None);
     let context = PollContext { api_url: &"https://graph".into(), id: None };
     let second = Some("appsecret".to_owned().into());
     let credentials = Credentials { own: "EAAGtoken".to_owned().into(), second };

@@ -15,7 +15,7 @@ use crate::domain::ApiUsage;
 use crate::upstream::lenient::{Lenient, LenientList};
 
 #[derive(Deserialize)]
-struct Use {
+struct UseCase {
     #[serde(default)]
     call_count: Lenient,
     #[serde(default)]
@@ -29,15 +29,15 @@ struct Use {
 /// What the headers say, if anything.
 pub(super) fn usage(headers: &HeaderMap) -> Option<ApiUsage> {
     let text = |name| headers.get(name)?.to_str().ok();
-    let app = text("x-app-usage").and_then(|text| serde_json::from_str::<Use>(text).ok());
+    let app = text("x-app-usage").and_then(|text| serde_json::from_str::<UseCase>(text).ok());
     let business = text("x-business-use-case-usage")
-        .and_then(|text| serde_json::from_str::<BTreeMap<String, LenientList<Use>>>(text).ok());
+        .and_then(|text| serde_json::from_str::<BTreeMap<String, LenientList<UseCase>>>(text).ok());
     let of_business = business.into_iter().flat_map(BTreeMap::into_values);
     let all = of_business.flat_map(|LenientList(uses)| uses).chain(app);
     all.filter_map(|one| one.usage()).reduce(ApiUsage::worse)
 }
 
-impl Use {
+impl UseCase {
     fn usage(&self) -> Option<ApiUsage> {
         let counts = [&self.call_count, &self.total_time, &self.total_cputime];
         let most = counts.into_iter().filter_map(Lenient::number).reduce(f64::max)?;
