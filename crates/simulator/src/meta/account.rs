@@ -93,6 +93,8 @@ pub struct MetaAccount {
     /// Answers instead of the usual ones, by call: `phone_numbers`, `subscribed_apps`,
     /// `message_templates`, or nothing for the account itself.
     pub errors: BTreeMap<String, GraphError>,
+    /// The same with any body, answered 200.
+    pub bodies: BTreeMap<String, Value>,
     /// `X-Business-Use-Case-Usage`: the percentage of calls, and the minutes until they are
     /// answered again.
     pub usage: Option<(u32, u32)>,
@@ -123,6 +125,7 @@ impl MetaAccount {
             paging: MetaPaging::Right,
             unknown_fields: BTreeSet::new(),
             errors: BTreeMap::new(),
+            bodies: BTreeMap::new(),
             usage: None,
         }
     }
@@ -136,9 +139,10 @@ impl MetaAccount {
 
     /// What is answered to a call, which a token may make.
     pub(super) fn respond(&self, call: &str, request: &Request) -> Response {
-        let response = match self.errors.get(call) {
-            Some(error) => error.response(),
-            None => self.respond_well(call, request),
+        let response = match (self.errors.get(call), self.bodies.get(call)) {
+            (Some(error), _) => error.response(),
+            (None, Some(body)) => Response::json(200, body),
+            (None, None) => self.respond_well(call, request),
         };
         match self.usage {
             Some((percent, minutes)) => {

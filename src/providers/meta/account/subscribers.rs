@@ -16,6 +16,9 @@ struct AppPage {
 struct SubscribedApp {
     #[serde(default)]
     whatsapp_business_api_data: LenientObject<AppData>,
+    /// Where Meta's OpenAPI file has it; its samples have it in the object above.
+    #[serde(default)]
+    id: Lenient,
 }
 
 #[derive(Deserialize)]
@@ -27,7 +30,10 @@ struct AppData {
 /// Reads the answer; `None` when it is none. More apps than one page holds were never seen.
 pub(super) fn read(body: &[u8], own: Option<&str>) -> Option<Subscribers> {
     let AppPage { data } = serde_json::from_slice(body).ok()?;
-    let ids = data.iter().filter_map(|app| app.whatsapp_business_api_data.0.as_ref()?.id.label());
+    let ids = data.iter().filter_map(|app| {
+        let within = app.whatsapp_business_api_data.0.as_ref();
+        within.and_then(|within| within.id.label()).or_else(|| app.id.label())
+    });
     let own = own.is_some_and(|own| ids.into_iter().any(|id| *id == *own));
     Some(Subscribers { any: !data.is_empty(), own })
 }
