@@ -103,7 +103,7 @@ pub(super) const SOURCES: &[DemoSource] = &[
         provider: "meta",
         secret: "EAAGdemoCloudNotARealToken",
         line: DemoLine {
-            name: "newsletter",
+            name: "hotline",
             id: "106540352242922",
             story: "A Cloud API number whose quality falls to YELLOW at 0:30 and RED at 0:50; blocked \
                 from 1:20 to 2:00, when a payment method is added. A template is paused meanwhile.",
