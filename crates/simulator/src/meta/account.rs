@@ -23,8 +23,11 @@ pub struct MetaNumber {
     pub limit: String,
     /// `health_status.entities`: the type and `can_send_message` of each, with the number and the
     /// solution of its error, if it has one.
-    pub health: Vec<(String, String, Option<(i64, String)>)>,
+    pub health: Vec<MetaEntity>,
 }
+
+/// The type of an entity, its `can_send_message`, and the number and the solution of its error.
+pub type MetaEntity = (String, String, Option<(i64, String)>);
 
 impl Default for MetaNumber {
     fn default() -> MetaNumber {
@@ -244,8 +247,8 @@ fn number(id: &str, one: &MetaNumber, fields: &[&str]) -> Value {
 }
 
 /// Calls over SIP are blocked, as they are for nearly everybody, and so is Meta's overall.
-fn health(entities: &[(String, String, Option<(i64, String)>)]) -> Value {
-    let entity = |(kind, can_send, error): &(String, String, Option<(i64, String)>)| {
+fn health(entities: &[MetaEntity]) -> Value {
+    let entity = |(kind, can_send, error): &MetaEntity| {
         let mut entity = json!({
             "entity_type": kind,
             "id": "1234567890",

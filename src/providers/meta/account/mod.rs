@@ -259,12 +259,12 @@ impl Chain {
                 Next::Partly(reading, exchange)
             }
             (Ok(exchange), None) => Next::Ask(exchange),
-            (Err(done), _) => done,
+            (Err(done), _) => Next::Done(*done),
         }
     }
 
     /// Goes on to the next part, or ends.
-    fn advance(mut self) -> Result<Exchange, Next> {
+    fn advance(mut self) -> Result<Exchange, Box<Reading>> {
         match self.parts.pop_front() {
             Some(part) => {
                 self.part = part;
@@ -274,7 +274,7 @@ impl Chain {
             None => {
                 let usage = self.usage;
                 let polled = Fact::Account(Ok(self.observation));
-                Err(Next::Done(Reading { usage, ..polled.into() }))
+                Err(Box::new(Reading { usage, ..polled.into() }))
             }
         }
     }
@@ -316,7 +316,7 @@ impl Chain {
         }
         match self.advance() {
             Ok(exchange) => Next::Ask(exchange),
-            Err(done) => done,
+            Err(done) => Next::Done(*done),
         }
     }
 }
