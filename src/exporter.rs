@@ -174,7 +174,8 @@ impl Exporter {
         }
         let state = server::State::new(self.fleet, self.metrics, self.auth)
             .reloading(self.reloader.clone(), self.lifecycle_from_anywhere)
-            .receiving(self.webhooks, self.descriptors.metrics);
+            .receiving(self.webhooks, self.descriptors.metrics)
+            .polling(self.poller.poll_now());
         listeners.spawn(
             "listener",
             server::serve(listener, Arc::new(state), self.descriptors.metrics, stopped()),

@@ -70,7 +70,12 @@ fn a_panic_in_one_targets_poll_is_counted_and_logged_and_the_target_goes_on() {
                 panic!("on purpose, with {}", bearer(&request));
             }
             let body = r#"{"status":{"code":4,"text":"AUTH"}}"#;
-            Ok(Answer { status: 200, retry_after: None, body: body.into() })
+            Ok(Answer {
+                status: 200,
+                retry_after: None,
+                headers: Default::default(),
+                body: body.into(),
+            })
         })
     });
 

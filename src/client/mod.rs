@@ -92,7 +92,9 @@ impl Client {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
         let body = self.read_body(&mut connection, &mut response, max_bytes).await?;
         self.pool.keep(origin, connection);
-        Ok(Answer { status: response.status().as_u16(), retry_after, body })
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Answer { status, retry_after, headers, body })
     }
 
     fn head(

@@ -272,7 +272,7 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
             that carries it, such as `X-Webhook-Secret`",
         );
     }
-    Some(Webhooks { secret: secret?, header: header?, url })
+    Some(Webhooks { secret: secret?, header: header?, url, own_secrets: Vec::new() })
 }
 
 #[derive(Deserialize, Default)]

@@ -78,10 +78,11 @@ impl FileReader<'_, '_> {
                 // It was looked at above.
                 let _ = section.take("provider");
                 let (policies, problems) = (self.policies, &mut *self.problems);
-                let mut entry = Entry { place, section, policies, problems };
-                if let Some(target) = self.settings[provider.index()].target(*kind, &mut entry) {
-                    self.targets.add(target);
-                }
+                let further = Vec::new();
+                let mut entry = Entry { place, section, policies, problems, further };
+                let target = self.settings[provider.index()].target(*kind, &mut entry);
+                let all = target.into_iter().chain(entry.further);
+                all.for_each(|target| self.targets.add(target));
             }
             Err(what) => self.problems.add(format!("{place}: {what}")),
         }

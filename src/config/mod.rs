@@ -116,6 +116,11 @@ impl Settings {
             }));
             found.into_iter().for_each(|target| targets.add(target));
         }
+        let webhooks = webhooks.map(|webhooks| {
+            let own = providers::all()
+                .filter_map(|one| Some((one, settings[one.index()].webhook_secret()?.clone())));
+            Webhooks { own_secrets: own.collect(), ..webhooks }
+        });
         if let Some(path) = variables.get("CONFIG_FILE") {
             let (targets, problems) = (&mut targets, &mut problems);
             let settings = &settings;

@@ -40,6 +40,8 @@ pub struct Webhooks {
     pub header: HeaderName,
     /// `WEBHOOK_URL`: the address at which they arrive, without a trailing slash.
     pub url: Option<Arc<str>>,
+    /// What providers sign with that have a secret of their own.
+    pub own_secrets: Vec<(ProviderId, SecretSource)>,
 }
 
 impl Webhooks {
@@ -51,6 +53,16 @@ impl Webhooks {
     pub fn read_secret(&self) -> Result<SecretString, String> {
         let secret = self.secret.read().map_err(|error| error.to_string())?;
         long_enough(&secret).map(|()| secret)
+    }
+
+    /// The secret that a provider signs with itself, as it is now; `None` when none is set.
+    ///
+    /// # Errors
+    ///
+    /// When its file cannot be read, in words that do not repeat it.
+    pub fn read_own_secret(&self, provider: ProviderId) -> Option<Result<SecretString, String>> {
+        let (_, secret) = self.own_secrets.iter().find(|(other, _)| *other == provider)?;
+        Some(secret.read().map_err(|error| error.to_string()))
     }
 }
 

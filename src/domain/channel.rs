@@ -11,7 +11,7 @@ use super::time::as_millis;
 use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, Moves, StatusPoint, StatusSource};
 use super::{
     ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, MessageState,
-    NewChatQuota, Now, PollPolicy, PollStats, Refusal, Reported, Restrictions, Status,
+    NewChatQuota, Now, PollPolicy, PollStats, Refusal, Reported, Restrictions, Standing, Status,
     Subscription, Timestamp, UnauthorizedReason, WebhookOutcome, WebhookState,
 };
 
@@ -216,7 +216,7 @@ impl ChannelState {
         now: Now,
         visible: Status,
         sent_at: SentAt,
-        observation: ChannelObservation,
+        mut observation: ChannelObservation,
     ) {
         let theirs = time_of(&observation)
             .filter(|theirs| theirs.millis_since(now.unix) <= as_millis(MAX_CLOCK_LEAD));
@@ -243,7 +243,8 @@ impl ChannelState {
             self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
             self.move_to(now, visible, before, status, evidence);
             self.authorized_at(status, now.unix);
-            self.limit(observation.restrictions, observation.quota);
+            let ChannelObservation { restrictions, quota, ref mut standing, .. } = observation;
+            self.limit(restrictions, quota, standing.take());
         }
         self.identify(now, observation);
     }
@@ -253,7 +254,7 @@ impl ChannelState {
         &mut self,
         now: Now,
         policy: PollPolicy,
-        observation: ChannelObservation,
+        mut observation: ChannelObservation,
     ) -> WebhookOutcome {
         let visible = self.status(now, policy);
         self.since = self.since(now, policy);
@@ -287,9 +288,16 @@ impl ChannelState {
             self.polls.updated_before(now, now.unix.millis_since(point.observed_at));
             self.authorized_at(status, point.observed_at);
             // A webhook tells of one thing; what it leaves out is as it was.
-            let restrictions = observation.restrictions.or(self.told().restrictions);
-            let quota = observation.quota.or(self.told().quota);
-            self.limit(restrictions, quota);
+            let ChannelObservation { restrictions, quota, ref mut standing, .. } = observation;
+            let (restrictions, quota, standing) = match self.terms.as_deref_mut() {
+                Some(told) => (
+                    restrictions.or(told.restrictions),
+                    quota.or(told.quota),
+                    standing.take().or_else(|| told.standing.take()),
+                ),
+                None => (restrictions, quota, standing.take()),
+            };
+            self.limit(restrictions, quota, standing);
             self.identify(now, observation);
         }
         if matches!(inserted, Insertion::Newest | Insertion::InPast) {
@@ -317,15 +325,17 @@ impl ChannelState {
         }
     }
 
-    fn told(&self) -> ChannelTerms {
-        self.terms.as_deref().copied().unwrap_or_default()
-    }
-
-    /// Takes what the line may do by the newest answer.
-    fn limit(&mut self, restrictions: Option<Restrictions>, quota: Option<NewChatQuota>) {
-        if self.terms.is_some() || restrictions.is_some() || quota.is_some() {
+    /// Takes what the line may do, and how it is rated, by the newest answer.
+    fn limit(
+        &mut self,
+        restrictions: Option<Restrictions>,
+        quota: Option<NewChatQuota>,
+        standing: Option<Box<Standing>>,
+    ) {
+        let told = restrictions.is_some() || quota.is_some() || standing.is_some();
+        if self.terms.is_some() || told {
             let terms = self.terms.get_or_insert_default();
-            (terms.restrictions, terms.quota) = (restrictions, quota);
+            (terms.restrictions, terms.quota, terms.standing) = (restrictions, quota, standing);
         }
     }
 
@@ -513,6 +523,12 @@ impl ChannelState {
     /// How many new chats it may begin; `None` as for [`Self::restrictions`].
     pub fn new_chat_quota(&self, now: Now, policy: PollPolicy) -> Option<NewChatQuota> {
         self.terms.as_ref()?.quota.filter(|_| self.polls.stale_since(now, policy).is_none())
+    }
+
+    /// How WhatsApp rates it; `None` as for [`Self::restrictions`].
+    pub fn standing(&self, now: Now, policy: PollPolicy) -> Option<&Standing> {
+        let standing = self.terms.as_ref()?.standing.as_deref();
+        standing.filter(|_| self.polls.stale_since(now, policy).is_none())
     }
 
     /// Until when it is paid for. Stays known after that and while lists fail.

@@ -3,6 +3,10 @@
 //! Not here: I/O, clocks, serde, metrics, any provider's words. This module knows the standard
 //! library alone.
 
+mod account;
+mod account_event;
+mod account_observation;
+mod api_usage;
 mod availability;
 pub mod backoff;
 mod channel;
@@ -23,6 +27,7 @@ mod request_counts;
 mod restriction;
 mod snapshot;
 mod source;
+mod standing;
 mod status;
 mod subscription;
 mod target_kind;
@@ -34,6 +39,15 @@ mod token_error;
 mod unauthorized;
 mod webhook_state;
 
+pub use account::AccountState;
+pub use account_event::{
+    AccountEvent, AccountEventKind, AccountFact, AccountRestriction, AccountWebhooks,
+};
+pub use account_observation::{
+    AccountObservation, ReviewStatus, Subscribers, TemplateCategory, TemplateCounts,
+    TemplateStatus, Told,
+};
+pub use api_usage::ApiUsage;
 pub use availability::Availability;
 pub use channel::{ChannelState, SentAt, StatusEvidence, Transition};
 pub use event::{ChannelEvent, WebhookEvent, WebhookOutcome, WebhookRefusal};
@@ -52,6 +66,7 @@ pub use request_counts::{AnswerClass, HeldOutcome, RequestCounts};
 pub use restriction::{RestrictionReason, Restrictions};
 pub use snapshot::{ChannelSnapshot, Counter, MessageSnapshot, SavedStatus, VisitCounter};
 pub use source::{Listed, SourceState};
+pub use standing::{CanSend, HealthEntity, MAX_NOTICES, Notice, QualityRating, Standing};
 pub use status::Status;
 pub use subscription::{Renewal, Subscription, SubscriptionMode};
 pub use target_kind::TargetKind;

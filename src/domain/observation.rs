@@ -3,7 +3,9 @@
 //! Not here: how answers are read (`providers/`) or what becomes of them (`channel.rs`,
 //! `token.rs`).
 
-use super::{Expiry, Failure, NewChatQuota, Restrictions, Status, Timestamp, TokenErrorReason};
+use super::{
+    Expiry, Failure, NewChatQuota, Restrictions, Standing, Status, Timestamp, TokenErrorReason,
+};
 
 /// A channel's status as an answer gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct ChannelObservation {
     pub restrictions: Option<Restrictions>,
     /// How many new chats it may begin.
     pub quota: Option<NewChatQuota>,
+    /// How WhatsApp rates it.
+    pub standing: Option<Box<Standing>>,
 }
 
 impl ChannelObservation {
@@ -47,6 +51,7 @@ impl ChannelObservation {
             version: None,
             restrictions: None,
             quota: None,
+            standing: None,
         }
     }
 }

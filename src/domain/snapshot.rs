@@ -5,9 +5,10 @@
 use super::info;
 use super::timeline::{StatusPoint, StatusSource};
 use super::{
-    AnswerClass, ChannelState, Direction, ErrorSource, FailureReason, MessageFailure, MessageState,
-    MessageStatus, Now, Origin, PollPolicy, RequestCounts, Status, StatusEvidence, Timestamp,
-    TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent, WebhookOutcome,
+    AccountEventKind, AnswerClass, ChannelState, Direction, ErrorSource, FailureReason,
+    MessageFailure, MessageState, MessageStatus, Now, Origin, PollPolicy, RequestCounts, Status,
+    StatusEvidence, Timestamp, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent,
+    WebhookOutcome,
 };
 
 /// A counter, wherever it stands and however large it may grow.
@@ -240,6 +241,20 @@ impl super::SourceState {
     /// Visits every counter.
     pub fn counters(&mut self, visit: VisitCounter<'_>) {
         self.polls.counters(visit);
+    }
+}
+
+impl super::AccountState {
+    /// Visits every counter. What webhooks told is not kept: polls tell most of it again.
+    pub fn counters(&mut self, visit: VisitCounter<'_>) {
+        self.polls.counters(visit);
+        if let Some(webhooks) = &mut self.webhooks {
+            for (event, outcomes) in AccountEventKind::LABELS.iter().zip(&mut webhooks.events) {
+                for (outcome, count) in WebhookOutcome::LABELS.iter().zip(outcomes) {
+                    visit(&["events", event, outcome], Counter::Small(count));
+                }
+            }
+        }
     }
 }
 

@@ -22,15 +22,21 @@ pub struct Listed {
 }
 
 impl SourceState {
-    /// Applies the outcome of a poll of the list.
-    pub fn apply(&mut self, now: Now, outcome: Result<Listed, &Failure>) {
+    /// Applies the outcome of a poll of the list; `None` when it does not tell how many channels
+    /// there are.
+    pub fn apply(&mut self, now: Now, outcome: Result<Option<Listed>, &Failure>) {
         match outcome {
             Ok(listed) => {
                 self.polls.succeeded(now);
-                self.listed = Some(listed);
+                self.listed = listed.or(self.listed);
             }
             Err(failure) => self.polls.failed(now, failure.reason),
         }
+    }
+
+    /// Takes how many channels there are, as one of the source's accounts listed others.
+    pub const fn relisted(&mut self, listed: Listed) {
+        self.listed = Some(listed);
     }
 
     /// What the last whole list had; `None` before the first.

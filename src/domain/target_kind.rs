@@ -13,5 +13,7 @@ label_enum! {
         Token = "token",
         /// One credential that lists many lines.
         Source = "source",
+        /// One business account, which has lines.
+        Account = "account",
     }
 }

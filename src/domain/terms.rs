@@ -2,13 +2,14 @@
 //!
 //! Kept apart from the rest of a channel's state, since most providers tell nothing of the kind.
 
-use super::{Expiry, NewChatQuota, Now, Restrictions, Subscription, Timestamp};
+use super::{Expiry, NewChatQuota, Now, Restrictions, Standing, Subscription, Timestamp};
 
 /// What was last told of each; `None` while nothing was.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ChannelTerms {
     pub(super) restrictions: Option<Restrictions>,
     pub(super) quota: Option<NewChatQuota>,
+    pub(super) standing: Option<Box<Standing>>,
     pub(super) subscription: Option<Subscription>,
     /// When its end was last seen to move to a later time.
     pub(super) extended: Option<Timestamp>,

@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed, MessageId,
-    MessageMemory, Now, Reported, SentAt, Status, TargetKind, Timestamp, TokenErrorReason,
-    Transition, UnauthorizedReason, WebhookOutcome,
+    AccountEvent, AnswerClass, ApiUsage, ChannelEvent, ErrorSource, Failure, FailureReason, Listed,
+    MessageId, MessageMemory, Now, Reported, SentAt, Status, TargetKind, Timestamp,
+    TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
 };
 use crate::providers;
 use crate::target::{Elsewhere, Name, Selection, Target};
@@ -90,6 +90,22 @@ pub enum DeliveryOutcome {
     OtherShard,
     /// No channel is known to have this id, but some have not answered or were not listed yet, and
     /// may have it.
+    TooEarly,
+}
+
+/// What became of a webhook about an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountDelivery {
+    /// It was this account's.
+    Account {
+        /// The account.
+        target: TargetRef,
+        /// Whether it should be polled at once.
+        has_changed: bool,
+    },
+    /// No account has this id.
+    Unknown,
+    /// None is known to have this id, but a source has not listed its accounts yet.
     TooEarly,
 }
 
@@ -208,14 +224,15 @@ impl Fleet {
         applied.unwrap_or_default()
     }
 
-    /// Applies what a source's poll says of one of its channels.
-    pub fn apply_to_listed(&self, source: &Target, id: &str, now: Now, fact: Fact) -> Applied {
-        let (table, provider) = (lock(&self.table), source.provider());
-        let found = table.find_by_id(provider, Some(source.name.as_str()), id);
+    /// Applies what the poll of a source, or of one of its accounts, says of one of its channels.
+    pub fn apply_to_listed(&self, lister: &Target, id: &str, now: Now, fact: Fact) -> Applied {
+        let (table, provider) = (lock(&self.table), lister.provider());
+        let source = lister.source.as_ref().unwrap_or(&lister.name);
+        let of_source = |source| table.find_by_id(TargetKind::Channel, provider, source, id);
         // A channel of the settings is polled with its own credential, and is on the list all the
         // same: nobody else tells of its subscription.
-        let found = found.or_else(|| match fact {
-            Fact::Subscription(_) => table.find_by_id(provider, None, id),
+        let found = of_source(Some(source.as_str())).or_else(|| match fact {
+            Fact::Subscription(_) => of_source(None),
             _ => None,
         });
         drop(table);
@@ -228,8 +245,14 @@ impl Fleet {
         }
     }
 
-    /// Applies the outcome of a poll of a source's list.
-    pub fn apply_list(&self, source: TargetRef, now: Now, outcome: Result<Listed, &Failure>) {
+    /// Applies the outcome of a poll of a source's list; `None` when it does not tell how many
+    /// channels there are.
+    pub fn apply_list(
+        &self,
+        source: TargetRef,
+        now: Now,
+        outcome: Result<Option<Listed>, &Failure>,
+    ) {
         self.changing().change(source, |watched| {
             if let TargetState::Source(state) = &mut watched.state {
                 state.apply(now, outcome);
@@ -237,16 +260,46 @@ impl Fleet {
         });
     }
 
-    /// Applies the failure of a source's list to those of its channels that are known by it alone.
-    pub fn fail_listed(&self, source: &Target, now: Now, failure: &Failure) {
+    /// Takes how many channels an account's source has in all. Returns how many it had.
+    pub fn relist(&self, account: &Target, listed: Listed) -> Option<Listed> {
+        let mut table = self.changing();
+        let source = table.find(TargetKind::Source, account.source.as_ref()?.as_str())?;
+        let before = table.change(source, |watched| match &mut watched.state {
+            TargetState::Source(state) => {
+                let before = state.listed();
+                state.relisted(listed);
+                before
+            }
+            _ => None,
+        });
+        before.flatten()
+    }
+
+    /// Takes how much of the upstream's limit of requests an account's polls have used.
+    pub fn apply_usage(&self, account: TargetRef, usage: ApiUsage) {
+        self.changing().change(account, |watched| {
+            if let TargetState::Account(state) = &mut watched.state {
+                state.used(usage);
+            }
+        });
+    }
+
+    /// Applies the failure of a list, of a source or of one of its accounts, to those of its
+    /// channels that are known by it alone.
+    pub fn fail_listed(&self, lister: &Target, now: Now, failure: &Failure) {
+        let (source, account) = match lister.kind {
+            TargetKind::Account => (lister.source.as_ref(), Some(&lister.name)),
+            _ => (Some(&lister.name), None),
+        };
         let mut table = self.changing();
         let order = table.order();
         for target in order.of(TargetKind::Channel) {
             let listed = table.get(target).is_some_and(|watched| {
                 let settings = &watched.target;
                 settings.options.endpoint.is_none()
-                    && settings.source.as_ref() == Some(&source.name)
-                    && settings.provider() == source.provider()
+                    && settings.source.as_ref() == source
+                    && settings.options.account.as_ref() == account
+                    && settings.provider() == lister.provider()
             });
             if listed {
                 let fact = Fact::Channel(Err(failure.clone()));
@@ -271,7 +324,7 @@ impl Fleet {
         event: ChannelEvent,
     ) -> DeliveryOutcome {
         let mut table = self.changing();
-        let Some(target) = table.find_by_id(provider, source, id) else {
+        let Some(target) = table.find_by_id(TargetKind::Channel, provider, source, id) else {
             let elsewhere = table.elsewhere();
             if elsewhere.has_id(provider, source, id) {
                 return DeliveryOutcome::OtherShard;
@@ -318,12 +371,46 @@ impl Fleet {
 
     /// The channel with this id of the provider's.
     pub fn channel_with_id(&self, provider: ProviderId, id: &str) -> Option<TargetRef> {
-        lock(&self.table).find_by_id(provider, None, id)
+        lock(&self.table).find_by_id(TargetKind::Channel, provider, None, id)
     }
 
     /// Takes it that messages until then were told of before this exporter began.
     pub fn forget_messages_until(&self, at: Timestamp) {
         self.changing().messages.forget_until(Some(at));
+    }
+
+    /// Applies what a webhook tells of the account with this id of the provider's.
+    pub fn deliver_to_account(
+        &self,
+        provider: ProviderId,
+        id: &str,
+        now: Now,
+        event: AccountEvent,
+    ) -> AccountDelivery {
+        let mut table = self.changing();
+        let Some(target) = table.find_by_id(TargetKind::Account, provider, None, id) else {
+            let order = table.order();
+            let may_list_it_yet = |source: TargetRef| {
+                table.get(source).is_some_and(|watched| {
+                    let polls = watched.polls();
+                    watched.provider() == provider
+                        && polls.last_success().is_none()
+                        && polls.last_failure() != Some(FailureReason::CredentialUnauthorized)
+                })
+            };
+            return match order.of(TargetKind::Source).any(may_list_it_yet) {
+                true => AccountDelivery::TooEarly,
+                false => AccountDelivery::Unknown,
+            };
+        };
+        let has_changed = table.change(target, |watched| match &mut watched.state {
+            TargetState::Account(state) => {
+                let outcome = state.apply_event(now, event);
+                outcome == WebhookOutcome::Applied && state.may_poll_for_event(now)
+            }
+            _ => false,
+        });
+        AccountDelivery::Account { target, has_changed: has_changed == Some(true) }
     }
 
     /// Ends when something was learnt of any channel. What was learnt before this is called is not
@@ -443,6 +530,7 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
             let validity = state.apply(now, scopes, reading);
             applied.changes.extend(validity.map(|valid| Change::Validity(name.clone(), valid)));
         }
+        (TargetState::Account(state), Fact::Account(outcome)) => state.apply(now, outcome),
         // A provider's answer is about the kind of target that was polled.
         _ => {}
     }

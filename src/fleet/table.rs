@@ -109,16 +109,18 @@ impl Table {
         found.map(|row| self.reference(*row))
     }
 
-    /// The channel with this id of the upstream's; of this source, if one is named.
+    /// The target of this kind with this id of the upstream's; of this source, if one is named.
     pub(super) fn find_by_id(
         &self,
+        kind: TargetKind,
         provider: ProviderId,
         source: Option<&str>,
         id: &str,
     ) -> Option<TargetRef> {
         let found = self.by_id.find(self.hash_id(provider, id), |row| {
             self.at(*row).is_some_and(|watched| {
-                watched.provider() == provider
+                watched.target.kind == kind
+                    && watched.provider() == provider
                     && watched.id() == Some(id)
                     && source.is_none_or(|source| {
                         watched.target.source.as_ref().is_some_and(|own| own.as_str() == source)

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    ChannelState, FailureReason, Now, PollPolicy, PollStats, RequestCounts, SourceState,
-    TargetKind, Timestamp, TokenState,
+    AccountState, ChannelState, FailureReason, Now, PollPolicy, PollStats, RequestCounts,
+    SourceState, TargetKind, Timestamp, TokenState,
 };
 use crate::target::Target;
 use crate::upstream::ProviderId;
@@ -33,6 +33,8 @@ pub enum TargetState {
     Token(Box<TokenState>),
     /// Of a source.
     Source(SourceState),
+    /// Of an account.
+    Account(Box<AccountState>),
 }
 
 impl Watched {
@@ -48,6 +50,10 @@ impl Watched {
                 TargetState::Token(Box::new(state))
             }
             TargetKind::Source => TargetState::Source(SourceState::default()),
+            TargetKind::Account => TargetState::Account(Box::new(match receives_webhooks {
+                true => AccountState::with_webhooks(),
+                false => AccountState::default(),
+            })),
         };
         Self { target, state, requests: None, created: now.unix }
     }
@@ -86,12 +92,21 @@ impl Watched {
         }
     }
 
+    /// The account's state, if it is one.
+    pub const fn account(&self) -> Option<&AccountState> {
+        match &self.state {
+            TargetState::Account(state) => Some(state),
+            _ => None,
+        }
+    }
+
     /// The statistics of its polls.
     pub const fn polls(&self) -> &PollStats {
         match &self.state {
             TargetState::Channel(state) => state.polls(),
             TargetState::Token(state) => state.polls(),
             TargetState::Source(state) => state.polls(),
+            TargetState::Account(state) => state.polls(),
         }
     }
 

@@ -166,7 +166,10 @@ impl CredentialIndex {
 fn owners(targets: &[(CredentialOwner, Arc<Target>)], hasher: &RandomState) -> HashMap<u64, Owner> {
     let mut bases: HashMap<Arc<str>, Arc<Base>> = HashMap::new();
     let mut owners = HashMap::with_capacity(targets.len());
-    for (target, settings) in targets {
+    // What is listed may have its source's credential, which is counted where it is configured.
+    let (listed, configured): (Vec<_>, Vec<_>) =
+        targets.iter().partition(|(_, settings)| settings.source.is_some());
+    for (target, settings) in configured.into_iter().chain(listed) {
         let url = &settings.options.api_url;
         let base = match bases.get(url) {
             Some(base) => Arc::clone(base),

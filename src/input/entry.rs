@@ -15,7 +15,7 @@ use super::yaml::{Node, Section};
 use super::{Policies, Problems};
 use crate::domain::PollPolicy;
 use crate::secret::SecretSource;
-use crate::target::{DEFAULT_MAX_CHANNELS, ListingOptions, Name};
+use crate::target::{DEFAULT_MAX_CHANNELS, ListingOptions, Name, Target};
 
 /// The keys of a channel's entry, for a provider that needs no others.
 pub const CHANNEL_KEYS: &[&str] =
@@ -40,6 +40,8 @@ pub struct Entry<'a> {
     pub(crate) section: Section,
     pub(crate) policies: &'a Policies,
     pub(crate) problems: &'a mut Problems,
+    /// Targets that the entry stands for beside its own.
+    pub(crate) further: Vec<Target>,
 }
 
 /// Where an entry is, for sentences.
@@ -68,6 +70,11 @@ impl fmt::Display for EntryPlace<'_> {
 }
 
 impl Entry<'_> {
+    /// Adds a target that the entry stands for beside its own: a source may be a token as well.
+    pub fn add_target(&mut self, target: Target) {
+        self.further.push(target);
+    }
+
     /// The name, which every entry has.
     pub fn name(&mut self) -> Option<Name> {
         self.required("name", Name::new)
@@ -179,6 +186,7 @@ impl Entry<'_> {
             names: self.names(),
             max_channels: max_channels.unwrap_or(DEFAULT_MAX_CHANNELS),
             channel_policy: None,
+            account_policy: None,
         }
     }
 

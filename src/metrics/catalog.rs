@@ -2,9 +2,11 @@
 //!
 //! Not here: how rows are written. Documentation, dashboards and rules are held against this list.
 
+pub use super::account::{ACCOUNT, ACCOUNT_WEBHOOK};
 pub use super::declaration::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::declaration::{closed, metric};
 pub use super::delivery::DELIVERY;
+use super::standing::STANDING;
 use super::terms::TERMS;
 use crate::domain::{
     AnswerClass, ChannelState, ErrorSource, FailureReason, HeldOutcome, RequestCounts, Status,
@@ -40,6 +42,7 @@ pub const fn target_labels(kind: TargetKind) -> &'static [Label] {
         TargetKind::Channel => labels!("channel"),
         TargetKind::Token => labels!("token"),
         TargetKind::Source => labels!("source"),
+        TargetKind::Account => labels!("account"),
     }
 }
 
@@ -276,6 +279,7 @@ pub const fn poll_families(kind: TargetKind) -> &'static [Family] {
         TargetKind::Channel => poll_families!("channel"),
         TargetKind::Token => poll_families!("token"),
         TargetKind::Source => poll_families!("source"),
+        TargetKind::Account => poll_families!("account"),
     }
 }
 
@@ -557,22 +561,39 @@ pub const GATEWAY: &[Metric] = &[GATEWAY_DURATION, GATEWAY_HELD];
 
 /// The metrics of each target of a kind, in order, but for those of optional features.
 pub fn families(kind: TargetKind) -> impl Iterator<Item = &'static Family> {
-    let (own, terms): (&[Family], &[Family]) = match kind {
-        TargetKind::Channel => (CHANNEL, TERMS),
-        TargetKind::Token => (TOKEN, &[]),
-        TargetKind::Source => (SOURCE, &[]),
+    let parts: [&[Family]; 3] = match kind {
+        TargetKind::Channel => [CHANNEL, TERMS, STANDING],
+        TargetKind::Token => [TOKEN, &[], &[]],
+        TargetKind::Source => [SOURCE, &[], &[]],
+        TargetKind::Account => [ACCOUNT, &[], &[]],
     };
-    own.iter().chain(terms).chain(poll_families(kind))
+    parts.into_iter().flatten().chain(poll_families(kind))
+}
+
+/// The metrics of each target of a kind that there are only with `WEBHOOK_SECRET`.
+pub const fn webhook_families(kind: TargetKind) -> &'static [Family] {
+    match kind {
+        TargetKind::Channel => WEBHOOK,
+        TargetKind::Account => ACCOUNT_WEBHOOK,
+        TargetKind::Token | TargetKind::Source => &[],
+    }
 }
 
 /// Every metric, with the labels of its target.
 pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
-    let channel = target_labels(TargetKind::Channel);
     let of_targets = TargetKind::ALL
         .iter()
         .flat_map(|kind| families(*kind).map(move |family| (target_labels(*kind), &family.metric)));
-    let webhook = WEBHOOK.iter().chain(DELIVERY).map(move |family| (channel, &family.metric));
+    let channel = target_labels(TargetKind::Channel);
+    let delivery = DELIVERY.iter().map(move |family| (channel, &family.metric));
+    let webhook = TargetKind::ALL.iter().flat_map(|kind| {
+        webhook_families(*kind).iter().map(move |family| (target_labels(*kind), &family.metric))
+    });
     let gateway = GATEWAY_KINDS.iter().map(|kind| (target_labels(*kind), &GATEWAY_REQUESTS));
     let own = EXPORTER.iter().chain(OPTIONAL).chain(GATEWAY).chain(PROCESS);
-    of_targets.chain(webhook).chain(gateway).chain(own.map(|metric| (&[] as &[Label], metric)))
+    of_targets
+        .chain(webhook)
+        .chain(delivery)
+        .chain(gateway)
+        .chain(own.map(|metric| (&[] as &[Label], metric)))
 }

@@ -118,7 +118,8 @@ pub enum Rows {
     LargeCounts(fn(&Watched) -> Option<&[u64]>),
     /// A row for each combination of the closed labels, or none while there is nothing.
     CountsIfAny(fn(&Watched) -> Option<&[u32]>),
-    /// A row for each value of the one label, by its position, or none while that is not known.
+    /// A row for each combination of the closed labels, by its position, or none while that is not
+    /// known.
     Each(fn(&Watched, Now, usize) -> Option<Value>),
     /// A row for each required scope, always.
     Scopes(fn(&Watched, usize) -> Option<(&str, Value)>),

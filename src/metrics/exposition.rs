@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{DELIVERY, Family, GATEWAY_KINDS, GATEWAY_TARGET, WEBHOOK, families};
+use super::catalog::{DELIVERY, Family, GATEWAY_KINDS, GATEWAY_TARGET, families, webhook_families};
 use super::exporter::ExporterMetrics;
 use super::format::Format;
 use super::plan::{FamilyPlan, created_name, write_header, write_label};
@@ -47,44 +47,46 @@ enum Header {
     Never,
 }
 
-static SECTIONS: LazyLock<Vec<ExpositionSection>> = LazyLock::new(|| {
-    let section = |family: &'static Family, kind: TargetKind| ExpositionSection {
-        plan: FamilyPlan::new(family, kind.as_str()),
-        rows_of: RowsOf::Targets(kind),
-        header: Header::WithRows,
-        needs: |_| true,
-    };
-    let mut sections = Vec::new();
-    for kind in TargetKind::ALL {
-        sections.extend(families(*kind).map(|family| section(family, *kind)));
-        if *kind == TargetKind::Channel {
-            let webhook = WEBHOOK.iter().map(|family| section(family, *kind));
+static SECTIONS: LazyLock<Vec<ExpositionSection>> =
+    LazyLock::new(|| {
+        let section = |family: &'static Family, kind: TargetKind| ExpositionSection {
+            plan: FamilyPlan::new(family, kind.as_str()),
+            rows_of: RowsOf::Targets(kind),
+            header: Header::WithRows,
+            needs: |_| true,
+        };
+        let mut sections = Vec::new();
+        for kind in TargetKind::ALL {
+            sections.extend(families(*kind).map(|family| section(family, *kind)));
+            let webhook = webhook_families(*kind).iter().map(|family| section(family, *kind));
             sections.extend(webhook.map(|section| ExpositionSection {
                 needs: |features| features.webhooks,
                 ..section
             }));
-            let delivery = DELIVERY.iter().map(|family| section(family, *kind));
-            sections.extend(delivery.map(|section| ExpositionSection {
-                needs: |features| features.webhooks || features.gateway,
-                ..section
-            }));
+            if *kind == TargetKind::Channel {
+                let delivery = DELIVERY.iter().map(|family| section(family, *kind));
+                sections.extend(delivery.map(|section| ExpositionSection {
+                    needs: |features| features.webhooks || features.gateway,
+                    ..section
+                }));
+            }
         }
-    }
-    let gateway = |rows_of, header| ExpositionSection {
-        plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
-        rows_of,
-        header,
-        needs: |features| features.gateway,
-    };
-    let mut header = Header::Always;
-    for kind in GATEWAY_KINDS {
-        sections.push(gateway(RowsOf::Targets(*kind), header));
-        header = Header::Never;
-    }
-    sections.push(gateway(RowsOf::Unattributed, header));
-    sections.extend(GATEWAY_KINDS.iter().map(|kind| gateway(RowsOf::Elsewhere(*kind), header)));
-    sections
-});
+        let gateway = |rows_of, header| ExpositionSection {
+            plan: FamilyPlan::new(&GATEWAY_TARGET, rows_label(rows_of)),
+            rows_of,
+            header,
+            needs: |features| features.gateway,
+        };
+        let mut header = Header::Always;
+        for kind in GATEWAY_KINDS {
+            sections.push(gateway(RowsOf::Targets(*kind), header));
+            header = Header::Never;
+        }
+        sections.push(gateway(RowsOf::Unattributed, header));
+        let elsewhere = GATEWAY_KINDS.iter();
+        sections.extend(elsewhere.map(|kind| gateway(RowsOf::Elsewhere(*kind), header)));
+        sections
+    });
 
 /// The label that names whose a row is.
 const fn rows_label(rows_of: RowsOf) -> &'static str {

@@ -3,6 +3,7 @@
 //!
 //! Not here: state. A metric is a view of the fleet, drawn anew at each scrape.
 
+mod account;
 pub mod catalog;
 mod declaration;
 mod delivery;
@@ -13,6 +14,7 @@ mod plan;
 mod process;
 pub mod reference;
 mod sample;
+mod standing;
 mod template;
 mod terms;
 

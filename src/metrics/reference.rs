@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::catalog::{
     DELIVERY, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS, Values,
-    WEBHOOK, families, target_labels,
+    families, target_labels, webhook_families,
 };
 use crate::domain::TargetKind;
 
@@ -45,15 +45,17 @@ pub fn markdown() -> String {
         ("Channels", TargetKind::Channel),
         ("Tokens", TargetKind::Token),
         ("Sources", TargetKind::Source),
+        ("Accounts", TargetKind::Account),
     ] {
         let metrics = families(kind).map(|family| &family.metric);
         section(&mut text, title, target_labels(kind), metrics);
     }
     text.push_str(
         "\n## Webhooks\n\nOnly with `WEBHOOK_SECRET`. Each has the labels `provider` and \
-        `channel`.\n",
+        `channel`, or `account` as its name says.\n",
     );
-    metrics_of(&mut text, &[], WEBHOOK.iter().map(|family| &family.metric));
+    let of_webhooks = TargetKind::ALL.iter().flat_map(|kind| webhook_families(*kind));
+    metrics_of(&mut text, &[], of_webhooks.map(|family| &family.metric));
     text.push_str(
         "\n## Messages\n\nOnly with `WEBHOOK_SECRET` or `GATEWAY_ADDRESS`, and of a channel from its \
         first message on. Each has the labels `provider` and `channel`.\n",

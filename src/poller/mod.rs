@@ -21,13 +21,13 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use crate::clock;
-use crate::domain::{Failure, FailureReason, SentAt, TargetKind, backoff};
+use crate::domain::{ApiUsage, Failure, FailureReason, Listed, SentAt, TargetKind, backoff};
 use crate::fleet::{Applied, Fleet, Replacement, TargetRef};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::report::{advice, log_events};
 use crate::secret::Fingerprint;
 use crate::target::{Target, TargetSet};
-use crate::upstream::{Fact, ListedChannel, Reading};
+use crate::upstream::{Fact, Reading};
 use confirmation::Confirmation;
 pub use poll::Ask;
 use poll::Completed;
@@ -291,10 +291,11 @@ impl Poller {
         };
         let Some(InFlight { due, target, sent_at }) = self.tasks.remove(&task) else { return };
         let mut state = self.backoff.remove(&due.target).unwrap_or_default();
-        let mut answered = true;
+        let (mut answered, mut usage) = (true, None);
         let retry_after = match ended {
             Ok((_, completed)) => {
                 let failure = completed.reading.polled.failure().cloned();
+                usage = completed.reading.usage;
                 answered = !failure.as_ref().is_some_and(|failure| {
                     matches!(failure.reason, FailureReason::Timeout | FailureReason::Connect)
                 });
@@ -329,6 +330,9 @@ impl Poller {
         let Some(policy) = self.fleet.look(due.target, |watched| watched.policy()) else { return };
         let delay =
             backoff::next_delay(policy.interval, state.refusals, retry_after, fastrand::f64());
+        // Polls keep away from a limit before it is met.
+        let delay =
+            usage.map_or(delay, |usage: ApiUsage| delay.max(usage.spacing(policy.interval)));
         let now = clock::instant();
         // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones
         // are not caught up.
@@ -360,7 +364,8 @@ impl Poller {
         completed: Completed,
     ) {
         let now = clock::now();
-        let Completed { took, secrets, reading: Reading { polled: fact, others } } = completed;
+        let Completed { took, secrets, reading } = completed;
+        let Reading { polled: fact, others, listed, usage } = reading;
         let replaced = match (state.secrets, secrets) {
             (Some(before), Some(after)) => !before.same_own(after),
             _ => false,
@@ -369,9 +374,35 @@ impl Poller {
         if let Some(took) = took {
             self.metrics.poll_took(target.provider(), took);
         }
+        if let Some(usage) = usage {
+            self.fleet.apply_usage(polled, usage);
+        }
+        let lists = listed.is_some();
+        if let Some(channels) = listed {
+            let (listed, changed) = self.targets.list(target, channels);
+            if let Some((source, listed)) = target.source.as_ref().zip(listed) {
+                let before = self.fleet.relist(target, listed);
+                log_events::log_list(source, before, listed);
+            }
+            if changed {
+                self.replace_targets().await;
+            }
+        }
         match fact {
-            Fact::Channels(list) => self.apply_list(polled, target, list).await,
+            Fact::Channels(list) => {
+                let list = list.map(|channels| self.targets.list(target, channels));
+                self.apply_list(polled, target, list).await;
+            }
+            Fact::Accounts(list) => {
+                let list = list.map(|accounts| self.targets.list_accounts(target, accounts));
+                self.apply_list(polled, target, list).await;
+            }
             fact => {
+                if let Fact::Account(Err(failure)) = &fact
+                    && !lists
+                {
+                    self.fleet.fail_listed(target, now, failure);
+                }
                 let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
                 state.confirmation = Confirmation::after_poll(
                     state.confirmation,
@@ -391,20 +422,21 @@ impl Poller {
         }
     }
 
-    /// Takes a source's list: its channels are watched from now on, and those that it no longer has
-    /// are gone. A list that fails changes nothing.
+    /// Applies a source's list, which the set has taken: what is on it is watched from now on, and
+    /// what it no longer has is gone. A list that fails changes nothing.
     async fn apply_list(
         &mut self,
         source: TargetRef,
         target: &Arc<Target>,
-        list: Result<Vec<ListedChannel>, Failure>,
+        list: Result<(Option<Listed>, bool), Failure>,
     ) {
         match list {
-            Ok(channels) => {
-                let (listed, changed) = self.targets.list(target, channels);
+            Ok((listed, changed)) => {
                 let before = self.fleet.look(source, |watched| watched.source()?.listed());
                 self.fleet.apply_list(source, clock::now(), Ok(listed));
-                log_events::log_list(&target.name, before.flatten(), listed);
+                if let Some(listed) = listed {
+                    log_events::log_list(&target.name, before.flatten(), listed);
+                }
                 if changed {
                     self.replace_targets().await;
                 }

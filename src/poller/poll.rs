@@ -75,10 +75,10 @@ pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: 
     let started = clock::instant();
     let mut exchange = endpoint.poll(context, credentials);
     let max_bytes = match target.kind {
-        TargetKind::Source => MAX_LIST_BYTES,
+        TargetKind::Source | TargetKind::Account => MAX_LIST_BYTES,
         TargetKind::Channel | TargetKind::Token => MAX_ANSWER_BYTES,
     };
-    let mut reading = None;
+    let (mut reading, mut known) = (None, None::<Reading>);
     for _ in 0..MAX_REQUESTS {
         let next = match ask(exchange.request, max_bytes).await {
             Ok(answer) => Ok(read(exchange.read, answer).await),
@@ -86,6 +86,13 @@ pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: 
         };
         match next {
             Ok(Next::Ask(next)) => exchange = next,
+            Ok(Next::Partly(part, next)) => {
+                known = Some(match known {
+                    Some(before) => part.after(before),
+                    None => part,
+                });
+                exchange = next;
+            }
             Ok(Next::Done(done)) => {
                 reading = Some(done);
                 break;
@@ -100,5 +107,9 @@ pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: 
         let what = format!("the list has no end: it was not whole after {MAX_REQUESTS} requests");
         failed(Failure::new(FailureReason::Decode, what))
     });
+    let reading = match known {
+        Some(before) => reading.after(before),
+        None => reading,
+    };
     Completed { took: Some(started.elapsed()), secrets, reading }
 }

@@ -192,6 +192,7 @@ mod tests {
             required_scopes: Arc::new([]),
             endpoint: None,
             listing: None,
+            account: None,
         });
         let target = |at: usize| {
             Arc::new(Target {

@@ -21,6 +21,17 @@ pub enum TokenProblem {
     DataAccessEnds,
 }
 
+/// What is wrong with a business account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountProblem {
+    /// It may not do everything, or nothing at all.
+    Restricted,
+    /// Nobody gets its webhooks any longer.
+    WebhookUnsubscribed,
+    /// Some of its message templates are stopped.
+    TemplatesPaused,
+}
+
 /// A provider's words for people. Each is one or two sentences that say what to do.
 pub trait AdviceTexts: Sync {
     /// What to do about a channel of this status; `None` when it is well.
@@ -45,4 +56,19 @@ pub trait AdviceTexts: Sync {
 
     /// What to do about a token; `None` where the provider has none.
     fn token(&self, problem: TokenProblem) -> Option<&'static str>;
+
+    /// What to do about a channel that WhatsApp rates low; `None` where nothing is told of that.
+    fn low_quality(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What to do about an account; `None` where the provider has none.
+    fn account(&self, _: AccountProblem) -> Option<&'static str> {
+        None
+    }
+
+    /// What to do about a source that lists nothing; `None` where that is no mistake.
+    fn nothing_listed(&self) -> Option<&'static str> {
+        None
+    }
 }

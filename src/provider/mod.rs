@@ -8,9 +8,10 @@ mod gateway_api;
 mod provider;
 mod webhook_api;
 
-pub use advice::{AdviceTexts, TokenProblem};
+pub use advice::{AccountProblem, AdviceTexts, TokenProblem};
 pub use gateway_api::{ErrorMeaning, GatewayApi, SendingLine};
 pub use provider::{Provider, ProviderSettings, SettingsReader};
 pub use webhook_api::{
-    HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookCheck, WebhookHead,
+    AccountWebhook, HandshakeAnswer, HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi,
+    WebhookCheck, WebhookHead,
 };

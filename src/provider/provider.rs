@@ -9,6 +9,7 @@ use super::gateway_api::GatewayApi;
 use super::webhook_api::WebhookApi;
 use crate::domain::TargetKind;
 use crate::input::{Entry, Policies, Problems, Variable, Variables};
+use crate::secret::SecretSource;
 use crate::target::Target;
 use crate::upstream::ProviderId;
 
@@ -59,6 +60,12 @@ pub struct SettingsReader<'a> {
 pub trait ProviderSettings {
     /// Where its route through the gateway leads, if it has one.
     fn gateway_url(&self) -> Option<&Arc<str>>;
+
+    /// The secret that the provider itself signs its webhooks with; `None` where `WEBHOOK_SECRET`
+    /// is it.
+    fn webhook_secret(&self) -> Option<&SecretSource> {
+        None
+    }
 
     /// Reads an entry of the settings file, of a kind that the provider has. `None` if it has a
     /// mistake, which was added to the entry's problems.

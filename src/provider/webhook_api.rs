@@ -8,7 +8,7 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::domain::{ChannelEvent, Failure, MessageEvent};
+use crate::domain::{AccountEvent, ChannelEvent, Failure, MessageEvent};
 use crate::upstream::{Answer, PollContext, Request};
 
 /// What stands for the secret in what is shown.
@@ -86,6 +86,24 @@ impl Webhook {
     }
 }
 
+/// One event of a delivery that is about an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountWebhook {
+    /// The upstream's id of the account.
+    pub account_id: Option<Box<str>>,
+    /// What happened.
+    pub event: AccountEvent,
+}
+
+/// What an upstream is answered that asks, before it sends anything, whether it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandshakeAnswer {
+    /// This text: it may.
+    Text(String),
+    /// It may not.
+    Refused,
+}
+
 /// A provider's webhooks.
 pub trait WebhookApi: Sync {
     /// The methods that deliveries come with.
@@ -103,6 +121,22 @@ pub trait WebhookApi: Sync {
         1024 * 1024
     }
 
+    /// The answer to a request that only asks whether webhooks may be sent; `None` when it is a
+    /// delivery. `secret` is `WEBHOOK_SECRET`.
+    fn handshake(
+        &self,
+        _method: &Method,
+        _query: Option<&str>,
+        _secret: &SecretString,
+    ) -> Option<HandshakeAnswer> {
+        None
+    }
+
+    /// Whether deliveries prove to know a secret of the provider's settings, not `WEBHOOK_SECRET`.
+    fn has_own_secret(&self) -> bool {
+        false
+    }
+
     /// Whether the head proves that the sender knows the secret. Compared in constant time.
     fn authorize(&self, head: WebhookHead<'_>, secret: &SecretString) -> HeadVerdict;
 
@@ -116,6 +150,12 @@ pub trait WebhookApi: Sync {
 
     /// The events of a delivery; `None` when the body is no JSON object.
     fn events(&self, head: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>>;
+
+    /// Those of its events that are about accounts. Only asked when [`Self::events`] found a JSON
+    /// object.
+    fn account_events(&self, _body: &[u8]) -> Vec<AccountWebhook> {
+        Vec::new()
+    }
 
     /// How `check` finds out whether a channel's webhooks reach the exporter, if that can be asked.
     fn check(&self) -> Option<&'static dyn WebhookCheck> {

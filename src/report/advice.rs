@@ -6,7 +6,7 @@
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::domain::{FailureReason, RestrictionReason, Status};
-use crate::provider::TokenProblem;
+use crate::provider::{AccountProblem, TokenProblem};
 use crate::providers;
 use crate::upstream::ProviderId;
 
@@ -87,6 +87,23 @@ pub fn restriction(provider: ProviderId, reason: RestrictionReason) -> &'static 
 pub fn subscription(provider: ProviderId) -> &'static str {
     let own = providers::get(provider).advice().subscription();
     own.unwrap_or("Renew the subscription in the provider's console.")
+}
+
+/// What to do about a channel that is rated low.
+pub fn low_quality(provider: ProviderId) -> &'static str {
+    let own = providers::get(provider).advice().low_quality();
+    own.unwrap_or("Receivers block or report the number. Write only to people who asked for it.")
+}
+
+/// What to do about an account.
+pub fn account(provider: ProviderId, problem: AccountProblem) -> &'static str {
+    let own = providers::get(provider).advice().account(problem);
+    own.unwrap_or("Look at the account in the provider's console.")
+}
+
+/// What to do about a source that lists nothing, where that may be a mistake.
+pub fn nothing_listed(provider: ProviderId) -> Option<&'static str> {
+    providers::get(provider).advice().nothing_listed()
 }
 
 /// What to do about a token.

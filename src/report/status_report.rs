@@ -4,65 +4,18 @@
 
 use serde::Serialize;
 
+use super::account_report::{self, AccountView};
 use super::advice::{self, Advice};
 use super::delivery::{self, DeliveryView};
 use super::humanize;
 use super::outage_summary::{self, Move};
+use super::standing::{self, StandingView};
+use super::target_view::level_of;
+pub use super::target_view::{Level, PollView};
 use super::terms::{self, QuotaView, RestrictionView, SubscriptionView};
-use crate::domain::{Expiry, FailureReason, Now, PollStats, Status, TargetKind, WebhookState};
+use crate::domain::{Expiry, FailureReason, Listed, Now, Status, TargetKind, WebhookState};
 use crate::fleet::{FleetView, Watched};
 use crate::provider::TokenProblem;
-
-/// How much a target asks for a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// It does not work.
-    Bad,
-    /// It works in part, or not for long.
-    Warning,
-    /// It is not known.
-    Unknown,
-    /// It is well.
-    Ok,
-}
-
-impl Level {
-    /// The level in a word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Bad => "bad",
-            Self::Warning => "warning",
-            Self::Unknown => "unknown",
-            Self::Ok => "ok",
-        }
-    }
-}
-
-/// The polls of a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PollView {
-    /// When a poll last succeeded, in milliseconds since the epoch.
-    #[serde(skip)]
-    pub last_success_millis: Option<i64>,
-    /// When a poll last succeeded.
-    pub last_success: Option<String>,
-    /// Why the last poll failed.
-    pub failure: Option<&'static str>,
-    /// Since when polls fail.
-    pub failing_since: Option<String>,
-}
-
-impl PollView {
-    fn new(polls: &PollStats) -> Self {
-        Self {
-            last_success_millis: polls.last_success().map(|at| at.millis()),
-            last_success: polls.last_success().map(humanize::rfc3339),
-            failure: polls.last_failure().map(FailureReason::as_str),
-            failing_since: polls.failing_since().map(|moment| humanize::rfc3339(moment.unix)),
-        }
-    }
-}
 
 /// What a person should know of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -94,6 +47,9 @@ pub struct ChannelView {
     /// What moves on it, when anything tells of messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryView>,
+    /// How WhatsApp rates it, when the provider tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<StandingView>,
     /// Its polls.
     pub poll: PollView,
     /// Its last moves, the oldest first; only while webhooks are received.
@@ -130,6 +86,7 @@ impl ChannelView {
             new_chat_quota: terms::new_chat_quota(watched, now),
             subscription: terms::subscription(watched, now),
             delivery: delivery::view(watched, now),
+            standing: standing::view(watched, now),
             poll: PollView::new(state.polls()),
             moves: outage_summary::recent(&moves),
             returned,
@@ -177,23 +134,15 @@ fn channel_level(watched: &Watched, now: Now) -> Option<(Level, Option<Advice>)>
     Some(match (level, polls.last_failure()) {
         (Level::Ok, Some(reason)) => (Level::Warning, of_failure(reason)),
         (Level::Ok, None) => {
-            match terms::advice(watched, now).or_else(|| delivery::phone_advice(watched, now)) {
+            let phone = || delivery::phone_advice(watched, now);
+            let terms = terms::advice(watched, now).or_else(|| standing::advice(watched, now));
+            match terms.or_else(phone) {
                 Some(advice) => (Level::Warning, Some(advice)),
                 None => (level, advice),
             }
         }
         (level, _) => (level, advice),
     })
-}
-
-/// A refused credential is known to be bad; other failures only say that nothing is known.
-const fn level_of(reason: FailureReason) -> Level {
-    match reason {
-        FailureReason::CredentialUnauthorized
-        | FailureReason::ChannelNotFound
-        | FailureReason::PaymentRequired => Level::Bad,
-        _ => Level::Unknown,
-    }
 }
 
 const fn channel_alert(reason: FailureReason) -> &'static str {
@@ -334,6 +283,12 @@ fn source_level(watched: &Watched) -> Option<(Level, &'static str, Option<Advice
             let todo = advice::CHANNELS_IGNORED;
             (Level::Warning, "listed", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
         }
+        // A token that may see nothing is no fault: nobody may have wanted it to.
+        (None, Some(Listed { watched: 0, .. })) => {
+            let todo = advice::nothing_listed(watched.provider());
+            let advice = todo.map(|todo| Advice::new(todo, "WhatsAppSourceUnreachable"));
+            (Level::Ok, "listed", advice)
+        }
         (None, Some(_)) => (Level::Ok, "listed", None),
         (None, None) => (Level::Unknown, "unknown", None),
     })
@@ -399,7 +354,9 @@ pub fn level(watched: &Watched, now: Now) -> Level {
     let of_channel = || channel_level(watched, now).map(|(level, _)| level);
     let of_token = || token_level(watched, now).map(|(level, ..)| level);
     let of_source = || source_level(watched).map(|(level, ..)| level);
-    of_channel().or_else(of_token).or_else(of_source).unwrap_or(Level::Unknown)
+    let of_account = || account_report::account_level(watched, now).map(|(level, ..)| level);
+    let of_others = || of_source().or_else(of_account);
+    of_channel().or_else(of_token).or_else(of_others).unwrap_or(Level::Unknown)
 }
 
 /// The views of all channels, in order.
@@ -421,4 +378,12 @@ pub fn tokens(view: &FleetView) -> Vec<TokenView> {
 /// The views of all sources, in order.
 pub fn sources(view: &FleetView) -> Vec<SourceView> {
     view.look(|targets| targets.of(TargetKind::Source).filter_map(SourceView::new).collect())
+}
+
+/// The views of all accounts, in order.
+pub fn accounts(view: &FleetView) -> Vec<AccountView> {
+    view.look(|targets| {
+        let accounts = targets.of(TargetKind::Account);
+        accounts.filter_map(|account| AccountView::new(account, view.now)).collect()
+    })
 }

@@ -9,6 +9,7 @@ use tracing::{error, info};
 
 use super::webhook_body::BodyRoom;
 use crate::config::Webhooks;
+use crate::upstream::ProviderId;
 
 /// Receives webhooks, if the settings give it a secret.
 pub(super) struct Receiver {
@@ -16,11 +17,32 @@ pub(super) struct Receiver {
     pub(super) room: BodyRoom,
     /// Whether the secret could not be read when it was last needed, so that it is logged once.
     unreadable: AtomicBool,
+    own_unreadable: AtomicBool,
 }
 
 impl Receiver {
     pub(super) fn new(settings: Webhooks, connections: usize) -> Self {
-        Self { settings, room: BodyRoom::new(connections), unreadable: AtomicBool::new(false) }
+        Self {
+            settings,
+            room: BodyRoom::new(connections),
+            unreadable: AtomicBool::new(false),
+            own_unreadable: AtomicBool::new(false),
+        }
+    }
+
+    /// The secret that a provider signs with itself; an error when it cannot be read.
+    pub(super) fn own_secret(&self, provider: ProviderId) -> Option<Result<SecretString, ()>> {
+        let secret = self.settings.read_own_secret(provider)?;
+        if let Err(error) = &secret
+            && !self.own_unreadable.swap(true, Ordering::Relaxed)
+        {
+            error!(provider = provider.label(), %error, "the secret of a provider's webhooks \
+                cannot be read, so none of them can be taken");
+        }
+        if secret.is_ok() {
+            self.own_unreadable.store(false, Ordering::Relaxed);
+        }
+        Some(secret.map_err(drop))
     }
 
     /// The secret; `None` when it cannot be read.

@@ -10,6 +10,7 @@ use crate::config::Webhooks;
 use crate::fleet::Fleet;
 use crate::http::Auth;
 use crate::metrics::exporter::ExporterMetrics;
+use crate::poller::PollNow;
 use crate::reload::Reloader;
 
 /// What requests are answered from.
@@ -23,6 +24,7 @@ pub struct State {
     pub(super) reloader: Option<Arc<Reloader>>,
     pub(super) lifecycle_from_anywhere: bool,
     pub(super) webhooks: Option<Receiver>,
+    pub(super) poll_now: Option<PollNow>,
 }
 
 impl State {
@@ -36,6 +38,7 @@ impl State {
             reloader: None,
             lifecycle_from_anywhere: false,
             webhooks: None,
+            poll_now: None,
         }
     }
 
@@ -43,6 +46,11 @@ impl State {
     /// connections.
     pub fn receiving(self, webhooks: Option<Webhooks>, connections: usize) -> Self {
         Self { webhooks: webhooks.map(|settings| Receiver::new(settings, connections)), ..self }
+    }
+
+    /// The same, having targets polled at once that webhooks told of.
+    pub fn polling(self, poll_now: PollNow) -> Self {
+        Self { poll_now: Some(poll_now), ..self }
     }
 
     /// The same, with what `POST /-/reload` does, and whether others than loopback may ask for it.

@@ -7,10 +7,12 @@ use serde::Serialize;
 use super::body::Blocks;
 use crate::domain::TargetKind;
 use crate::fleet::FleetView;
+use crate::report::account_report::AccountView;
 use crate::report::humanize;
 use crate::report::status_report::{ChannelView, SourceView, TokenView};
 
-/// `{"version": …, "time": …, "channels": […], "tokens": […], "sources": […]}`.
+/// `{"version": …, "time": …, "channels": […], "tokens": […], "sources": […],
+/// "accounts": […]}`.
 pub(super) struct StatusJson {
     view: FleetView,
     /// The list that is written, by its position in [`TargetKind::ALL`].
@@ -60,6 +62,7 @@ impl Blocks for StatusJson {
                     TargetKind::Channel => write(&ChannelView::new(watched, now), at == 0, out),
                     TargetKind::Token => write(&TokenView::new(watched, now), at == 0, out),
                     TargetKind::Source => write(&SourceView::new(watched), at == 0, out),
+                    TargetKind::Account => write(&AccountView::new(watched, now), at == 0, out),
                 }
             }
             None

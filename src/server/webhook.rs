@@ -13,9 +13,11 @@ use super::reply::{Reply, text, with};
 use super::state::State;
 use super::webhook_body::BodyError;
 use crate::clock;
-use crate::domain::WebhookRefusal;
-use crate::fleet::DeliveryOutcome;
-use crate::provider::{HeadVerdict, Webhook, WebhookApi, WebhookHead};
+use crate::domain::{AccountEvent, WebhookRefusal};
+use crate::fleet::{AccountDelivery, DeliveryOutcome};
+use crate::provider::{
+    AccountWebhook, HandshakeAnswer, HeadVerdict, Webhook, WebhookApi, WebhookHead,
+};
 use crate::providers;
 use crate::report::log_events;
 use crate::upstream::ProviderId;
@@ -67,6 +69,25 @@ pub(super) async fn receive(
     let Some(secret) = receiver.secret() else {
         return later("the webhooks' secret cannot be read; the exporter's log says why\n");
     };
+    if let Some(handshake) = api.handshake(&parts.method, parts.uri.query(), &secret) {
+        return match handshake {
+            HandshakeAnswer::Text(answer) => text(StatusCode::OK, answer),
+            HandshakeAnswer::Refused => {
+                state.metrics.webhook_refused(WebhookRefusal::Secret);
+                text(StatusCode::FORBIDDEN, format!("{}\n", api.refusal()))
+            }
+        };
+    }
+    let secret = match api.has_own_secret() {
+        false => secret,
+        true => match receiver.own_secret(provider) {
+            Some(Ok(secret)) => secret,
+            Some(Err(())) => {
+                return later("the webhooks' secret cannot be read; the exporter's log says why\n");
+            }
+            None => return unauthorized(api, state),
+        },
+    };
     let head = WebhookHead {
         method: &parts.method,
         rest,
@@ -103,6 +124,11 @@ pub(super) async fn receive(
         return text(StatusCode::BAD_REQUEST, "the body is not a JSON object\n");
     };
     let mut answer = text(StatusCode::OK, "ok\n");
+    for AccountWebhook { account_id, event } in api.account_events(&body.bytes) {
+        if let Some(other) = deliver_to_account(provider, account_id.as_deref(), event, state) {
+            answer = other;
+        }
+    }
     for webhook in webhooks {
         if let Some(other) = deliver(provider, webhook, state) {
             answer = other;
@@ -148,6 +174,30 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Repl
         DeliveryOutcome::TooEarly => {
             Some(later("not all channels have answered and told their ids yet\n"))
         }
+    }
+}
+
+/// Hands an event to an account. `None` when it is watched.
+fn deliver_to_account(
+    provider: ProviderId,
+    id: Option<&str>,
+    event: AccountEvent,
+    state: &State,
+) -> Option<Reply> {
+    let id = id.unwrap_or_default();
+    match state.fleet.deliver_to_account(provider, id, clock::now(), event) {
+        AccountDelivery::Account { target, has_changed } => {
+            if let Some(poll_now) = state.poll_now.as_ref().filter(|_| has_changed) {
+                poll_now.poll(target);
+            }
+            None
+        }
+        AccountDelivery::Unknown => {
+            state.metrics.webhook_refused(WebhookRefusal::UnknownChannel);
+            debug!(account_id = id, "a webhook is of no account that is watched");
+            Some(text(StatusCode::OK, "ok, but of no account that is watched\n"))
+        }
+        AccountDelivery::TooEarly => Some(later("not all sources have told their accounts yet\n")),
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Document {
     pub(super) tokens: Vec<SavedTarget>,
     #[serde(default)]
     pub(super) sources: Vec<SavedTarget>,
+    #[serde(default)]
+    pub(super) accounts: Vec<SavedTarget>,
     /// Requests through the gateway with unknown credentials.
     #[serde(default, alias = "strangers")]
     pub(super) unattributed: Vec<SavedTarget>,
@@ -38,6 +40,7 @@ impl Document {
             TargetKind::Channel => &mut self.channels,
             TargetKind::Token => &mut self.tokens,
             TargetKind::Source => &mut self.sources,
+            TargetKind::Account => &mut self.accounts,
         })
     }
 }
@@ -150,6 +153,7 @@ impl SavedTarget {
                 (None, counters)
             }
             TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
+            TargetState::Account(state) => (None, collect(|visit| state.clone().counters(visit))),
         };
         Self {
             kind: String::new(),
@@ -179,6 +183,7 @@ impl SavedTarget {
             }
             TargetState::Token(state) => state.counters(&mut put(counts)),
             TargetState::Source(state) => state.counters(&mut put(counts)),
+            TargetState::Account(state) => state.counters(&mut put(counts)),
         }
         let requests =
             |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);

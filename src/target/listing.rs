@@ -26,6 +26,8 @@ pub struct ListingOptions {
     pub max_channels: usize,
     /// How often channels that have an endpoint are polled; `None` for as often as the list.
     pub channel_policy: Option<PollPolicy>,
+    /// How often accounts are polled; `None` likewise.
+    pub account_policy: Option<PollPolicy>,
 }
 
 impl Default for ListingOptions {
@@ -36,6 +38,7 @@ impl Default for ListingOptions {
             names: BTreeMap::new(),
             max_channels: DEFAULT_MAX_CHANNELS,
             channel_policy: None,
+            account_policy: None,
         }
     }
 }
@@ -55,11 +58,12 @@ impl ListingOptions {
         (self.only.is_empty() || self.only.iter().any(matches)) && !self.except.iter().any(matches)
     }
 
-    /// What a channel may be called, the best first: the operator's name, the upstream's, the id.
-    pub(super) fn candidate_names(&self, channel: &ListedChannel) -> Vec<Name> {
-        let given = self.names.get(&channel.id).cloned();
-        let upstream = channel.name.as_deref().and_then(|name| Name::new(name).ok());
-        let id = Name::new(&channel.id).ok();
+    /// What a channel or an account may be called, the best first: the operator's name, the
+    /// upstream's, the id.
+    pub(super) fn candidate_names(&self, id: &str, name: Option<&str>) -> Vec<Name> {
+        let given = self.names.get(id).cloned();
+        let upstream = name.and_then(|name| Name::new(name).ok());
+        let id = Name::new(id).ok();
         [given, upstream, id].into_iter().flatten().collect()
     }
 }

@@ -70,9 +70,11 @@ impl Shard {
         self.shards
     }
 
-    /// Whether it watches a target. Every shard watches every source, whose list it needs.
+    /// Whether it watches a target. Every shard watches every source and its accounts, whose lists
+    /// it needs.
     pub fn watches(self, kind: TargetKind, provider: ProviderId, name: &str) -> bool {
-        kind == TargetKind::Source || self.of(provider, name) == self.number
+        matches!(kind, TargetKind::Source | TargetKind::Account)
+            || self.of(provider, name) == self.number
     }
 
     /// The shard of a target.

@@ -43,8 +43,10 @@ pub struct TargetOptions {
     pub required_scopes: Arc<[Box<str>]>,
     /// How it is polled; `None` when another target's answers say how it is.
     pub endpoint: Option<Arc<dyn Endpoint>>,
-    /// Which channels of a source are watched.
+    /// Which channels of a source, or of one of its accounts, are watched.
     pub listing: Option<Arc<ListingOptions>>,
+    /// The account that listed these channels, if no source did itself.
+    pub account: Option<Name>,
 }
 
 impl TargetOptions {
@@ -62,6 +64,7 @@ impl TargetOptions {
             required_scopes: Arc::new([]),
             endpoint: Some(Arc::new(endpoint)),
             listing: None,
+            account: None,
         }
     }
 

@@ -9,17 +9,20 @@ use super::listing::ListingOptions;
 use super::{Elsewhere, Name, Shard, Target, TargetOptions};
 use crate::domain::{Listed, TargetKind};
 use crate::secret::SecretSource;
-use crate::upstream::{ListedChannel, ProviderId};
+use crate::upstream::{ListedAccount, ListedChannel, ProviderId};
 
-/// The targets of the settings, and of each source's last whole list.
+/// The targets of the settings, and of each last whole list.
 #[derive(Debug, Default)]
 pub struct TargetSet {
     /// Those that this shard watches, of all that are configured.
     configured: Vec<Arc<Target>>,
     /// The others that are configured.
     elsewhere: Elsewhere,
-    /// By the source's name. Those of other shards too: they take names.
-    listed: BTreeMap<Name, Vec<Candidate>>,
+    /// The accounts of each source that has any, by the source's name. Every shard watches them,
+    /// since they list channels.
+    accounts: BTreeMap<Name, Vec<Candidate>>,
+    /// Those of other shards too: they take names.
+    channels: BTreeMap<Lister, ListedChannels>,
     shard: Option<Shard>,
     /// Whether the credentials of other shards' targets are wanted.
     with_credentials: bool,
@@ -40,13 +43,40 @@ impl From<Vec<Arc<Target>>> for Selection {
     }
 }
 
-/// A listed channel that is wanted, before it is known which of its names is free.
+/// What lists channels: a source, or one of its accounts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Lister {
+    source: Name,
+    /// The account's id.
+    account: Option<Box<str>>,
+}
+
+/// The channels of a list, and how many of it are not watched.
+#[derive(Debug, Default, PartialEq)]
+struct ListedChannels {
+    candidates: Vec<Candidate>,
+    ignored: usize,
+}
+
+/// A listed target that is wanted, before it is known which of its names is free.
 #[derive(Debug, Clone, PartialEq)]
 struct Candidate {
     id: Box<str>,
     names: Vec<Name>,
     credential: SecretSource,
     options: Arc<TargetOptions>,
+}
+
+impl Lister {
+    fn of(target: &Target) -> Self {
+        match target.kind {
+            TargetKind::Account => Self {
+                source: target.source.clone().unwrap_or_else(|| target.name.clone()),
+                account: target.id.clone(),
+            },
+            _ => Self { source: target.name.clone(), account: None },
+        }
+    }
 }
 
 impl TargetSet {
@@ -74,7 +104,8 @@ impl TargetSet {
             .filter(|target| target.kind == TargetKind::Source)
             .map(|target| &target.name)
             .collect();
-        self.listed.retain(|name, _| sources.contains(name));
+        self.accounts.retain(|source, _| sources.contains(source));
+        self.channels.retain(|lister, _| sources.contains(&lister.source));
         (self.configured, self.elsewhere) = match self.shard {
             None => (configured, Elsewhere::default()),
             Some(shard) => {
@@ -88,10 +119,18 @@ impl TargetSet {
         };
     }
 
-    /// Takes a source's whole list. Returns how many channels it has, and whether the set changed.
-    pub fn list(&mut self, source: &Target, channels: Vec<ListedChannel>) -> (Listed, bool) {
+    /// Takes the whole list of channels of a source, or of one of its accounts. Returns how many
+    /// channels the source has in all, and whether the set changed.
+    pub fn list(
+        &mut self,
+        lister: &Target,
+        channels: Vec<ListedChannel>,
+    ) -> (Option<Listed>, bool) {
+        let key = Lister::of(lister);
         let fallback = ListingOptions::default();
-        let listing = source.options.listing.as_deref().unwrap_or(&fallback);
+        let listing = lister.options.listing.as_deref().unwrap_or(&fallback);
+        let of_others = self.of_source(&key.source).filter(|(other, _)| **other != key);
+        let taken: usize = of_others.map(|(_, list)| list.candidates.len()).sum();
         let mut seen = HashSet::new();
         let mut wanted: Vec<ListedChannel> = channels
             .into_iter()
@@ -100,27 +139,84 @@ impl TargetSet {
         // In a fixed order, so that the same channels give way each time.
         wanted.sort_by(|one, other| one.id.cmp(&other.id));
         let all = wanted.len();
-        wanted.retain(|channel| !listing.candidate_names(channel).is_empty());
-        wanted.truncate(listing.max_channels);
+        wanted.retain(|channel| {
+            !listing.candidate_names(&channel.id, channel.name.as_deref()).is_empty()
+        });
+        wanted.truncate(listing.max_channels.saturating_sub(taken));
         let ignored = all - wanted.len();
-        let listed = Listed { watched: count(wanted.len()), ignored: count(ignored) };
-        let before = self.listed.get(&source.name);
-        let mut shared = SharedOptions::of(before.into_iter().flatten());
-        let candidates: Vec<Candidate> = wanted
+        let before = self.channels.get(&key);
+        let known = before.into_iter().flat_map(|list| &list.candidates);
+        let mut shared = SharedOptions::of(known);
+        let candidates = wanted
             .into_iter()
             .map(|mut channel| {
-                if !self.with_credentials && !self.watches_listed(source, listing, &channel) {
+                if !self.with_credentials && !self.watches_listed(lister, listing, &channel) {
                     // Nobody here will use it.
                     channel.credential = None;
                 }
-                candidate(source, listing, channel, &mut shared)
+                candidate(lister, listing, channel, &mut shared)
             })
             .collect();
+        let list = ListedChannels { candidates, ignored };
+        let changed = before.is_none_or(|before| before.candidates != list.candidates);
+        let source = key.source.clone();
+        self.channels.insert(key, list);
+        (self.listed(&source), changed)
+    }
+
+    /// Takes the whole list of a source's accounts. Returns as [`Self::list`] does.
+    pub fn list_accounts(
+        &mut self,
+        source: &Target,
+        accounts: Vec<ListedAccount>,
+    ) -> (Option<Listed>, bool) {
+        let fallback = ListingOptions::default();
+        let listing = source.options.listing.as_deref().unwrap_or(&fallback);
+        let before = self.accounts.get(&source.name);
+        let mut shared = SharedOptions::of(before.into_iter().flatten());
+        let accounts: BTreeMap<Box<str>, ListedAccount> =
+            accounts.into_iter().map(|account| (account.id.clone(), account)).collect();
+        let candidates: Vec<Candidate> = accounts
+            .into_values()
+            .take(listing.max_channels)
+            .map(|ListedAccount { id, endpoint }| Candidate {
+                names: listing.candidate_names(&id, None),
+                credential: source.credential.clone(),
+                options: shared.share(TargetOptions {
+                    policy: listing.account_policy.unwrap_or(source.options.policy),
+                    required_scopes: Arc::new([]),
+                    endpoint: Some(endpoint),
+                    ..(*source.options).clone()
+                }),
+                id,
+            })
+            .filter(|candidate| !candidate.names.is_empty())
+            .collect();
         let changed = before.is_none_or(|before| *before != candidates);
-        if changed {
-            self.listed.insert(source.name.clone(), candidates);
+        let stays = |lister: &Lister| {
+            lister.source != source.name
+                || candidates.iter().any(|one| Some(&one.id) == lister.account.as_ref())
+        };
+        self.channels.retain(|lister, _| stays(lister));
+        self.accounts.insert(source.name.clone(), candidates);
+        (self.listed(&source.name), changed)
+    }
+
+    fn of_source(&self, source: &Name) -> impl Iterator<Item = (&Lister, &ListedChannels)> {
+        self.channels.iter().filter(move |(lister, _)| lister.source == *source)
+    }
+
+    /// How many channels a source has; `None` while none of its accounts has told its own.
+    fn listed(&self, source: &Name) -> Option<Listed> {
+        let (mut lists, mut watched, mut ignored) = (0, 0, 0);
+        for (_, list) in self.of_source(source) {
+            lists += 1;
+            watched += list.candidates.len();
+            ignored += list.ignored;
         }
-        (listed, changed)
+        let has_accounts = self.accounts.get(source).is_some_and(|accounts| !accounts.is_empty());
+        let known = lists > 0 || !has_accounts;
+        known.then(|| Listed { watched: count(watched), ignored: count(ignored) })
     }
 
     /// Whether this shard watches a channel that a source lists. The channel's first name decides,
@@ -138,7 +234,10 @@ impl TargetSet {
         listing: &ListingOptions,
         channel: &ListedChannel,
     ) -> bool {
-        self.watches(source.provider(), listing.candidate_names(channel).first())
+        self.watches(
+            source.provider(),
+            listing.candidate_names(&channel.id, channel.name.as_deref()).first(),
+        )
     }
 
     /// All targets: the configured ones, then what each source lists. A configured channel wins
@@ -146,16 +245,24 @@ impl TargetSet {
     pub fn select(&self) -> Selection {
         let mut targets = self.configured.clone();
         let mut elsewhere = self.elsewhere.clone();
-        if self.listed.is_empty() {
+        if self.accounts.is_empty() && self.channels.is_empty() {
             return Selection { own: targets, elsewhere };
         }
+        // An account that two sources list is the first one's.
+        let accounts = self.name_accounts();
         let channels = || self.configured.iter().filter(|one| one.kind == TargetKind::Channel);
         let mut names: HashSet<Name> = channels().map(|channel| channel.name.clone()).collect();
         let ids: HashSet<(ProviderId, &str)> = channels()
             .filter_map(|channel| Some((channel.provider(), channel.id.as_deref()?)))
             .collect();
-        for (source, candidates) in &self.listed {
-            for candidate in candidates {
+        let owns = |lister: &Lister| match &lister.account {
+            None => true,
+            Some(id) => accounts.iter().any(|account| {
+                account.source.as_ref() == Some(&lister.source) && account.id.as_ref() == Some(id)
+            }),
+        };
+        for (lister, list) in self.channels.iter().filter(|(lister, _)| owns(lister)) {
+            for candidate in &list.candidates {
                 let provider = candidate.options.provider;
                 if ids.contains(&(provider, &candidate.id))
                     || self.elsewhere.has_id(provider, None, &candidate.id)
@@ -166,16 +273,10 @@ impl TargetSet {
                     names.contains(name)
                         || self.elsewhere.has_name(TargetKind::Channel, name.as_str())
                 };
+                let source = &lister.source;
                 let Some(name) = free_name(source, candidate, taken) else { continue };
                 names.insert(name.clone());
-                let target = Arc::new(Target {
-                    kind: TargetKind::Channel,
-                    name,
-                    id: Some(candidate.id.clone()),
-                    credential: candidate.credential.clone(),
-                    options: Arc::clone(&candidate.options),
-                    source: Some(source.clone()),
-                });
+                let target = candidate.target(TargetKind::Channel, name, source);
                 if self.watches(provider, candidate.names.first()) {
                     targets.push(target);
                 } else {
@@ -183,11 +284,43 @@ impl TargetSet {
                 }
             }
         }
+        targets.extend(accounts);
         Selection { own: targets, elsewhere }
+    }
+
+    /// The accounts that are watched. Their ids are unique at their provider.
+    fn name_accounts(&self) -> Vec<Arc<Target>> {
+        let (mut names, mut ids, mut targets) = (HashSet::new(), HashSet::new(), Vec::new());
+        for (source, candidates) in &self.accounts {
+            for candidate in candidates {
+                if !ids.insert((candidate.options.provider, &candidate.id)) {
+                    continue;
+                }
+                let taken = |name: &Name| names.contains(name);
+                let Some(name) = free_name(source, candidate, taken) else { continue };
+                names.insert(name.clone());
+                targets.push(candidate.target(TargetKind::Account, name, source));
+            }
+        }
+        targets
     }
 }
 
-/// The best name that no other channel has; with the source's name before it, if need be.
+impl Candidate {
+    fn target(&self, kind: TargetKind, name: Name, source: &Name) -> Arc<Target> {
+        Arc::new(Target {
+            kind,
+            name,
+            id: Some(self.id.clone()),
+            credential: self.credential.clone(),
+            options: Arc::clone(&self.options),
+            source: Some(source.clone()),
+        })
+    }
+}
+
+/// The best name that no other target of the kind has; with the source's name before it, if need
+/// be.
 fn free_name(source: &Name, candidate: &Candidate, taken: impl Fn(&Name) -> bool) -> Option<Name> {
     let free = |name: &Name| !taken(name);
     let best = candidate.names.first()?;
@@ -199,26 +332,27 @@ fn free_name(source: &Name, candidate: &Candidate, taken: impl Fn(&Name) -> bool
 }
 
 fn candidate(
-    source: &Target,
+    lister: &Target,
     listing: &ListingOptions,
     channel: ListedChannel,
     shared: &mut SharedOptions,
 ) -> Candidate {
-    let names = listing.candidate_names(&channel);
+    let names = listing.candidate_names(&channel.id, channel.name.as_deref());
     let ListedChannel { id, credential, api_url, endpoint, .. } = channel;
     let credential = match credential {
         Some(secret) => SecretSource::Value(secret),
-        None => source.credential.clone(),
+        None => lister.credential.clone(),
     };
-    let api_url = api_url.unwrap_or_else(|| Arc::clone(&source.options.api_url));
+    let api_url = api_url.unwrap_or_else(|| Arc::clone(&lister.options.api_url));
     let own_policy = listing.channel_policy.filter(|_| endpoint.is_some());
     let options = shared.share(TargetOptions {
-        provider: source.provider(),
+        provider: lister.provider(),
         api_url,
-        policy: own_policy.unwrap_or(source.options.policy),
+        policy: own_policy.unwrap_or(lister.options.policy),
         required_scopes: Arc::new([]),
         endpoint,
         listing: None,
+        account: (lister.kind == TargetKind::Account).then(|| lister.name.clone()),
     });
     Candidate { id, names, credential, options }
 }
@@ -282,6 +416,7 @@ mod tests {
                 required_scopes: Arc::new([]),
                 endpoint: None,
                 listing: Some(Arc::new(listing)),
+                account: None,
             }),
             source: None,
         }
@@ -311,6 +446,7 @@ mod tests {
         let mut set = TargetSet::new(vec![Arc::clone(&eu), Arc::new(own)]);
         assert_eq!(names(&set), ["mine"]);
         let (listed, changed) = set.list(&eu, channels(&["a", "b", "c"]));
+        let listed = listed.unwrap();
         assert_eq!((listed.watched, listed.ignored, changed), (3, 0, true));
         assert_eq!(names(&set), ["mine", "a", "c"], "the configured channel has the id `b`");
         assert!(!set.list(&eu, channels(&["c", "b", "a"])).1, "the same list in another order");
@@ -351,6 +487,7 @@ mod tests {
             let eu = source("eu", ListingOptions { names: names_of, ..Default::default() });
             let mut set = TargetSet::new(vec![Arc::new(eu.clone())]);
             let (listed, _) = set.list(&eu, channels(&["Shop 1", "ok", "übrig"]));
+            let listed = listed.unwrap();
             assert_eq!((listed.watched, listed.ignored), (3 - ignored, ignored));
             assert_eq!(names(&set), shown);
         }
@@ -369,6 +506,7 @@ mod tests {
         let mut set = TargetSet::new(vec![Arc::new(eu.clone())]);
         let all = ["sales-4", "other", "sales-test", "sales-2", "sales-1"];
         let (listed, _) = set.list(&eu, channels(&all));
+        let listed = listed.unwrap();
         assert_eq!((listed.watched, listed.ignored), (2, 1));
         assert_eq!(names(&set), ["sales-1", "sales-2"]);
     }
@@ -419,5 +557,64 @@ mod tests {
         let policies: Vec<PollPolicy> =
             set.select().own.iter().map(|target| target.policy()).collect();
         assert_eq!(policies, [eu.policy(), eu.policy(), often]);
+    }
+
+    /// The targets of a kind, as `source/name`.
+    fn of_kind(set: &TargetSet, kind: TargetKind) -> Vec<String> {
+        let targets = set.select().own;
+        let of_kind = targets.iter().filter(|target| target.kind == kind);
+        let named = of_kind.map(|one| format!("{}/{}", one.source.as_ref().unwrap(), one.name));
+        named.collect()
+    }
+
+    fn accounts(ids: &[&str]) -> Vec<ListedAccount> {
+        let account = |id: &&str| ListedAccount {
+            id: (*id).into(),
+            endpoint: Arc::new(Variant(0)) as Arc<dyn Endpoint>,
+        };
+        ids.iter().map(account).collect()
+    }
+
+    fn account(set: &TargetSet, name: &str) -> Arc<Target> {
+        let targets = set.select().own;
+        let mut found = targets.iter().filter(|target| target.kind == TargetKind::Account);
+        Arc::clone(found.find(|target| target.name.as_str() == name).unwrap())
+    }
+
+    #[test]
+    fn a_sources_accounts_list_its_channels_which_go_with_them() {
+        let names = BTreeMap::from([("1".into(), Name::new("shop").unwrap())]);
+        let listing = ListingOptions { names, max_channels: 3, ..Default::default() };
+        let eu = Arc::new(source("eu", listing));
+        let mut set = TargetSet::new(vec![Arc::clone(&eu)]);
+        assert_eq!(set.list_accounts(&eu, accounts(&["1", "2"])), (None, true));
+        assert_eq!(of_kind(&set, TargetKind::Account), ["eu/shop", "eu/2"]);
+        let listed = |watched, ignored| Some(Listed { watched, ignored });
+        let (shop, two) = (account(&set, "shop"), account(&set, "2"));
+        assert_eq!(set.list(&shop, channels(&["a", "b"])), (listed(2, 0), true));
+        let (told, _) = set.list(&two, channels(&["c", "d"]));
+        assert_eq!(told, listed(3, 1), "the bound is the source's");
+        assert_eq!(of_kind(&set, TargetKind::Channel), ["eu/a", "eu/b", "eu/c"]);
+        let of_account = set.select().own[1].options.account.clone();
+        assert_eq!(of_account.as_ref().map(Name::as_str), Some("shop"));
+        assert_eq!(set.list_accounts(&eu, accounts(&["2", "1"])), (told, false));
+        assert_eq!(set.list_accounts(&eu, accounts(&["2"])), (listed(1, 1), true));
+        assert_eq!(of_kind(&set, TargetKind::Channel), ["eu/c"]);
+        assert_eq!(set.list_accounts(&eu, accounts(&[])), (listed(0, 0), true));
+        assert!(of_kind(&set, TargetKind::Channel).is_empty());
+    }
+
+    #[test]
+    fn an_account_that_two_sources_list_is_watched_once() {
+        let sources = [source("eu", Default::default()), source("us", Default::default())];
+        let mut set = TargetSet::new(sources.iter().cloned().map(Arc::new).collect());
+        set.list_accounts(&sources[1], accounts(&["1", "2"]));
+        let own = account(&set, "1");
+        set.list(&own, channels(&["a"]));
+        set.list_accounts(&sources[0], accounts(&["1"]));
+        assert_eq!(of_kind(&set, TargetKind::Account), ["eu/1", "us/2"]);
+        assert!(of_kind(&set, TargetKind::Channel).is_empty(), "the first source's comes soon");
+        set.list(&account(&set, "1"), channels(&["a"]));
+        assert_eq!(of_kind(&set, TargetKind::Channel), ["eu/a"]);
     }
 }

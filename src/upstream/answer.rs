@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 
 use crate::domain::{Failure, FailureReason};
 
@@ -22,6 +23,8 @@ pub struct Answer {
     pub status: u16,
     /// How long the upstream asked us to wait.
     pub retry_after: Option<Duration>,
+    /// All headers, for a provider that tells something in them.
+    pub headers: HeaderMap,
     /// The body, of at most [`MAX_ANSWER_BYTES`], or [`MAX_LIST_BYTES`] of a list.
     pub body: Bytes,
 }

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Answer, Request};
-use crate::domain::{ChannelObservation, Failure, Subscription, TargetKind, TokenReading};
+use crate::domain::{
+    AccountObservation, ApiUsage, ChannelObservation, Failure, Subscription, TargetKind,
+    TokenReading,
+};
 use crate::secret::SecretSource;
 
 /// A way to poll targets. Equal ones serve all targets that are configured alike.
@@ -71,6 +74,9 @@ pub struct Exchange {
 pub enum Next {
     /// There is more to ask: the next page, or the same with fewer fields.
     Ask(Exchange),
+    /// So much is known, whatever becomes of what is asked next. What it says of the polled target
+    /// itself counts only when the poll is complete.
+    Partly(Reading, Exchange),
     /// The poll is complete.
     Done(Reading),
 }
@@ -93,6 +99,10 @@ pub enum Fact {
     Token(TokenReading),
     /// About a source: its whole list.
     Channels(Result<Vec<ListedChannel>, Failure>),
+    /// About a source whose channels belong to accounts: all of these.
+    Accounts(Result<Vec<ListedAccount>, Failure>),
+    /// About an account.
+    Account(Result<AccountObservation, Failure>),
 }
 
 impl Fact {
@@ -102,6 +112,7 @@ impl Fact {
             TargetKind::Channel => Self::Channel(Err(failure)),
             TargetKind::Token => Self::Token(TokenReading::failed(failure)),
             TargetKind::Source => Self::Channels(Err(failure)),
+            TargetKind::Account => Self::Account(Err(failure)),
         }
     }
 
@@ -112,6 +123,8 @@ impl Fact {
             Self::Subscription(_) => None,
             Self::Token(reading) => reading.outcome.as_ref().err(),
             Self::Channels(list) => list.as_ref().err(),
+            Self::Accounts(list) => list.as_ref().err(),
+            Self::Account(outcome) => outcome.as_ref().err(),
         }
     }
 }
@@ -123,11 +136,33 @@ pub struct Reading {
     pub polled: Fact,
     /// About other channels of the same source, by the upstream's ids of them.
     pub others: Vec<(Box<str>, Fact)>,
+    /// The whole list of the polled account's channels, if it was told.
+    pub listed: Option<Vec<ListedChannel>>,
+    /// How much of the upstream's limit of requests is used, if that was told.
+    pub usage: Option<ApiUsage>,
+}
+
+impl Reading {
+    /// What a list says of itself and of its channels.
+    pub const fn of_list(polled: Fact, others: Vec<(Box<str>, Fact)>) -> Self {
+        Self { polled, others, listed: None, usage: None }
+    }
+
+    /// This, and what was known before it of others.
+    pub(crate) fn after(mut self, before: Self) -> Self {
+        let Self { mut others, listed, usage, .. } = before;
+        others.append(&mut self.others);
+        let usage = match (self.usage, usage) {
+            (Some(one), Some(other)) => Some(one.worse(other)),
+            (one, other) => one.or(other),
+        };
+        Self { others, listed: self.listed.or(listed), usage, ..self }
+    }
 }
 
 impl From<Fact> for Reading {
     fn from(polled: Fact) -> Self {
-        Self { polled, others: Vec::new() }
+        Self::of_list(polled, Vec::new())
     }
 }
 
@@ -144,4 +179,13 @@ pub struct ListedChannel {
     pub api_url: Option<Arc<str>>,
     /// How it is polled; `None` when the list itself says how it is.
     pub endpoint: Option<Arc<dyn Endpoint>>,
+}
+
+/// An account as a source lists it. Its polls list its channels.
+#[derive(Debug)]
+pub struct ListedAccount {
+    /// The upstream's id of it.
+    pub id: Box<str>,
+    /// How it is polled.
+    pub endpoint: Arc<dyn Endpoint>,
 }

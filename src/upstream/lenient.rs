@@ -68,12 +68,17 @@ impl Lenient {
 
     /// The text, or a number's digits, printable and short enough for a label.
     pub(crate) fn label(&self) -> Option<Box<str>> {
-        let text = match &self.0 {
-            Value::String(text) => printable(text),
-            Value::Number(number) => number.to_string(),
-            _ => return None,
-        };
-        (!text.is_empty()).then(|| text.into())
+        label(&self.0)
+    }
+
+    /// The values of a list; none where no list stands.
+    pub(crate) fn parts(&self) -> Vec<Self> {
+        self.0.as_array().into_iter().flatten().cloned().map(Self).collect()
+    }
+
+    /// The labels of a list; none where no list stands.
+    pub(crate) fn labels(&self) -> Vec<Box<str>> {
+        self.0.as_array().into_iter().flatten().filter_map(label).collect()
     }
 
     /// A point in time, in seconds or, told apart by magnitude, milliseconds. Zero is a time here;
@@ -98,6 +103,15 @@ impl Lenient {
             list.iter().filter_map(|item| item.as_str().or_else(|| item.get(key)?.as_str()));
         Some(texts.map(str::to_owned).collect())
     }
+}
+
+fn label(value: &Value) -> Option<Box<str>> {
+    let text = match value {
+        Value::String(text) => printable(text),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then(|| text.into())
 }
 
 /// A secret in an answer: a text that is not empty, or none.
@@ -130,6 +144,76 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for LenientObject<T> {
     }
 }
 
+/// The objects of a list, and none where no list stands. What is no object in it is skipped.
+#[derive(Debug)]
+pub(crate) struct LenientList<T>(pub(crate) Vec<T>);
+
+impl<T> Default for LenientList<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for LenientList<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+/// Visitors of what is none of what is looked for.
+macro_rules! nothing_else {
+    ($nothing:expr, $value:ty) => {
+        fn visit_unit<E>(self) -> Result<$value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<$value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<$value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<$value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<$value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<$value, E> {
+            Ok($nothing)
+        }
+    };
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("any value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut objects = Vec::new();
+        while let Some(LenientObject(object)) = list.next_element()? {
+            objects.extend(object);
+        }
+        Ok(objects)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<T>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Vec::new())
+    }
+
+    nothing_else!(Vec::new(), Vec<T>);
+}
+
 struct ObjectVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
@@ -148,29 +232,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
         Ok(None)
     }
 
-    fn visit_unit<E>(self) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Option<T>, E> {
-        Ok(None)
-    }
+    nothing_else!(None, Option<T>);
 }
 
 /// The text without control characters, cut to a length that a label can have.
@@ -222,6 +284,23 @@ mod tests {
         assert_eq!(number("{}"), Some(None));
         for json in ["null", "true", "1", "-1", "1.5", "\"text\"", "\"\\n\"", "[1,{},[]]"] {
             assert_eq!(number(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_in_a_list_is_skipped_and_what_is_no_list_is_empty() {
+        #[derive(Deserialize)]
+        struct One {
+            #[serde(default)]
+            id: Lenient,
+        }
+        let ids = |json: &str| {
+            let LenientList(list) = serde_json::from_str::<LenientList<One>>(json).unwrap();
+            list.iter().map(|one| one.id.integer()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(r#"[{"id":1},null,[2],"x",{},{"id":"3"}]"#), [Some(1), None, Some(3)]);
+        for json in ["null", "true", "1", "-1", "1.5", "\"text\"", r#"{"id":[{}]}"#] {
+            assert!(ids(json).is_empty(), "{json}");
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod answer;
 mod endpoint;
+pub(crate) mod hex;
 pub(crate) mod lenient;
 mod message_id;
 pub(crate) mod message_list;
@@ -12,7 +13,7 @@ mod request;
 
 pub use answer::{Answer, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
 pub use endpoint::{
-    Credentials, Endpoint, Exchange, Fact, ListedChannel, Next, PollContext, Reading,
+    Credentials, Endpoint, Exchange, Fact, ListedAccount, ListedChannel, Next, PollContext, Reading,
 };
 pub use message_id::message_id;
 pub use provider_id::{ProviderId, ProviderRow};

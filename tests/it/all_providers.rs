@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use whatsapp_simulator::{
-    EvolutionInstance, EvolutionServer, GreenApiInstance, MetaToken, WahaServer, WhapiChannel,
-    WhapiPartner,
+    EvolutionInstance, EvolutionServer, GreenApiInstance, MetaAccount, MetaNumber, MetaToken,
+    WahaServer, WhapiChannel, WhapiPartner,
 };
 
 use crate::common::{Files, Setup, Upstream, http};
@@ -23,6 +23,8 @@ fn settings(upstream: &Upstream, files: &Files) -> String {
     let mut evolution = EvolutionServer::new("evolution");
     let (mut green, mut partner) = (Vec::new(), WhapiPartner::new("partner"));
     let states = ["authorized", "yellowCard", "notAuthorized", "sleepMode", "blocked", "starting"];
+    let mut account = MetaAccount::new("4000");
+    let numbers = ["CONNECTED", "RESTRICTED", "PENDING", "DISCONNECTED", "BANNED", "DREAMING"];
     let words = ["WORKING", "SCAN_QR_CODE", "STARTING", "STOPPED", "FAILED", "DOZING"];
     for (line, at) in (0..LINES).zip(0_usize..) {
         for (kind, yaml) in ["channel", "token"].into_iter().zip(&mut yaml) {
@@ -40,6 +42,8 @@ fn settings(upstream: &Upstream, files: &Files) -> String {
             _ => EvolutionInstance::closed_by(403),
         };
         evolution = evolution.with_instance(&format!("instance-{line}"), instance);
+        let number = MetaNumber::new(numbers[at % numbers.len()]);
+        account = account.with_number(&format!("60{line:03}"), number);
         let token = format!("green-{line}");
         let instance = GreenApiInstance::new(1_101_000_000 + line, states[at % states.len()]);
         upstream.set_green_api_instance(&token, instance);
@@ -50,12 +54,14 @@ fn settings(upstream: &Upstream, files: &Files) -> String {
         partner.channels.push(format!("listed-{line}"));
     }
     upstream.set_waha_server("waha", waha);
+    upstream.set_account(account);
+    upstream.set_token("meta", MetaToken::new("meta").managing(&["4000"]));
     upstream.set_evolution_server("evolution", evolution);
     let green: Vec<&str> = green.iter().map(String::as_str).collect();
     upstream.set_green_api_partner("green_api", "green", &green);
     partner.api_url = Some(upstream.url());
     upstream.set_whapi_partner("whapi", partner);
-    for provider in ["waha", "evolution", "green_api", "whapi"] {
+    for provider in ["waha", "evolution", "green_api", "whapi", "meta"] {
         files.write(provider, provider);
         let url = upstream.url();
         let _ = write!(
@@ -81,7 +87,7 @@ fn a_page_with_a_hundred_lines_of_each_provider_passes_promtool() {
         .start();
     let lines = LINES as f64;
     program.until("every line is known", |page| {
-        let providers = ["whapi", "waha", "evolution", "green_api"];
+        let providers = ["whapi", "waha", "evolution", "green_api", "meta"];
         let known = |provider: &&str| {
             let of = |status: &str| {
                 page.sum(&format!(
@@ -91,8 +97,8 @@ fn a_page_with_a_hundred_lines_of_each_provider_passes_promtool() {
             let statuses =
                 ["NOT_INIT", "INIT", "LAUNCH", "QR", "AUTH", "ERROR", "SYNC_ERROR", "STOP"];
             let known: f64 = statuses.into_iter().chain(["BLOCKED"]).map(of).sum();
-            // Of WAHA's words every sixth is none.
-            let words = if *provider == "waha" { 84.0 } else { lines };
+            // Of WAHA's words, and of Meta's, every sixth is none.
+            let words = if ["waha", "meta"].contains(provider) { 84.0 } else { lines };
             known >= if *provider == "whapi" { 2.0 * lines } else { words }
         };
         let tokens = page.sum("whatsapp_token_valid") >= lines;
@@ -101,10 +107,10 @@ fn a_page_with_a_hundred_lines_of_each_provider_passes_promtool() {
     let text = |accept| http::get(program.address, "/metrics", &[("Accept", accept)]);
     let page = text("text/plain").expect("a page").text();
     let statuses = page.lines().filter(|line| line.starts_with("whatsapp_channel_status{"));
-    // A row for each status of the channels: configured ones, and those of four sources.
-    assert_eq!(statuses.count() as u64, 10 * 5 * LINES);
+    // A row for each status of the channels: configured ones, and those of five sources.
+    assert_eq!(statuses.count() as u64, 10 * 6 * LINES);
     assert_eq!(promtool_check_metrics(&page), "", "promtool check metrics");
-    for source in ["waha", "evolution", "green_api", "whapi"] {
+    for source in ["waha", "evolution", "green_api", "whapi", "meta"] {
         let listed = format!("whatsapp_source_channels{{source=\"{source}\"}}");
         assert_eq!(program.metrics().get(&listed), Some(lines));
     }

@@ -156,7 +156,11 @@ fn check_says_that_all_is_well() {
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:?}");
     assert_eq!(row(&ended.stdout, "channel sales"), ["channel sales", "AUTH", "-"]);
     assert_eq!(row(&ended.stdout, "token marketing"), ["token marketing", "valid", "never"]);
-    assert_eq!((upstream.asked(Some("sales")), upstream.asked(Some("marketing"))), (1, 1));
+    let source = row(&ended.stdout, "source marketing");
+    assert_eq!(source[1], "listed: 0 channels");
+    assert!(source[3].contains("META_WABA_IDS"), "what to do, and no fault");
+    // The token is asked whether it works, and which accounts it may see.
+    assert_eq!((upstream.asked(Some("sales")), upstream.asked(Some("marketing"))), (1, 2));
     assert_eq!(upstream.woken("c"), 0);
 }
 

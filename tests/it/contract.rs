@@ -442,7 +442,9 @@ fn every_runbook_has_its_four_sections() {
 }
 
 /// Runbooks about channels that need no steps of their own for each provider, and why.
-const FOR_EVERY_PROVIDER: [(&str, &str); 4] = [
+const FOR_EVERY_PROVIDER: [(&str, &str); 6] = [
+    ("WhatsAppChannelQualityLow", "one provider alone tells a rating"),
+    ("WhatsAppChannelMessagingLimitLowered", "one provider alone tells a limit"),
     ("WhatsAppChannelSyncError", "one provider alone has the status"),
     ("WhatsAppChannelBlind", "points to the table of WhatsAppChannelStatusUnknown"),
     ("WhatsAppChannelRestricted", "points to the pages of the providers"),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
-use whatsapp_simulator::{Fault, Response, WhapiChannel};
+use whatsapp_simulator::{Fault, MetaAccount, MetaToken, Response, WhapiChannel};
 
 use crate::common::{Files, Setup, Upstream};
 use crate::peers::read;
@@ -200,4 +200,69 @@ fn the_settings_that_whapi_describes_can_be_checked() {
     assert_eq!(told, all.len(), "{ended:?}");
     assert!(!ended.stdout.contains("its settings cannot be read"), "{ended:?}");
     assert!(!ended.stdout.contains("user:password"), "{ended:?}");
+}
+
+/// What each of Meta's words for a number means.
+const META_STATUSES: [(&str, &str); 4] = [
+    ("CONNECTED LINKED RESTRICTED FLAGGED", "AUTH"),
+    ("PENDING UNVERIFIED", "INIT"),
+    ("UNLINKED DELETED MIGRATED DISCONNECTED", "STOP"),
+    ("BANNED", "BLOCKED"),
+];
+
+#[test]
+fn every_answer_that_meta_describes_of_an_account_is_read_with_its_status() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let (mut ids, mut numbers) = (Vec::new(), Vec::new());
+    for call in ["phone_numbers", "", "subscribed_apps", "message_templates"] {
+        let all = answers(&described("meta", call));
+        assert!(all.len() >= 10, "only {} answers of {call}", all.len());
+        for answer in all {
+            let id = (1000 + ids.len()).to_string();
+            // A second number of one list has an id of its own too.
+            let text = answer.to_string().replacen("\"ID\"", &format!("\"9{id}\""), 1);
+            let text = text.replace("\"ID\"", &format!("\"8{id}\""));
+            let answer: Value = serde_json::from_str(&text).expect("still JSON");
+            let mut account = MetaAccount::new(&id);
+            if call == "phone_numbers" {
+                let listed = answer["data"].as_array().cloned().unwrap_or_default();
+                numbers.extend(listed);
+            }
+            account.bodies.insert(call.to_owned(), answer);
+            upstream.set_account(account);
+            ids.push(id);
+        }
+    }
+    let granted: Vec<&str> = ids.iter().map(String::as_str).collect();
+    upstream.set_token("metaToken", MetaToken::new("meta").managing(&granted));
+    files.write("meta", "metaToken");
+    let yaml = format!(
+        "sources:\n  - {{name: meta, provider: meta, api_url: {}, token_file: meta, \
+         poll_interval: 2s}}\n",
+        upstream.url()
+    );
+    let program = Setup::new().file(&files, &yaml).start();
+    let page = program.until("every account polled twice", |page| {
+        let polled = |id| {
+            page.get(&format!("whatsapp_account_polls_total{{account=\"{id}\"}}")) >= Some(2.0)
+        };
+        ids.iter().all(polled).then(|| page.clone())
+    });
+    for number in &numbers {
+        let id = number["id"].as_str().expect("an id");
+        let word = number["status"].as_str().expect("a word");
+        let (_, status) = META_STATUSES
+            .iter()
+            .find(|(words, _)| words.split(' ').any(|known| known == word))
+            .unwrap_or_else(|| panic!("{word} is in no list"));
+        let told = format!("whatsapp_channel_status{{channel=\"{id}\",status=\"{status}\"}}");
+        assert_eq!(page.get(&told), Some(1.0), "{number}");
+    }
+    assert!(numbers.len() > 50, "only {} numbers", numbers.len());
+    for metric in ["account_poll_failures", "channel_poll_failures", "exporter_unknown_status"] {
+        assert_eq!(page.sum(&format!("whatsapp_{metric}_total")), 0.0, "{metric}");
+    }
+    assert_eq!(page.sum("whatsapp_exporter_panics_total"), 0.0);
+    let other = page.sum("whatsapp_account_templates{status=\"other\"}");
+    assert!(other > 0.0, "words that are in no list are counted as other");
 }

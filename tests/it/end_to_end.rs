@@ -474,7 +474,9 @@ async fn every_panel_shows_something(world: &World) -> usize {
     let mut mistakes = Vec::new();
     let mut put = 0;
     let mut excused = BTreeSet::new();
-    for dashboard in dashboards::all() {
+    // This world has no numbers and accounts of Meta's; the contract alone holds their dashboard.
+    let with_data = |dashboard: &dashboards::Dashboard| dashboard.uid() != "whatsapp-meta";
+    for dashboard in dashboards::all().into_iter().filter(with_data) {
         for (what, chosen) in [("all chosen", &all), ("some chosen", &chosen)] {
             let mut filling = Filling {
                 chosen: chosen.clone(),

@@ -26,6 +26,7 @@ mod house;
 mod manifests;
 mod message_order;
 mod messages;
+mod meta;
 mod network;
 mod page;
 mod polling;

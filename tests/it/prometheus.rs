@@ -448,7 +448,7 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     metrics.gateway_held(HeldOutcome::Sent);
     metrics.webhook_refused(WebhookRefusal::Secret);
     metrics.state_written(true);
-    metrics.loaded(seconds_before_now(7200).unix, [4, 4, 0]);
+    metrics.loaded(seconds_before_now(7200).unix, [4, 4, 0, 0]);
     for millis in [3, 12, 45, 45, 250, 9_999, 20_000] {
         metrics.poll_took(whapi(), Duration::from_millis(millis));
     }
@@ -668,10 +668,11 @@ proptest! {
             metrics.panicked();
             oracle.panics.inc();
         }
-        metrics.loaded(Timestamp::from_millis(loaded), [channels, tokens, 0]);
+        metrics.loaded(Timestamp::from_millis(loaded), [channels, tokens, 0, 0]);
         oracle.targets.with_label_values(&["channel"]).set(channels as i64);
         oracle.targets.with_label_values(&["token"]).set(tokens as i64);
         oracle.targets.with_label_values(&["source"]).set(0);
+        oracle.targets.with_label_values(&["account"]).set(0);
         oracle.successful.set(1);
         oracle.timestamp.set(loaded as f64 / 1000.0);
 

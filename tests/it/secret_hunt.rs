@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use whatsapp_simulator::{
     EvolutionInstance, EvolutionServer, Fault, GraphError, GreenApiInstance, GreenApiPartner,
-    Response, WahaServer, WhapiChannel, WhapiPartner,
+    MetaAccount, MetaNumber, MetaToken, Response, WahaServer, WhapiChannel, WhapiPartner,
 };
 
 use crate::common::{Files, Upstream};
@@ -202,13 +202,15 @@ impl PlantedSources {
         let (mut instances, mut channels) = (Vec::new(), Vec::new());
         let all = faults("").len();
         for at in (0..all).filter(|at| answers(*at)) {
-            let names = ["waha", "evolution", "green", "whapi"].map(|kind| format!("{kind}{at}"));
-            let keys = ["waha", "evolution", "green", "whapi"].map(&mut make);
+            let kinds = ["waha", "evolution", "green", "whapi", "meta"];
+            let names = kinds.map(|kind| format!("{kind}{at}"));
+            let keys = kinds.map(&mut make);
             upstream.set_waha_server(&keys[0], waha(&names[0]));
             upstream.set_evolution_server(&keys[1], evolution(&names[1]));
             upstream.set_green_api_partner(&keys[2], &names[2], &[]);
             upstream.set_whapi_partner(&keys[3], WhapiPartner::new(&names[3]));
-            let providers = ["waha", "evolution", "green_api", "whapi"];
+            upstream.set_token(&keys[4], meta_token(&names[4], 5000 + at, upstream, None));
+            let providers = ["waha", "evolution", "green_api", "whapi", "meta"];
             for ((name, key), provider) in names.iter().zip(&keys).zip(providers) {
                 upstream.set_fault(key, Some(faults(key)[at].clone()));
                 add(name, provider, key);
@@ -240,13 +242,32 @@ impl PlantedSources {
         partner.channels = channels;
         upstream.set_whapi_partner(&whapi, partner);
         add("well-whapi", "whapi", &whapi);
+        // One whose calls are refused one by one, in words that repeat the token.
+        let meta = make("meta");
+        upstream.set_token(&meta, meta_token("well-meta", 9000, upstream, Some(&meta)));
+        add("well-meta", "meta", &meta);
         let carried = WahaServer::SECRETS.iter().chain(&EvolutionServer::SECRETS);
         let carried = carried.chain(&GreenApiPartner::SECRETS).chain(&WhapiPartner::SECRETS);
-        let carried = carried.chain(&WhapiChannel::PRIVATE);
+        let carried = carried.chain(&WhapiChannel::PRIVATE).chain(&MetaAccount::SECRETS);
         secrets.extend(carried.map(|carried| (*carried).to_owned()));
         secrets.push(EvolutionInstance::key("well-evolution"));
         Self { yaml, secrets, well }
     }
+}
+
+/// A token of an account whose number Meta has something to say against, repeating this text.
+fn meta_token(name: &str, account: usize, upstream: &Upstream, repeats: Option<&str>) -> MetaToken {
+    let id = account.to_string();
+    let mut planted = MetaAccount::new(&id);
+    if let Some(text) = repeats {
+        let solution = format!("Replace the token {text} of +49 1555 0783881.");
+        let blocked = MetaNumber::default().blocked("APP", 141_000, &solution);
+        planted = planted.with_number(&format!("7{id}"), blocked);
+        let error = GraphError::new(10, 0).message(format!("not with {text}")).details(text);
+        planted.errors.insert("message_templates".to_owned(), error);
+    }
+    upstream.set_account(planted);
+    MetaToken::new(name).managing(&[&id])
 }
 
 /// Whether a fault comes with some answer at once; what waits takes the places of the others.

@@ -542,10 +542,11 @@ fn no_secret_leaves_from_a_wrong_place_in_the_settings() {
         "sources: SECRET\n",
         "sources:\n  - SECRET\n",
         "sources:\n  - name: a\n    provider: SECRET\n    token_file: x\n",
-        "sources:\n  - name: a\n    provider: meta\n    token_file: SECRET\n",
+        "sources:\n  - name: a\n    provider: meta\n    token_file: x\n    waba_ids: [SECRET]\n",
     ];
     // The same mistakes in a source of each provider, and a channel of one.
-    let of_each = ["waha", "evolution", "green_api", "whapi"].into_iter().flat_map(|provider| {
+    let providers = ["waha", "evolution", "green_api", "whapi", "meta"];
+    let of_each = providers.into_iter().flat_map(|provider| {
         [
             "api_key: SECRET",
             "token: SECRET",

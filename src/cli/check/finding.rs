@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::domain::{Now, TargetKind};
 use crate::fleet::{FleetView, Watched};
 use crate::poller::PollCauses;
+use crate::report::account_report::AccountView;
 use crate::report::status_report::{ChannelView, Level, SourceView, TokenView};
 
 /// What was found out about a target. Its fields are documented in `docs/check.md`.
@@ -42,8 +43,10 @@ impl Finding {
         let target = &watched.target;
         let (poll, advice, level, status, expires, countdown);
         if let Some(view) = ChannelView::new(watched, now) {
-            let restrictions = view.restrictions.iter().flatten();
-            let words: Vec<&str> = restrictions.map(|one| one.words.as_str()).collect();
+            let restrictions = view.restrictions.iter().flatten().map(|one| one.words.as_str());
+            let notices = view.standing.iter().flat_map(|standing| standing.notices.iter());
+            let notices = notices.map(|notice| notice.words.as_str());
+            let words: Vec<&str> = restrictions.chain(notices).collect();
             status = with(view.status, &words);
             let subscription = view.subscription.as_ref();
             countdown = subscription.map_or_else(|| "-".to_owned(), |one| one.countdown.clone());
@@ -54,6 +57,10 @@ impl Finding {
             status = with(view.status, &missing);
             countdown = view.countdown(now);
             expires = view.expires;
+            (poll, advice, level) = (view.poll, view.advice, view.level);
+        } else if let Some(view) = AccountView::new(watched, now) {
+            status = with(view.status, &view.notes());
+            (expires, countdown) = (None, "-".to_owned());
             (poll, advice, level) = (view.poll, view.advice, view.level);
         } else {
             let view = SourceView::new(watched)?;

@@ -80,7 +80,8 @@ mod tests {
 
     fn status(status: u16, body: &str, closed: Status) -> Result<Reported, FailureReason> {
         let body = body.as_bytes().to_vec().into();
-        let outcome = read(&Answer { status, retry_after: None, body }, closed);
+        let outcome =
+            read(&Answer { status, retry_after: None, headers: Default::default(), body }, closed);
         outcome.map(|one| one.status).map_err(|failure| failure.reason)
     }
 

@@ -58,7 +58,8 @@ mod tests {
 
     fn reason(status: u16, body: &str) -> Option<FailureReason> {
         let body = body.as_bytes().to_vec().into();
-        refusal(&Answer { status, retry_after: None, body }).map(|failure| failure.reason)
+        refusal(&Answer { status, retry_after: None, headers: Default::default(), body })
+            .map(|failure| failure.reason)
     }
 
     #[test]

@@ -98,7 +98,12 @@ mod tests {
     fn problem(url: Option<&str>, body: &str) -> Result<Option<String>, FailureReason> {
         let secret = "s3cret".into();
         let needed = Needed { url, shard_path: "", header: "x-webhook-secret", secret: &secret };
-        let answer = Answer { status: 200, retry_after: None, body: body.to_owned().into() };
+        let answer = Answer {
+            status: 200,
+            retry_after: None,
+            headers: Default::default(),
+            body: body.to_owned().into(),
+        };
         EvolutionWebhookCheck.problem(&answer, &needed).map_err(|failure| failure.reason)
     }
 

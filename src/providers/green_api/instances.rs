@@ -100,7 +100,12 @@ mod tests {
     use secrecy::ExposeSecret;
 
     fn read_body(status: u16, body: &str) -> Reading {
-        read(&Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() })
+        read(&Answer {
+            status,
+            retry_after: None,
+            headers: Default::default(),
+            body: body.as_bytes().to_vec().into(),
+        })
     }
 
     #[test]

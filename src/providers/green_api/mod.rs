@@ -42,7 +42,7 @@ impl Provider for GreenApi {
         match kind {
             TargetKind::Channel => Some(CHANNEL_KEYS),
             TargetKind::Source => Some(SOURCE_KEYS),
-            TargetKind::Token => None,
+            TargetKind::Token | TargetKind::Account => None,
         }
     }
 

@@ -89,7 +89,12 @@ mod tests {
     use crate::domain::FailureReason;
 
     fn read(status: u16, body: &str) -> Result<Reported, FailureReason> {
-        let answer = Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() };
+        let answer = Answer {
+            status,
+            retry_after: None,
+            headers: Default::default(),
+            body: body.as_bytes().to_vec().into(),
+        };
         interpret(&answer).map(|seen| seen.status).map_err(|failure| failure.reason)
     }
 

@@ -1,9 +1,9 @@
-//! What to do about a Meta token, in the words of Meta's tools.
+//! What to do about a token, a number or an account, in the words of Meta's tools.
 //!
-//! Not here: which token has which problem.
+//! Not here: which has which problem, and what Meta itself proposes; that is told beside.
 
 use crate::domain::{FailureReason, RestrictionReason, Status};
-use crate::provider::{AdviceTexts, TokenProblem};
+use crate::provider::{AccountProblem, AdviceTexts, TokenProblem};
 
 pub(super) struct MetaAdvice;
 
@@ -15,6 +15,18 @@ impl AdviceTexts for MetaAdvice {
         match status {
             Status::Auth => None,
             Status::Unknown => Some("Not known. Find out why polls fail."),
+            Status::Blocked => Some(
+                "Meta lets nothing be sent. Read what it says beside, add a payment method or \
+                 appeal in https://business.facebook.com/business-support-home.",
+            ),
+            Status::Stop => Some(
+                "The number is not connected. Register it again in \
+                 https://business.facebook.com/wa/manage, or leave it out with `except`.",
+            ),
+            Status::Init => Some(
+                "The number is being set up. Verify it in https://business.facebook.com/wa/manage, \
+                 or leave it out with `except`.",
+            ),
             _ => Some("Look at the phone number in https://business.facebook.com/wa/manage."),
         }
     }
@@ -37,8 +49,50 @@ impl AdviceTexts for MetaAdvice {
         }
     }
 
-    fn restriction(&self, _: RestrictionReason) -> Option<&'static str> {
-        None
+    fn restriction(&self, reason: RestrictionReason) -> Option<&'static str> {
+        Some(match reason {
+            RestrictionReason::Quota => {
+                "The number has begun as many conversations in 24 hours as it may. Hold campaigns \
+                 back; answers still go out."
+            }
+            RestrictionReason::Rate => "Meta slows the number down. Send fewer messages a second.",
+            RestrictionReason::NewChats | RestrictionReason::Policy => {
+                "Read Meta's notice in https://business.facebook.com/business-support-home, and \
+                 appeal there."
+            }
+        })
+    }
+
+    fn low_quality(&self) -> Option<&'static str> {
+        Some(
+            "Receivers block or report the number. Stop campaigns, and look at \
+             https://business.facebook.com/wa/manage, Insights, for the templates they report.",
+        )
+    }
+
+    fn account(&self, problem: AccountProblem) -> Option<&'static str> {
+        Some(match problem {
+            AccountProblem::Restricted => {
+                "Read why in https://business.facebook.com/business-support-home, and appeal there."
+            }
+            AccountProblem::WebhookUnsubscribed => {
+                "Subscribe the app again: POST /<account>/subscribed_apps with its token. Nothing \
+                 that customers write arrives until then."
+            }
+            AccountProblem::TemplatesPaused => {
+                "Receivers do not like these templates. Change or retire them in \
+                 https://business.facebook.com/wa/manage/message-templates before Meta disables \
+                 them."
+            }
+        })
+    }
+
+    fn nothing_listed(&self) -> Option<&'static str> {
+        Some(
+            "No number was discovered. Grant the token whatsapp_business_management for an \
+             account; if it has that for all accounts, name them in META_WABA_IDS. \
+             META_DISCOVER=false ends the search.",
+        )
     }
 
     fn subscription(&self) -> Option<&'static str> {

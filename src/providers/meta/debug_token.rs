@@ -8,12 +8,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::graph_error::GraphError;
+use super::graph_error::{self, GraphError};
 use crate::domain::{
     Expiry, Failure, FailureReason, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
 };
 use crate::secret::SecretSource;
-use crate::upstream::lenient::Lenient;
+use crate::upstream::lenient::{Lenient, LenientList};
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request,
 };
@@ -64,7 +64,7 @@ enum Inspector {
 ///
 /// The credential goes in the header; the token has to be in the URL (Meta's reference of
 /// `debug_token`), which is therefore secret.
-fn request(
+pub(super) fn request(
     api_url: &str,
     version: &str,
     token: &SecretString,
@@ -113,6 +113,62 @@ struct TokenData {
 
 /// 101: "Error validating application", the answer to an app id that does not exist.
 const APP_NOT_VALID: i64 = 101;
+
+/// What the inspection says of a token's grants.
+pub(super) struct Inspection {
+    pub(super) valid: bool,
+    pub(super) app_id: Option<Box<str>>,
+    pub(super) scopes: Vec<String>,
+    granular: Vec<GranularScope>,
+}
+
+/// A scope, and the ids of what it is limited to.
+#[derive(Deserialize)]
+struct GranularScope {
+    #[serde(default)]
+    scope: Lenient,
+    #[serde(default)]
+    target_ids: Lenient,
+}
+
+impl Inspection {
+    /// The ids of what a scope is limited to; none when it is not limited.
+    pub(super) fn targets_of(&self, scope: &str) -> Vec<Box<str>> {
+        let of_scope =
+            self.granular.iter().filter(|granular| granular.scope.raw_text() == Some(scope));
+        of_scope.flat_map(|granular| granular.target_ids.labels()).collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct GrantsEnvelope {
+    data: Grants,
+}
+
+#[derive(Deserialize, Default)]
+struct Grants {
+    #[serde(default)]
+    granular_scopes: LenientList<GranularScope>,
+}
+
+/// Reads the grants out of the answer to [`request`].
+///
+/// # Errors
+///
+/// As the inspection of the token itself would fail.
+pub(super) fn inspect(answer: &Answer, by_app: bool) -> Result<Inspection, Failure> {
+    let inspector = if by_app { Inspector::App } else { Inspector::Itself };
+    let observation = interpret(answer, inspector).outcome?;
+    let grants = serde_json::from_slice::<GrantsEnvelope>(&answer.body).ok();
+    let LenientList(granular) =
+        grants.map(|envelope| envelope.data).unwrap_or_default().granular_scopes;
+    Ok(Inspection {
+        valid: observation.valid,
+        app_id: observation.info.map(|info| info.app_id).filter(|id| !id.is_empty()),
+        scopes: observation.scopes.unwrap_or_default(),
+        granular,
+    })
+}
 
 /// Reads the answer to [`request`]. A dead token ends in the same facts whoever inspected it.
 fn interpret(answer: &Answer, inspector: Inspector) -> TokenReading {
@@ -183,23 +239,13 @@ fn refusal(
 ) -> Result<TokenObservation, Failure> {
     let Some(class) = class else { return Err(answer.failure_by_status()) };
     let reason = match class {
-        dead if dead.credential_is_dead() => match inspector {
-            Inspector::Itself => return Ok(TokenObservation::dead()),
-            Inspector::App => FailureReason::CredentialUnauthorized,
-        },
-        TokenErrorReason::RateLimited => FailureReason::RateLimited,
-        TokenErrorReason::Transient => FailureReason::ServerError,
-        TokenErrorReason::Capability
-        | TokenErrorReason::PermissionDenied
-        | TokenErrorReason::PermissionMissing
-        | TokenErrorReason::Integrity => FailureReason::Forbidden,
+        dead if dead.credential_is_dead() && inspector == Inspector::Itself => {
+            return Ok(TokenObservation::dead());
+        }
         _ if inspector == Inspector::App && error.code.integer() == Some(APP_NOT_VALID) => {
             FailureReason::CredentialUnauthorized
         }
-        _ => match answer.failure_by_status().reason {
-            FailureReason::Decode => FailureReason::HttpOther,
-            by_status => by_status,
-        },
+        class => graph_error::failure_reason(answer, class),
     };
     Err(answer.failure(reason, format!("HTTP {}: {}", answer.status, error.describe())))
 }
@@ -210,7 +256,12 @@ mod tests {
     use crate::domain::Timestamp;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+        Answer {
+            status,
+            retry_after: None,
+            headers: Default::default(),
+            body: body.as_bytes().to_vec().into(),
+        }
     }
 
     fn read(status: u16, body: &str, inspector: Inspector) -> TokenReading {

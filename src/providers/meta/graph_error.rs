@@ -6,7 +6,8 @@
 
 use serde::Deserialize;
 
-use crate::domain::TokenErrorReason;
+use crate::domain::{FailureReason, TokenErrorReason};
+use crate::upstream::Answer;
 use crate::upstream::lenient::Lenient;
 
 /// An error's message is never read: it may repeat the token.
@@ -21,14 +22,22 @@ pub(super) struct GraphError {
 }
 
 impl GraphError {
+    fn subcode(&self) -> Option<i64> {
+        self.error_subcode.integer().or_else(|| self.subcode.integer())
+    }
+
+    /// Whether the object that was asked for does not exist, or not for this token.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!((self.code.integer(), self.subcode()), (Some(803 | 33), _) | (Some(100), Some(33)))
+    }
+
     pub(super) fn class(&self) -> Option<TokenErrorReason> {
-        let subcode = self.error_subcode.integer().or_else(|| self.subcode.integer());
+        let subcode = self.subcode();
         self.code.integer().map(|code| classify(code, subcode))
     }
 
     pub(super) fn describe(&self) -> String {
-        let subcode = self.error_subcode.integer().or_else(|| self.subcode.integer());
-        match (self.code.integer(), subcode) {
+        match (self.code.integer(), self.subcode()) {
             (Some(code), Some(subcode)) => format!("Meta's error {code} with subcode {subcode}"),
             (Some(code), None) => format!("Meta's error {code}"),
             (None, _) => "an error of Meta's without a code".to_owned(),
@@ -54,6 +63,24 @@ const fn classify(code: i64, subcode: Option<i64>) -> TokenErrorReason {
         (368 | 130_497 | 131_031, _) => TokenErrorReason::Integrity,
         (1 | 2, _) => TokenErrorReason::Transient,
         _ => TokenErrorReason::Other,
+    }
+}
+
+/// Why a poll that was answered with an error of this class brought nothing. The code decides,
+/// never the HTTP status: the same code is documented with several.
+pub(super) fn failure_reason(answer: &Answer, class: TokenErrorReason) -> FailureReason {
+    match class {
+        dead if dead.credential_is_dead() => FailureReason::CredentialUnauthorized,
+        TokenErrorReason::RateLimited => FailureReason::RateLimited,
+        TokenErrorReason::Transient => FailureReason::ServerError,
+        TokenErrorReason::Capability
+        | TokenErrorReason::PermissionDenied
+        | TokenErrorReason::PermissionMissing
+        | TokenErrorReason::Integrity => FailureReason::Forbidden,
+        _ => match answer.failure_by_status().reason {
+            FailureReason::Decode => FailureReason::HttpOther,
+            by_status => by_status,
+        },
     }
 }
 

@@ -123,7 +123,6 @@ const fn failure(code: i64) -> MessageFailure {
 }
 
 /// The phone number's id and the events of the `value` of a change; `None` if it names no number.
-#[cfg_attr(not(test), expect(dead_code, reason = "joined to the receiver of webhooks"))]
 pub(super) fn message_events(value: &[u8]) -> Option<(Box<str>, Vec<MessageEvent>)> {
     let MessagesValue { metadata, statuses, messages, message_echoes } =
         serde_json::from_slice(value).ok()?;

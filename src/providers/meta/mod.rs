@@ -1,13 +1,17 @@
-//! Meta's Graph API: access tokens, inspected by `debug_token`, with a route through the gateway.
+//! Meta's Graph API: access tokens, inspected by `debug_token`, with a route through the gateway;
+//! the accounts that they may manage, and their numbers, which are channels.
 //!
-//! Not here: refreshing a token, or anything done with it.
+//! Not here: refreshing a token, or anything done with it but looking.
 
+mod account;
+mod accounts;
 mod advice;
 mod debug_token;
 mod gateway;
 mod graph_error;
 mod message_statuses;
 mod settings;
+mod webhook;
 
 use crate::domain::TargetKind;
 use crate::input::Variable;
@@ -32,7 +36,11 @@ impl Provider for Meta {
     }
 
     fn entry_keys(&self, kind: TargetKind) -> Option<&'static [&'static str]> {
-        (kind == TargetKind::Token).then_some(settings::TOKEN_KEYS)
+        match kind {
+            TargetKind::Token => Some(settings::TOKEN_KEYS),
+            TargetKind::Source => Some(settings::SOURCE_KEYS),
+            TargetKind::Channel | TargetKind::Account => None,
+        }
     }
 
     fn read_settings(&self, reader: SettingsReader<'_>) -> Box<dyn ProviderSettings> {
@@ -44,7 +52,7 @@ impl Provider for Meta {
     }
 
     fn webhooks(&self) -> Option<&'static dyn WebhookApi> {
-        None
+        Some(&webhook::MetaWebhooks)
     }
 
     fn gateway(&self) -> Option<&'static dyn GatewayApi> {

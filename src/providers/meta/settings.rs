@@ -1,4 +1,5 @@
-//! Meta's settings: one token from the environment, and tokens in the settings file.
+//! Meta's settings: one token from the environment, tokens and sources in the settings file. A
+//! source is a token too, and discovers the accounts and numbers that it may see.
 //!
 //! Not here: where the texts come from (`input/`).
 
@@ -7,12 +8,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::accounts::{Accounts, is_id};
 use super::debug_token::{App, DebugToken};
 use crate::domain::{PollPolicy, TargetKind};
-use crate::input::value::{ApiUrl, FilePath, Interval, Secret, TargetName, setting_values};
+use crate::input::value::{ApiUrl, FilePath, Flag, Interval, Secret, TargetName, setting_values};
 use crate::input::{Entry, FromSetting, Problems, Setting, Variable, Variables, secret_setting};
 use crate::provider::{ProviderSettings, SettingsReader};
-use crate::target::{Target, TargetOptions};
+use crate::secret::SecretSource;
+use crate::target::{ListingOptions, Name, Target, TargetOptions};
 use crate::upstream::ProviderId;
 
 pub(super) const VARIABLES: &[Variable] = &[
@@ -34,7 +37,31 @@ pub(super) const VARIABLES: &[Variable] = &[
         "whatsapp_business_messaging,whatsapp_business_management",
         "scopes a token must have, separated by commas",
     ),
+    Variable::new(
+        "META_DISCOVER",
+        "true",
+        "whether the accounts and numbers are watched that META_TOKEN may see",
+    ),
+    Variable::new(
+        "META_WABA_IDS",
+        "",
+        "the accounts to watch, separated by commas, where Meta does not say which a token may see",
+    ),
+    Variable::new(
+        "META_WEBHOOK_APP_SECRET",
+        "",
+        "secret of the app whose webhooks are received; META_APP_SECRET if not set",
+    ),
+    Variable::new(
+        "META_WEBHOOK_APP_SECRET_FILE",
+        "",
+        "file that contains it, read again before each use",
+    ),
 ];
+
+/// How often an account is polled: numbers and account are one call each, which takes about 40 of
+/// the 200 calls that Meta allows in an hour (`docs/providers/meta.md`).
+const ACCOUNT_INTERVAL: Duration = Duration::from_secs(300);
 
 pub(super) const TOKEN_KEYS: &[&str] = &[
     "name",
@@ -46,6 +73,23 @@ pub(super) const TOKEN_KEYS: &[&str] = &[
     "poll_interval",
     "api_url",
     "api_version",
+];
+
+pub(super) const SOURCE_KEYS: &[&str] = &[
+    "name",
+    "provider",
+    "token_file",
+    "app_id",
+    "app_secret_file",
+    "required_scopes",
+    "waba_ids",
+    "poll_interval",
+    "api_url",
+    "api_version",
+    "only",
+    "except",
+    "names",
+    "max_channels",
 ];
 
 #[derive(Deserialize, Default)]
@@ -61,6 +105,10 @@ struct MetaVariables {
     meta_api_version: Setting<ApiVersion>,
     meta_poll_interval: Setting<Interval>,
     meta_required_scopes: Setting<Scopes>,
+    meta_discover: Setting<Flag>,
+    meta_waba_ids: Setting<WabaIds>,
+    meta_webhook_app_secret: Setting<Secret>,
+    meta_webhook_app_secret_file: Setting<FilePath>,
 }
 
 setting_values! {
@@ -70,6 +118,25 @@ setting_values! {
     ApiVersion(Arc<str>) = api_version;
     /// Scopes, as Meta spells them.
     Scopes(Arc<[Box<str>]>) = |text: &str| scopes(text.split(','));
+    /// Ids of accounts.
+    WabaIds(Arc<[Box<str>]>) = |text: &str| waba_ids(text.split(','));
+}
+
+fn waba_ids<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Arc<[Box<str>]>, String> {
+    let mut ids: Vec<Box<str>> = Vec::new();
+    for word in words.into_iter().map(str::trim).filter(|word| !word.is_empty()) {
+        if !is_id(word) {
+            return Err(format!(
+                "account {} is not an id of Meta's, which is made of digits only; it stands in \
+                 https://business.facebook.com/wa/manage, under the account's settings",
+                ids.len() + 1
+            ));
+        }
+        if !ids.iter().any(|id| **id == *word) {
+            ids.push(word.into());
+        }
+    }
+    Ok(ids.into())
 }
 
 fn app_id(text: &str) -> Result<Box<str>, String> {
@@ -121,6 +188,8 @@ pub(super) struct MetaSettings {
     api_version: Arc<str>,
     poll_interval: Duration,
     required_scopes: Arc<[Box<str>]>,
+    waba_ids: Arc<[Box<str>]>,
+    webhook_secret: Option<SecretSource>,
 }
 
 impl MetaSettings {
@@ -145,12 +214,15 @@ impl MetaSettings {
             default("META_REQUIRED_SCOPES"),
             problems,
         );
-        let settings = Self {
+        let waba_ids = environment.meta_waba_ids.get("META_WABA_IDS", problems);
+        let mut settings = Self {
             provider,
             api_url: url.map_or_else(|| "".into(), |ApiUrl(url)| url),
             api_version: version.map_or_else(|| "".into(), |ApiVersion(version)| version),
             poll_interval: interval.map_or_else(Duration::default, |Interval(interval)| interval),
             required_scopes: required.map_or_else(|| [].into(), |Scopes(scopes)| scopes),
+            waba_ids: waba_ids.map_or_else(|| [].into(), |WabaIds(ids)| ids),
+            webhook_secret: None,
         };
         let credential = secret_setting(
             "META_TOKEN",
@@ -170,36 +242,88 @@ impl MetaSettings {
             environment.meta_app_secret_file,
             problems,
         );
+        let webhook_secret = secret_setting(
+            "META_WEBHOOK_APP_SECRET",
+            environment.meta_webhook_app_secret,
+            environment.meta_webhook_app_secret_file,
+            problems,
+        );
+        settings.webhook_secret = webhook_secret.or_else(|| secret.clone());
         let app = app(variables, id, secret, problems);
+        let discovers = environment
+            .meta_discover
+            .get_or("META_DISCOVER", default("META_DISCOVER"), problems)
+            .is_some_and(|Flag(flag)| flag);
         // Also checked when only the file has tokens, since they take it as their default.
         let policy = policies.checked("META_POLL_INTERVAL", settings.poll_interval, problems);
         if let (Some(credential), Some(TargetName(name))) = (credential, name) {
-            let endpoint = DebugToken { api_version: Arc::clone(&settings.api_version), app };
-            let api_url = Arc::clone(&settings.api_url);
-            let scopes = Arc::clone(&settings.required_scopes);
-            let options = settings.options(api_url, policy, scopes, endpoint);
-            targets.push(Target::new(TargetKind::Token, name, credential, options));
+            let token = TokenSettings {
+                name,
+                credential,
+                app,
+                api_url: Arc::clone(&settings.api_url),
+                api_version: Arc::clone(&settings.api_version),
+                policy,
+                required_scopes: Arc::clone(&settings.required_scopes),
+            };
+            if discovers {
+                let listing = ListingOptions {
+                    account_policy: Some(policies.policy(ACCOUNT_INTERVAL)),
+                    ..ListingOptions::default()
+                };
+                let waba_ids = Arc::clone(&settings.waba_ids);
+                targets.push(settings.source(&token, waba_ids, listing));
+            }
+            targets.push(settings.token(token));
         }
         settings
     }
 
-    fn options(
-        &self,
-        api_url: Arc<str>,
-        policy: PollPolicy,
-        required_scopes: Arc<[Box<str>]>,
-        endpoint: DebugToken,
-    ) -> TargetOptions {
+    fn token(&self, token: TokenSettings) -> Target {
+        let TokenSettings { name, credential, app, api_url, api_version, policy, .. } = token;
+        let endpoint = DebugToken { api_version, app };
+        let required_scopes = token.required_scopes;
         let options = TargetOptions::new(self.provider, api_url, policy, endpoint);
-        TargetOptions { required_scopes, ..options }
+        let options = TargetOptions { required_scopes, ..options };
+        Target::new(TargetKind::Token, name, credential, options)
     }
+
+    /// The source of what a token may see.
+    fn source(
+        &self,
+        token: &TokenSettings,
+        waba_ids: Arc<[Box<str>]>,
+        listing: ListingOptions,
+    ) -> Target {
+        let endpoint = Accounts {
+            api_version: Arc::clone(&token.api_version),
+            app: token.app.clone(),
+            fallback: waba_ids,
+            told: Arc::default(),
+        };
+        let api_url = Arc::clone(&token.api_url);
+        let options = TargetOptions::new(self.provider, api_url, token.policy, endpoint);
+        let (name, credential) = (token.name.clone(), token.credential.clone());
+        Target::new(TargetKind::Source, name, credential, options.listing(listing))
+    }
+}
+
+/// All that is set of one token.
+struct TokenSettings {
+    name: Name,
+    credential: SecretSource,
+    app: Option<App>,
+    api_url: Arc<str>,
+    api_version: Arc<str>,
+    policy: PollPolicy,
+    required_scopes: Arc<[Box<str>]>,
 }
 
 /// The app of the environment, which needs an id, a secret, and a token to inspect.
 fn app(
     variables: &Variables,
     id: Option<AppId>,
-    secret: Option<crate::secret::SecretSource>,
+    secret: Option<SecretSource>,
     problems: &mut Problems,
 ) -> Option<App> {
     let is_set = |name: &str| {
@@ -257,20 +381,45 @@ impl ProviderSettings for MetaSettings {
         Some(&self.api_url)
     }
 
+    fn webhook_secret(&self) -> Option<&SecretSource> {
+        self.webhook_secret.as_ref()
+    }
+
     fn target(&self, kind: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {
         let name = entry.name();
         let credential = entry.token_file();
         let app = entry_app(entry);
         let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.api_url));
         let api_version = entry.optional("api_version", api_version);
-        let policy = entry.policy(self.poll_interval);
         let required = entry.words("required_scopes", |words| scopes(words.iter().copied()));
-        let endpoint = DebugToken {
-            api_version: api_version.unwrap_or_else(|| Arc::clone(&self.api_version)),
-            app,
+        let (policy, listing) = match kind {
+            TargetKind::Source => {
+                let (policy, listing) =
+                    entry.list_policy_and_listing(self.poll_interval, ACCOUNT_INTERVAL);
+                let account_policy = listing.channel_policy;
+                let listing = ListingOptions { account_policy, channel_policy: None, ..listing };
+                (policy, Some(listing))
+            }
+            _ => (entry.policy(self.poll_interval), None),
         };
-        let scopes = required.unwrap_or_else(|| Arc::clone(&self.required_scopes));
-        let options = self.options(api_url, policy, scopes, endpoint);
-        Some(Target::new(kind, name?, credential?, options))
+        let waba_ids = listing.is_some().then(|| {
+            let own = entry.words("waba_ids", |words| waba_ids(words.iter().copied()));
+            own.unwrap_or_else(|| Arc::clone(&self.waba_ids))
+        });
+        let token = TokenSettings {
+            name: name?,
+            credential: credential?,
+            app,
+            api_url,
+            api_version: api_version.unwrap_or_else(|| Arc::clone(&self.api_version)),
+            policy,
+            required_scopes: required.unwrap_or_else(|| Arc::clone(&self.required_scopes)),
+        };
+        let Some((listing, waba_ids)) = listing.zip(waba_ids) else {
+            return Some(self.token(token));
+        };
+        let source = self.source(&token, waba_ids, listing);
+        entry.add_target(self.token(token));
+        Some(source)
     }
 }

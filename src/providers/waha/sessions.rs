@@ -40,13 +40,10 @@ struct Session {
 
 fn read(answer: &Answer) -> Reading {
     match sessions(answer) {
-        Ok(sessions) => Reading {
-            polled: Fact::Channels(Ok(sessions.iter().map(|(name, _)| listed(name)).collect())),
-            others: sessions
-                .into_iter()
-                .map(|(name, status)| (name, Fact::Channel(status)))
-                .collect(),
-        },
+        Ok(sessions) => Reading::of_list(
+            Fact::Channels(Ok(sessions.iter().map(|(name, _)| listed(name)).collect())),
+            sessions.into_iter().map(|(name, status)| (name, Fact::Channel(status))).collect(),
+        ),
         Err(failure) => Fact::Channels(Err(failure)).into(),
     }
 }
@@ -95,7 +92,12 @@ mod tests {
     use secrecy::ExposeSecret;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+        Answer {
+            status,
+            retry_after: None,
+            headers: Default::default(),
+            body: body.as_bytes().to_vec().into(),
+        }
     }
 
     fn statuses(body: &str) -> Vec<(String, Result<Reported, FailureReason>)> {

@@ -16,6 +16,7 @@ use super::messages;
 use super::status::reported;
 use crate::domain::{ChannelEvent, ChannelObservation, MessageEvent};
 use crate::provider::{HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookHead};
+use crate::upstream::hex;
 use crate::upstream::lenient::{Lenient, LenientObject, is_whole_object};
 
 /// Where the receiver is, behind whatever address leads to the exporter.
@@ -44,7 +45,7 @@ impl WebhookApi for WahaWebhooks {
 
     fn authorize_body(&self, head: WebhookHead<'_>, body: &[u8], secret: &SecretString) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA512, secret.expose_secret().as_bytes());
-        let signature = head.headers.get(SIGNATURE).and_then(|value| decode_hex(value.as_bytes()));
+        let signature = head.headers.get(SIGNATURE).and_then(|value| hex::decode(value.as_bytes()));
         signature.is_some_and(|signature| hmac::verify(&key, body, &signature).is_ok())
     }
 
@@ -122,15 +123,6 @@ fn interpret(body: &[u8]) -> Option<(Option<Box<str>>, ChannelEvent)> {
 
 fn of_message(message: Option<MessageEvent>) -> ChannelEvent {
     message.map_or(ChannelEvent::Other, ChannelEvent::Message)
-}
-
-fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.chunks(2).map(|pair| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    });
-    pairs.collect()
 }
 
 #[cfg(test)]

@@ -96,7 +96,12 @@ mod tests {
     use secrecy::ExposeSecret;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+        Answer {
+            status,
+            retry_after: None,
+            headers: Default::default(),
+            body: body.as_bytes().to_vec().into(),
+        }
     }
 
     fn reported(body: &str) -> Result<Reported, FailureReason> {

@@ -41,7 +41,7 @@ impl Provider for Whapi {
         match kind {
             TargetKind::Channel => Some(CHANNEL_KEYS),
             TargetKind::Source => Some(SOURCE_KEYS),
-            TargetKind::Token => None,
+            TargetKind::Token | TargetKind::Account => None,
         }
     }
 

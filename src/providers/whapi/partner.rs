@@ -81,7 +81,7 @@ impl Pages {
         }
         if count < PAGE || self.seen.len() == before {
             let polled = Fact::Channels(Ok(self.channels));
-            return Next::Done(Reading { polled, others: self.others });
+            return Next::Done(Reading::of_list(polled, self.others));
         }
         self.offset += count;
         Next::Ask(self.ask())
@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn answer(status: u16, body: String) -> Answer {
-        Answer { status, retry_after: None, body: body.into() }
+        Answer { status, retry_after: None, headers: Default::default(), body: body.into() }
     }
 
     /// Answers each request with a page, and returns the offsets that were asked for.
@@ -201,6 +201,7 @@ mod tests {
             match (exchange.read)(answer(200, page.clone())) {
                 Next::Ask(next) => exchange = next,
                 Next::Done(reading) => return (reading, asked),
+                Next::Partly(..) => panic!("nothing is told before the end"),
             }
         }
         panic!("asks for more than {} pages", pages.len());

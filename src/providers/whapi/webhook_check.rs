@@ -183,7 +183,12 @@ mod tests {
     const URL: &str = "https://exporter.example.com/webhook/whapi";
 
     fn read(body: &str) -> Result<Vec<Registered>, FailureReason> {
-        let answer = Answer { status: 200, retry_after: None, body: body.to_owned().into() };
+        let answer = Answer {
+            status: 200,
+            retry_after: None,
+            headers: Default::default(),
+            body: body.to_owned().into(),
+        };
         interpret(&answer).map_err(|failure| failure.reason)
     }
 

@@ -8,6 +8,7 @@ use super::pieces::{self, Piece};
 use super::query::PageQuery;
 use crate::domain::{Now, TargetKind};
 use crate::fleet::{FleetView, Watched};
+use crate::report::account_report::AccountView;
 use crate::report::advice::Advice;
 use crate::report::humanize;
 use crate::report::status_report::{self, ChannelView, Level, PollView, SourceView, TokenView};
@@ -69,7 +70,7 @@ struct PageRow {
 pub(super) fn render(view: &FleetView, query: &PageQuery) -> Result<String, askama::Error> {
     let now = view.now;
     let mut levels = Vec::new();
-    let (channels, mut tokens, sources, found) = view.look(|targets| {
+    let (channels, mut tokens, sources, accounts, found) = view.look(|targets| {
         let mut ranked = |kind| {
             let mut ranked: Vec<(Level, &Watched)> = Vec::new();
             for one in targets.of(kind) {
@@ -83,14 +84,16 @@ pub(super) fn render(view: &FleetView, query: &PageQuery) -> Result<String, aska
             ranked
         };
         let (channels, tokens) = (ranked(TargetKind::Channel), ranked(TargetKind::Token));
-        let sources = ranked(TargetKind::Source);
+        let (sources, accounts) = (ranked(TargetKind::Source), ranked(TargetKind::Account));
         let first = (query.number.clamp(1, pages(channels.len())) - 1) * PER_PAGE;
         let shown = channels.iter().skip(first).take(PER_PAGE);
         let shown: Vec<_> = shown.filter_map(|(_, one)| ChannelView::new(one, now)).collect();
         let tokens: Vec<_> =
             tokens.iter().filter_map(|(_, one)| TokenView::new(one, now)).collect();
         let sources: Vec<_> = sources.iter().filter_map(|(_, one)| SourceView::new(one)).collect();
-        (shown, tokens, sources, channels.len())
+        let accounts: Vec<_> =
+            accounts.iter().filter_map(|(_, one)| AccountView::new(one, now)).collect();
+        (shown, tokens, sources, accounts, channels.len())
     });
     tokens.sort_by_key(|token| (token.level, token.expires_millis.unwrap_or(i64::MAX)));
     let (title, level) = headline(&levels);
@@ -98,10 +101,12 @@ pub(super) fn render(view: &FleetView, query: &PageQuery) -> Result<String, aska
     let channels: Vec<_> = channels.into_iter().map(|view| channel_row(view, now)).collect();
     let tokens: Vec<_> = tokens.into_iter().map(|view| token_row(view, now)).collect();
     let sources: Vec<_> = sources.into_iter().map(|view| source_row(view, now)).collect();
+    let accounts: Vec<_> = accounts.into_iter().map(|view| account_row(view, now)).collect();
     let table =
         |id, title, one, third, found, rows| PageTable { id, title, one, third, found, rows };
     let tables = [
         table("channels", "Channels", "channel", "for", found, channels),
+        table("accounts", "Accounts", "account", "templates", accounts.len(), accounts),
         table("tokens", "Tokens", "token", "expires", tokens.len(), tokens),
         table("sources", "Sources", "source", "channels", sources.len(), sources),
     ];
@@ -171,7 +176,8 @@ fn channel_row(view: ChannelView, now: Now) -> PageRow {
     let subscription = view.subscription.map(|subscription| subscription.words);
     let delivery = view.delivery.into_iter().flat_map(|delivery| delivery.notes);
     let notes = view.returned.into_iter().chain(delivery).chain(restrictions);
-    let notes = notes.chain(quota).chain(subscription);
+    let standing = view.standing.into_iter().flat_map(|standing| standing.notes());
+    let notes = notes.chain(quota).chain(subscription).chain(standing);
     PageRow {
         notes: notes.collect(),
         link: Some(format!("/channels/{}", view.name)),
@@ -229,6 +235,23 @@ fn source_row(view: SourceView, now: Now) -> PageRow {
         level: view.level,
         status: view.status,
         notes,
+        advice: view.advice,
+    }
+}
+
+fn account_row(view: AccountView, now: Now) -> PageRow {
+    PageRow {
+        notes: view.notes(),
+        link: None,
+        provider: view.provider,
+        todo: todo(view.advice),
+        since: view.approved_templates.map_or_else(|| "not known".to_owned(), |n| n.to_string()),
+        since_exact: String::new(),
+        age: age(&view.poll, now),
+        trouble: view.poll.failure,
+        name: view.name,
+        level: view.level,
+        status: view.status,
         advice: view.advice,
     }
 }

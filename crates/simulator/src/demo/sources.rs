@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use crate::evolution::webhook::EvolutionWebhook;
 use crate::evolution::{EvolutionInstance, EvolutionServer};
 use crate::green_api::GreenApiInstance;
+use crate::meta::account::{MetaAccount, MetaNumber};
+use crate::meta::token::MetaToken;
 use crate::simulator::Simulator;
 use crate::unix_time::{rfc3339, unix_seconds};
 use crate::waha::WahaServer;
@@ -44,6 +46,7 @@ enum Kind {
     Evolution,
     GreenApi { token: &'static str },
     WhapiPartner { token: &'static str },
+    Meta { account: &'static str },
 }
 
 /// The sources.
@@ -95,6 +98,18 @@ pub(super) const SOURCES: &[DemoSource] = &[
         },
         kind: Kind::WhapiPartner { token: "demoFranchiseNotARealToken000000" },
     },
+    DemoSource {
+        name: "cloud",
+        provider: "meta",
+        secret: "EAAGdemoCloudNotARealToken",
+        line: DemoLine {
+            name: "hotline",
+            id: "106540352242922",
+            story: "A Cloud API number whose quality falls to YELLOW at 0:30 and RED at 0:50; blocked \
+                from 1:20 to 2:00, when a payment method is added. A template is paused meanwhile.",
+        },
+        kind: Kind::Meta { account: "102290129340398" },
+    },
 ];
 
 /// What is left of the subscriptions.
@@ -131,6 +146,11 @@ impl DemoSource {
                 partner.api_url = Some(format!("{}/", sim.url()));
                 sim.set_whapi_partner(secret, partner);
             }
+            Kind::Meta { account } => {
+                sim.set_token(secret, MetaToken::new(name).managing(&[account]));
+                let number = MetaNumber::default();
+                sim.set_account(MetaAccount::new(account).with_number(line.id, number));
+            }
         }
     }
 
@@ -149,6 +169,21 @@ impl DemoSource {
             }
             Kind::GreenApi { token } => {
                 sim.set_green_api_state(token, word);
+            }
+            Kind::Meta { account } => {
+                sim.update_account(account, |account| {
+                    let number = account.numbers.entry(self.line.id.to_owned()).or_default();
+                    if word == "BLOCKED" {
+                        let solution = "Add a payment method in the Business settings.";
+                        *number = std::mem::take(number).blocked("BUSINESS", 141_006, solution);
+                    } else {
+                        *number = MetaNumber { quality: word.to_owned(), ..MetaNumber::default() };
+                    }
+                    account.templates.retain(|(status, _)| status == "APPROVED");
+                    if word != "GREEN" {
+                        account.templates.push(("PAUSED".to_owned(), "MARKETING".to_owned()));
+                    }
+                });
             }
             // Its channel has a script of its own words.
             Kind::WhapiPartner { .. } => {}

@@ -66,6 +66,7 @@ impl GraphError {
             341 => (400, "(#341) Application limit reached"),
             368 => (403, "(#368) Temporarily blocked for policies violations"),
             613 => (400, "(#613) Calls to this api have exceeded the rate limit."),
+            803 => (404, "(#803) Some of the aliases you requested do not exist"),
             2500 => (
                 400,
                 "An active access token must be used to query information about the current user.",

@@ -1,6 +1,7 @@
-//! The simulated Meta: its tokens and apps, and the routes of Graph and the Cloud API. Not a
-//! token's own expiries: see `token.rs`.
+//! The simulated Meta: its tokens, apps and accounts, and the routes of Graph and the Cloud API.
+//! Not a token's own expiries: see `token.rs`; nor what an account says: see `account.rs`.
 
+pub(crate) mod account;
 mod faults;
 pub(crate) mod graph_error;
 pub(crate) mod token;
@@ -15,6 +16,7 @@ use crate::http::request::Request;
 use crate::http::response::{Response, ResponseClass};
 use crate::provider::{Provider, Routed};
 use crate::request_log::CredentialSource;
+use account::MetaAccount;
 use graph_error::GraphError;
 use token::{MetaToken, MetaTokenState};
 
@@ -28,6 +30,8 @@ pub(crate) struct Meta {
     pub(crate) tokens: HashMap<String, MetaToken>,
     /// By app id.
     pub(crate) apps: HashMap<String, MetaApp>,
+    /// By account id.
+    pub(crate) accounts: HashMap<String, MetaAccount>,
 }
 
 /// An app that may inspect tokens.
@@ -82,7 +86,7 @@ fn route<'a>(meta: &Meta, request: &'a Request, now: SystemTime) -> Routed<'a> {
             Some(phone) if is_id(phone) => (credential, send(meta, credential, &request.body, now)),
             _ => (credential, unsupported(method)),
         },
-        ("GET", _) => (credential, unknown_path(path)),
+        ("GET", other) => (credential, account(meta, credential, other, request, now)),
         _ => (credential, unsupported(method)),
     };
     let version = format!("v{}.0", version.min(NEWEST_VERSION));
@@ -153,6 +157,36 @@ fn live_token<'a>(
     let credential = credential.ok_or_else(|| GraphError::new(2500, 0))?;
     let token = meta.tokens.get(credential).ok_or_else(GraphError::cannot_parse_token)?;
     token.death_at(now).map_or(Ok(token), Err)
+}
+
+/// An account, or one of its lists, as far as a token may see it.
+fn account(
+    meta: &Meta,
+    credential: Option<&str>,
+    path: &str,
+    request: &Request,
+    now: SystemTime,
+) -> Response {
+    let (id, call) = path.split_once('/').unwrap_or((path, ""));
+    let calls = ["", "phone_numbers", "subscribed_apps", "message_templates"];
+    if !is_id(id) || !calls.contains(&call) {
+        return unknown_path(path);
+    }
+    let token = match live_token(meta, credential, now) {
+        Ok(token) => token,
+        Err(error) => return error.response(),
+    };
+    let Some(account) = meta.accounts.get(id) else {
+        return GraphError::new(803, 0).response();
+    };
+    let granted = token.granular_scopes.iter().any(|(scope, ids)| {
+        scope == "whatsapp_business_management"
+            && (ids.is_empty() || ids.iter().any(|granted| granted == id))
+    });
+    match granted {
+        true => account.respond(call, request),
+        false => GraphError::new(200, 1_349_174).response(),
+    }
 }
 
 fn me(meta: &Meta, credential: Option<&str>, now: SystemTime) -> Response {

@@ -104,6 +104,17 @@ impl MetaToken {
         }
     }
 
+    /// The same, which may manage these accounts alone.
+    #[must_use]
+    pub fn managing(mut self, accounts: &[&str]) -> MetaToken {
+        for (scope, ids) in &mut self.granular_scopes {
+            if scope == "whatsapp_business_management" {
+                *ids = accounts.iter().map(|id| (*id).to_owned()).collect();
+            }
+        }
+        self
+    }
+
     /// Takes a scope away.
     pub fn without_scope(mut self, scope: &str) -> MetaToken {
         self.scopes.retain(|granted| granted != scope);

@@ -1,0 +1,422 @@
+//! Meta's accounts and numbers, discovered from a token, over real HTTP.
+
+use ring::hmac;
+use whatsapp_simulator::{Fault, GraphError, MetaAccount, MetaNumber, MetaPaging, MetaToken};
+
+use crate::common::{Files, Program, Setup, Upstream, http};
+
+const TOKEN: &str = "EAAGmetaTokenNotARealOne";
+const ACCOUNT: &str = "102290129340398";
+const NUMBER: &str = "106540352242922";
+
+/// A token that may manage one account, which has one number.
+fn plant(upstream: &Upstream) {
+    upstream.set_token(TOKEN, MetaToken::new("meta").managing(&[ACCOUNT]));
+    upstream.set_account(MetaAccount::new(ACCOUNT).with_number(NUMBER, MetaNumber::default()));
+}
+
+/// A source in the settings file, polled every second, and more of its keys.
+fn from_file(upstream: &Upstream, files: &Files, more: &str) -> Setup {
+    files.write("meta", TOKEN);
+    let yaml = format!(
+        "sources:\n  - name: shop\n    provider: meta\n    api_url: {}\n    token_file: meta\n    \
+         poll_interval: 1s\n{more}",
+        upstream.url()
+    );
+    Setup::new().file(files, &yaml)
+}
+
+/// The same from the environment.
+fn from_environment(upstream: &Upstream) -> Setup {
+    Setup::new().set("META_API_URL", upstream.url()).set("META_TOKEN", TOKEN)
+}
+
+fn status(channel: &str, status: &str) -> String {
+    format!(
+        "whatsapp_channel_status{{provider=\"meta\",channel=\"{channel}\",status=\"{status}\"}}"
+    )
+}
+
+fn of_account(metric: &str, labels: &str) -> String {
+    format!("whatsapp_account_{metric}{{account=\"{ACCOUNT}\"{labels}}}")
+}
+
+/// All that people and programs can see.
+fn shown(program: &Program) -> String {
+    let pages = ["/metrics", "/", "/api/status"].map(|path| program.get(path).text());
+    pages.join("\n") + &program.printed() + &program.log()
+}
+
+#[test]
+fn a_token_alone_leads_to_its_accounts_and_their_numbers() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    let program = from_environment(&upstream).set("LOG_LEVEL", "trace").start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    program.until_is("whatsapp_source_channels{source=\"default\"}", 1.0);
+    program.until_is("whatsapp_token_valid{token=\"default\"}", 1.0);
+    program.until_is(&of_account("review_status", ",status=\"APPROVED\""), 1.0);
+    let page = program.metrics();
+    for (name, value) in [
+        (of_account("webhook_subscribed", ""), 1.0),
+        (of_account("templates", ",status=\"APPROVED\",category=\"UTILITY\""), 1.0),
+        (of_account("templates", ",status=\"PAUSED\",category=\"UTILITY\""), 0.0),
+        (of_account("restricted", ",reason=\"banned\""), 0.0),
+        (of_account("poll_interval_seconds", ""), 300.0),
+        (format!("whatsapp_channel_authorized{{channel=\"{NUMBER}\"}}"), 1.0),
+        (format!("whatsapp_channel_quality{{channel=\"{NUMBER}\",rating=\"GREEN\"}}"), 1.0),
+        (format!("whatsapp_channel_messaging_limit{{channel=\"{NUMBER}\"}}"), 2000.0),
+        (
+            format!(
+                "whatsapp_channel_health{{channel=\"{NUMBER}\",entity=\"account\",\
+                 can_send=\"AVAILABLE\"}}"
+            ),
+            1.0,
+        ),
+    ] {
+        assert_eq!(page.get(&name), Some(value), "{name}\n{page}");
+    }
+    assert_eq!(program.get(&format!("/channels/{NUMBER}/ready")).status, 200);
+    let shown = shown(&program);
+    for secret in MetaAccount::SECRETS.iter().chain([&TOKEN]) {
+        assert!(!shown.contains(secret), "{secret} is shown");
+    }
+}
+
+#[test]
+fn numbers_come_and_go_and_a_failing_list_keeps_the_last() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    let more = format!("    names: {{\"{NUMBER}\": sales, \"{ACCOUNT}\": retail}}\n");
+    let program = from_file(&upstream, &files, &more).start();
+    program.until_is(&status("sales", "AUTH"), 1.0);
+    program.until_is("whatsapp_account_poll_success{account=\"retail\"}", 1.0);
+    program.until_is("whatsapp_token_valid{token=\"shop\"}", 1.0);
+    upstream.update_account(ACCOUNT, |account| {
+        account.numbers.insert("107".to_owned(), MetaNumber::new("PENDING"));
+        account.numbers.insert(NUMBER.to_owned(), MetaNumber::new("BANNED"));
+    });
+    program.until_is(&status("107", "INIT"), 1.0);
+    program.until_is(&status("sales", "BLOCKED"), 1.0);
+    program.until_is("whatsapp_source_channels{source=\"shop\"}", 2.0);
+    upstream.update_account(ACCOUNT, |account| {
+        account.numbers.remove("107");
+    });
+    program.until_is(&status("107", "INIT"), None);
+    upstream.update_account(ACCOUNT, |account| {
+        account.errors.insert("phone_numbers".to_owned(), GraphError::new(2, 0));
+    });
+    let failed = |of: &str| {
+        format!("whatsapp_{of}_poll_failures_total{{{of}=\"retail\",reason=\"server_error\"}}")
+    };
+    program.until_at_least(&failed("account"), 1.0);
+    let number = "whatsapp_channel_poll_failures_total{channel=\"sales\",reason=\"server_error\"}";
+    program.until_at_least(number, 1.0);
+    assert_eq!(program.metrics().get(&status("sales", "BLOCKED")), Some(1.0));
+    // The account is gone from the token: so are its numbers.
+    upstream.set_account(MetaAccount::new("103"));
+    upstream.update_token(TOKEN, |token| *token = MetaToken::new("meta").managing(&["103"]));
+    program.until_is(&status("sales", "BLOCKED"), None);
+    program.until_is("whatsapp_account_poll_success{account=\"103\"}", 1.0);
+    program.until_is("whatsapp_account_poll_success{account=\"retail\"}", None);
+}
+
+#[test]
+fn a_token_that_may_manage_nothing_is_no_failure_and_says_so_once() {
+    for (token, waba_ids) in [
+        (MetaToken::new("meta").without_scope("whatsapp_business_management"), ACCOUNT),
+        (MetaToken::new("meta"), ""),
+    ] {
+        let upstream = Upstream::start();
+        plant(&upstream);
+        upstream.set_token(TOKEN, token);
+        let setup = || {
+            from_environment(&upstream)
+                .set("META_WABA_IDS", waba_ids)
+                .set("META_POLL_INTERVAL", "1s")
+                .set("META_REQUIRED_SCOPES", "whatsapp_business_messaging")
+        };
+        let program = setup().start();
+        program.until_at_least("whatsapp_source_polls_total{source=\"default\"}", 3.0);
+        let page = program.metrics();
+        assert_eq!(page.get("whatsapp_source_channels{source=\"default\"}"), Some(0.0));
+        assert_eq!(page.sum("whatsapp_source_poll_failures_total"), 0.0, "{page}");
+        assert_eq!(page.get("whatsapp_token_valid{token=\"default\"}"), Some(1.0));
+        let told = program.log().matches("names no account that it may manage").count();
+        assert_eq!(told, 1, "{}", program.log());
+        let ended = setup().argument("check").run();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stdout.contains("META_WABA_IDS"), "{ended:?}");
+    }
+}
+
+#[test]
+fn accounts_of_the_settings_are_watched_where_the_token_names_none() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    upstream.set_token(TOKEN, MetaToken::new("meta"));
+    let program = from_environment(&upstream).set("META_WABA_IDS", ACCOUNT).start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    drop(program);
+    let program = from_environment(&upstream)
+        .set("META_WABA_IDS", ACCOUNT)
+        .set("META_DISCOVER", "false")
+        .start();
+    program.until_is("whatsapp_token_valid{token=\"default\"}", 1.0);
+    let page = program.metrics();
+    assert_eq!(page.get("whatsapp_source_channels{source=\"default\"}"), None);
+    assert_eq!(page.get(&status(NUMBER, "AUTH")), None);
+}
+
+#[test]
+fn what_meta_says_against_a_number_is_told_with_what_to_do() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    let solution = "Visit Business Manager to add a payment method for +4915550783881.";
+    upstream.update_account(ACCOUNT, |account| {
+        let mut blocked = MetaNumber::default().blocked("BUSINESS", 141_010, solution);
+        "RED".clone_into(&mut blocked.quality);
+        account.numbers.insert(NUMBER.to_owned(), blocked);
+        account.review = "REJECTED".to_owned();
+        account.templates.push(("PAUSED".to_owned(), "MARKETING".to_owned()));
+        account.templates.push(("A_NEW_WORD".to_owned(), "A_NEW_WORD".to_owned()));
+    });
+    let program = from_file(&upstream, &files, "").start();
+    program.until_is(&status(NUMBER, "BLOCKED"), 1.0);
+    program.until_is(&of_account("review_status", ",status=\"REJECTED\""), 1.0);
+    program.until_is(&of_account("templates", ",status=\"other\",category=\"other\""), 1.0);
+    program.until_is(&of_account("templates", ",status=\"PAUSED\",category=\"MARKETING\""), 1.0);
+    let words = "141010: Visit Business Manager to add a payment method for +….";
+    assert!(program.get("/").text().contains(words), "{}", program.get("/").text());
+    let json = program.get("/api/status").text();
+    assert!(json.contains("\"code\":141010,\"text\":\"Visit Business Manager"), "{json}");
+    assert!(json.contains("\"health\":{\"account\":\"AVAILABLE\""), "{json}");
+    let ended = from_file(&upstream, &files, "").argument("check").run();
+    assert_ne!(ended.code, Some(0));
+    for told in [words, "account 102290129340398", "review REJECTED", "1 templates paused"] {
+        assert!(ended.stdout.contains(told), "{told}: {ended:?}");
+    }
+}
+
+#[test]
+fn wrong_answers_never_become_a_wrong_status() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    let program = from_file(&upstream, &files, "").set("POLL_TIMEOUT", "1s").start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    let polls = of_account("polls_total", "");
+    let polled = || {
+        let before = program.metrics().get(&polls).unwrap_or_default();
+        program.until_at_least(&polls, before + 2.0);
+    };
+    // A field that this account does not have.
+    upstream.update_account(ACCOUNT, |account| {
+        account.unknown_fields = ["health_status".to_owned()].into();
+    });
+    polled();
+    assert_eq!(program.metrics().get(&of_account("poll_success", "")), Some(1.0));
+    assert_eq!(program.metrics().get(&status(NUMBER, "AUTH")), Some(1.0));
+    // Pages that lead in a circle.
+    upstream.update_account(ACCOUNT, |account| {
+        account.unknown_fields.clear();
+        account.page = 1;
+        account.paging = MetaPaging::Loops;
+        account.numbers.insert("107".to_owned(), MetaNumber::default());
+    });
+    program.until_is(&status("107", "AUTH"), 1.0);
+    let reason = |reason: &str| of_account("poll_failures_total", &format!(",reason=\"{reason}\""));
+    upstream.update_account(ACCOUNT, |account| account.paging = MetaPaging::Endless);
+    program.until_at_least(&reason("decode"), 1.0);
+    upstream.update_account(ACCOUNT, |account| {
+        account.paging = MetaPaging::Right;
+        account.page = usize::MAX;
+    });
+    drop(program);
+    for (error, failure) in [
+        (GraphError::new(803, 0), "channel_not_found"),
+        (GraphError::new(200, 1_349_175), "forbidden"),
+        (GraphError::new(4, 0), "rate_limited"),
+    ] {
+        upstream.update_account(ACCOUNT, |account| {
+            account.errors.insert("phone_numbers".to_owned(), error);
+        });
+        let program = from_file(&upstream, &files, "").start();
+        program.until_at_least(&reason(failure), 1.0);
+        assert_eq!(program.metrics().sum("whatsapp_channel_status"), 0.0, "{failure}");
+    }
+    upstream.update_account(ACCOUNT, |account| account.errors.clear());
+    for fault in [Fault::truncated(), Fault::garbage(), Fault::page(), Fault::wrong_shape()] {
+        upstream.set_fault(TOKEN, Some(fault));
+        let program = from_file(&upstream, &files, "").start();
+        program.until_at_least("whatsapp_source_polls_total{source=\"shop\"}", 1.0);
+        let page = program.metrics();
+        assert_eq!(page.sum("whatsapp_channel_status"), 0.0, "{page}");
+        assert_eq!(page.get("whatsapp_source_channels{source=\"shop\"}"), None);
+    }
+}
+
+#[test]
+fn a_dead_token_keeps_what_it_listed_and_is_told_as_what_it_is() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    let program = from_file(&upstream, &files, "").start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    upstream.set_fault(TOKEN, Some(Fault::graph(190, 463)));
+    program.until_is("whatsapp_token_valid{token=\"shop\"}", 0.0);
+    let refused = ",reason=\"credential_unauthorized\"";
+    program.until_at_least(&of_account("poll_failures_total", refused), 1.0);
+    let source = format!("whatsapp_source_poll_failures_total{{source=\"shop\"{refused}}}");
+    program.until_at_least(&source, 1.0);
+    assert_eq!(program.metrics().get(&status(NUMBER, "AUTH")), Some(1.0), "it was so when asked");
+}
+
+#[test]
+fn polls_keep_away_from_the_limit_before_it_is_met() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    upstream.update_account(ACCOUNT, |account| account.usage = Some((95, 0)));
+    let program = from_file(&upstream, &files, "").start();
+    program.until_is(&of_account("api_usage_ratio", ""), 0.95);
+    program.until_at_least("whatsapp_source_polls_total{source=\"shop\"}", 5.0);
+    let page = program.metrics();
+    assert!(page.get(&of_account("polls_total", "")) <= Some(2.0), "{page}");
+    assert_eq!(page.get(&of_account("poll_success", "")), Some(1.0), "nothing was refused");
+}
+
+const SECRET: &str = "webhookSecretOfTheseTests";
+const APP_SECRET: &str = "metaAppSecretNotARealOne";
+
+/// Posts a body that is signed with this secret of an app.
+fn post(program: &Program, body: &str, app_secret: &str) -> u16 {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, app_secret.as_bytes());
+    let tag = hmac::sign(&key, body.as_bytes());
+    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let headers = [("X-Hub-Signature-256", &*format!("sha256={hex}"))];
+    let path = "/webhook/meta";
+    http::send(program.address, "POST", path, &headers, body).expect("an answer").status
+}
+
+/// A delivery with these changes of the account, each a field and its value.
+fn delivery(changes: &[(&str, &str)]) -> String {
+    let change =
+        |(field, value): &(&str, &str)| format!(r#"{{"field":"{field}","value":{value}}}"#);
+    let changes: Vec<String> = changes.iter().map(change).collect();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    format!(
+        r#"{{"object":"whatsapp_business_account","entry":[{{"id":"{ACCOUNT}","time":{},"changes":[{}]}}]}}"#,
+        now.expect("a time after 1970").as_secs(),
+        changes.join(",")
+    )
+}
+
+fn receiving(upstream: &Upstream) -> Setup {
+    from_environment(upstream)
+        .set("WEBHOOK_SECRET", SECRET)
+        .set("META_WEBHOOK_APP_SECRET", APP_SECRET)
+}
+
+fn events(event: &str, outcome: &str) -> String {
+    of_account("webhook_events_total", &format!(",event=\"{event}\",outcome=\"{outcome}\""))
+}
+
+#[test]
+fn metas_question_is_answered_and_only_signed_deliveries_are_heard() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    let program = receiving(&upstream).start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    let ask = |token: &str| {
+        let query = format!("hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={token}");
+        program.get(&format!("/webhook/meta?{query}"))
+    };
+    assert_eq!((ask(SECRET).status, ask(SECRET).text()), (200, "1158201444".to_owned()));
+    assert_eq!(ask("wrong").status, 403);
+    let body = delivery(&[("account_review_update", r#"{"decision":"REJECTED"}"#)]);
+    assert_eq!(post(&program, &body, SECRET), 401, "the verify token signs nothing");
+    let unsigned = http::send(program.address, "POST", "/webhook/meta", &[], &body);
+    assert_eq!(unsigned.expect("an answer").status, 401);
+    assert_eq!(program.metrics().sum("whatsapp_account_webhook_events_total"), 0.0);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    let page = program.metrics();
+    assert_eq!(page.get(&events("account_review_update", "applied")), Some(1.0), "{page}");
+    assert_eq!(page.get(&events("account_review_update", "duplicate")), Some(1.0));
+    assert_eq!(post(&program, "[]", APP_SECRET), 400);
+    let other = body.replace(ACCOUNT, "999");
+    assert_eq!(post(&program, &other, APP_SECRET), 200);
+    let refused = "whatsapp_exporter_webhooks_refused_total{reason=\"unknown_channel\"}";
+    assert_eq!(program.metrics().get(refused), Some(1.0));
+    drop(program);
+    // Without the app's secret nothing is heard at all.
+    let program = receiving(&upstream).unset("META_WEBHOOK_APP_SECRET").start();
+    assert_eq!(post(&program, &body, APP_SECRET), 401);
+}
+
+#[test]
+fn what_webhooks_tell_is_known_at_once_and_polled_within_bounds() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    let program = receiving(&upstream).start();
+    program.until_is(&of_account("webhook_subscribed", ""), 1.0);
+    let polls = of_account("polls_total", "");
+    program.until_is(&polls, 1.0);
+    upstream.update_account(ACCOUNT, |account| {
+        account.numbers.insert(NUMBER.to_owned(), MetaNumber::new("RESTRICTED"));
+    });
+    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    let soon = soon.duration_since(std::time::UNIX_EPOCH).expect("a time after 1970").as_secs();
+    let restricted = format!(
+        r#"{{"event":"ACCOUNT_RESTRICTION","restriction_info":[{{"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING","expiration":{soon}}}]}}"#
+    );
+    let message = format!(
+        r#"{{"metadata":{{"phone_number_id":"{NUMBER}","display_phone_number":"4915550783881"}},"contacts":[{{"profile":{{"name":"NameOfACustomer"}}}}],"messages":[{{"text":{{"body":"PrivateWords {}"}}}}]}}"#,
+        "x".repeat(2_500_000)
+    );
+    let body = delivery(&[
+        ("account_update", &restricted),
+        ("messages", &message),
+        ("account_alerts", r#"{"alert_info":{"alert_type":"OBA_APPROVED"}}"#),
+        ("security", r#"{"display_phone_number":"4915550783881","event":"PIN_RESET_REQUEST"}"#),
+        ("a_field_of_tomorrow", "7"),
+    ]);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    let page = program.metrics();
+    assert_eq!(page.get(&of_account("restricted", ",reason=\"business_initiated\"")), Some(1.0));
+    for (event, outcome) in [
+        ("account_update", "applied"),
+        ("account_alerts", "ignored"),
+        ("security", "ignored"),
+        ("other", "ignored"),
+    ] {
+        assert_eq!(page.get(&events(event, outcome)), Some(1.0), "{event}");
+    }
+    let of_number = format!(
+        "whatsapp_channel_webhook_events_total{{channel=\"{NUMBER}\",event=\"other\",\
+         outcome=\"ignored\"}}"
+    );
+    assert_eq!(page.get(&of_number), Some(1.0));
+    // The next poll is due in five minutes, and comes now.
+    program.until_is(&polls, 2.0);
+    let quota = format!("whatsapp_channel_restricted{{channel=\"{NUMBER}\",reason=\"quota\"}}");
+    program.until_is(&quota, 1.0);
+    for at in 0..50 {
+        let paused = format!(r#"{{"event":"PAUSED","message_template_id":{at}}}"#);
+        let body = delivery(&[("message_template_status_update", &paused)]);
+        assert_eq!(post(&program, &body, APP_SECRET), 200);
+    }
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(program.metrics().get(&polls), Some(2.0), "many events are one poll");
+    let reinstated = r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"REINSTATE"}}"#;
+    assert_eq!(post(&program, &delivery(&[("account_update", reinstated)]), APP_SECRET), 200);
+    program.until_is(&of_account("restricted", ",reason=\"business_initiated\""), 0.0);
+    let shown = shown(&program);
+    for personal in ["NameOfACustomer", "PrivateWords", "4915550783881", SECRET, APP_SECRET] {
+        assert!(!shown.contains(personal), "{personal} is shown");
+    }
+    // By what it says of itself, before a byte of it is sent.
+    let mut line = http::Line::open(program.address).expect("a connection");
+    let head = [("X-Hub-Signature-256", "sha256=00")];
+    line.write(http::head("POST", "/webhook/meta", &head, Some(3 * 1024 * 1024 + 1)))
+        .expect("sent");
+    assert_eq!(line.reply(false).expect("an answer").status, 413);
+}
