@@ -16,9 +16,9 @@ const GENERATION: usize = 114_688;
 
 /// What was told of a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Told(u16);
+pub struct MessageRecord(u16);
 
-impl Told {
+impl MessageRecord {
     /// It was counted as a message.
     pub(super) const COUNTED: Self = Self(1 << 8);
     /// It goes to the line.
@@ -60,7 +60,7 @@ impl Hasher for IsHash {
     }
 }
 
-type Ids = HashMap<MessageId, Told, BuildHasherDefault<IsHash>>;
+type Ids = HashMap<MessageId, MessageRecord, BuildHasherDefault<IsHash>>;
 
 /// Ids that came in the same period.
 #[derive(Debug, Default)]
@@ -81,12 +81,12 @@ pub struct MessageMemory {
 
 impl MessageMemory {
     /// What was told of a message; `None` if nothing was, as far as is remembered.
-    pub(super) fn get(&self, id: MessageId) -> Option<Told> {
+    pub(super) fn get(&self, id: MessageId) -> Option<MessageRecord> {
         self.younger.ids.get(&id).or_else(|| self.older.ids.get(&id)).copied()
     }
 
     /// Remembers what was told, by an event that happened then.
-    pub(super) fn set(&mut self, id: MessageId, at: Timestamp, told: Told) {
+    pub(super) fn set(&mut self, id: MessageId, at: Timestamp, told: MessageRecord) {
         if let Some(known) = self.older.ids.get_mut(&id) {
             *known = told;
             return;
@@ -131,7 +131,7 @@ mod tests {
         let mut memory = MessageMemory::default();
         let all = 3 * GENERATION;
         for number in 0..all {
-            memory.set(id(number), Timestamp::from_secs(number as i64), Told::COUNTED);
+            memory.set(id(number), Timestamp::from_secs(number as i64), MessageRecord::COUNTED);
         }
         assert!((all - GENERATION..all).all(|number| memory.get(id(number)).is_some()));
         assert_eq!(memory.get(id(0)), None);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::message_memory::{MessageMemory, Told};
+use super::message_memory::{MessageMemory, MessageRecord};
 use super::time::as_millis;
 use super::{
     Direction, MessageEvent, MessageFailure, MessageId, MessageStatus, Now, Origin, Timestamp,
@@ -85,12 +85,13 @@ impl MessageState {
         let own = event.at.filter(|at| *at <= latest).map(|at| at.min(now.unix));
         let at = own.unwrap_or(now.unix);
         let waits = self.waiting.since.contains_key(&event.id);
-        let known = memory.get(event.id).or_else(|| waits.then_some(Told::COUNTED));
+        let known = memory.get(event.id).or_else(|| waits.then_some(MessageRecord::COUNTED));
         if event.is_message && event.origin == Some(Origin::Phone) {
             self.phone_active = self.phone_active.max(Some(at));
         }
         let told_promptly = event.is_message || event.status.is_none_or(MessageStatus::is_prompt);
-        if told_promptly && (event.is_message || known.is_none_or(|told| !told.has(Told::INBOUND)))
+        if told_promptly
+            && (event.is_message || known.is_none_or(|told| !told.has(MessageRecord::INBOUND)))
         {
             let last = &mut self.last[event.direction.index()];
             *last = (*last).max(Some(at));
@@ -98,26 +99,26 @@ impl MessageState {
         let before = match known {
             Some(told) => told,
             None if memory.may_have_known(at) => return WebhookOutcome::Late,
-            None => Told::default(),
+            None => MessageRecord::default(),
         };
-        if before.has(Told::INBOUND) && event.direction == Direction::Outbound {
+        if before.has(MessageRecord::INBOUND) && event.direction == Direction::Outbound {
             // The line's own reading of what it received.
             return WebhookOutcome::Ignored;
         }
         let mut told = before;
         // What is not told promptly may be of a message that was counted and forgotten.
-        if !told.has(Told::COUNTED) && (told_promptly || memory.is_complete()) {
-            told.add(Told::COUNTED);
+        if !told.has(MessageRecord::COUNTED) && (told_promptly || memory.is_complete()) {
+            told.add(MessageRecord::COUNTED);
             let origin = event.origin.unwrap_or(Origin::Other);
             count(&mut self.messages[event.direction.index()][origin.index()]);
         }
         if event.direction == Direction::Inbound {
-            told.add(Told::INBOUND);
+            told.add(MessageRecord::INBOUND);
         }
         if let Some(status) = event.status.filter(|_| event.direction == Direction::Outbound)
-            && !told.has(Told::status(status))
+            && !told.has(MessageRecord::status(status))
         {
-            told.add(Told::status(status));
+            told.add(MessageRecord::status(status));
             count(&mut self.statuses[status.index()]);
             if status == MessageStatus::Failed {
                 let failure = event.failure.unwrap_or(MessageFailure::Other);
@@ -131,11 +132,11 @@ impl MessageState {
             }
         }
         let mut is_news = told != before;
-        if told.has(Told::ANY_STATUS) {
+        if told.has(MessageRecord::ANY_STATUS) {
             self.waiting.remove(event.id);
         } else if event.direction == Direction::Outbound
             && event.origin == Some(Origin::Api)
-            && !told.has(Told::GAVE_WAY)
+            && !told.has(MessageRecord::GAVE_WAY)
         {
             self.waiting.insert(event.id, at);
             is_news |= !waits;
@@ -158,7 +159,7 @@ impl MessageState {
     /// Takes that the API accepted a message which nobody will acknowledge.
     pub(super) fn accepted(&mut self, now: Now, memory: &mut MessageMemory, id: MessageId) {
         if memory.get(id).is_none() {
-            memory.set(id, now.unix, Told::COUNTED);
+            memory.set(id, now.unix, MessageRecord::COUNTED);
             count(&mut self.messages[Direction::Outbound.index()][Origin::Api.index()]);
             let last = &mut self.last[Direction::Outbound.index()];
             *last = (*last).max(Some(now.unix));
@@ -169,8 +170,8 @@ impl MessageState {
     pub(super) fn forget_oldest(&mut self, memory: &mut MessageMemory) {
         if let Some((at, id)) = self.waiting.pop_oldest() {
             count(&mut self.forgotten);
-            let mut told = memory.get(id).unwrap_or(Told::COUNTED);
-            told.add(Told::GAVE_WAY);
+            let mut told = memory.get(id).unwrap_or(MessageRecord::COUNTED);
+            told.add(MessageRecord::GAVE_WAY);
             memory.set(id, at, told);
         }
     }

@@ -41,13 +41,13 @@ impl<T> MessageList<T> {
 
 impl<'de, T: Deserialize<'de> + TellsMessage> Deserialize<'de> for MessageList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListVisitor(PhantomData::<T>)).map(Self::of)
+        deserializer.deserialize_any(MessageListVisitor(PhantomData::<T>)).map(Self::of)
     }
 }
 
-struct ListVisitor<T>(PhantomData<T>);
+struct MessageListVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de> + TellsMessage> Visitor<'de> for ListVisitor<T> {
+impl<'de, T: Deserialize<'de> + TellsMessage> Visitor<'de> for MessageListVisitor<T> {
     type Value = Vec<MessageEvent>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

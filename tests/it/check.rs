@@ -130,7 +130,7 @@ fn the_json_of_a_channel_has_the_documented_fields() {
         "problems": [],
         "warnings":
             ["the variable WHAPI_CHANEL is not a setting; did you mean WHAPI_CHANNEL?"],
-        "configured": {"channel": 1, "source": 0, "token": 0},
+        "configured": {"channel": 1, "source": 0, "token": 0, "account": 0},
         "summary": {"ok": 1, "warning": 0, "unknown": 0, "bad": 0},
         "targets": [{
             "kind": "channel",

@@ -76,7 +76,7 @@ fn the_log_begins_with_what_runs() {
     for part in [
         "whatsapp-exporter starts",
         concat!("version=\"", env!("CARGO_PKG_VERSION"), "\""),
-        "targets=\"1 channel, 1 token\"",
+        "targets=\"1 channel, 1 token, 1 source\"",
         "tls=false",
         "gateway=\"127.0.0.1:0\"",
         "webhooks=\"on\"",

@@ -42,6 +42,7 @@ const EMPTY: &[(&str, &str)] = &[
          exporter runs",
     ),
     ("grafana/sources.json, annotation", "the same"),
+    ("grafana/delivery.json, annotation", "no message is stuck here"),
     ("grafana/tokens.json, annotation", "no token is in a critical state here"),
     ("grafana/tokens.json, panel 12", "every token is valid here"),
     ("grafana/sources.json, panel 5 \"Sources, worst first\", query G", "no list fails here"),

@@ -1,6 +1,7 @@
 //! The changes of a delivery: which number or account each is about, and what it says.
 //!
-//! Not here: what is read of messages (`../message_statuses.rs`), and the parts of an `account_update`.
+//! Not here: what is read of messages (`../message_statuses.rs`), and the parts of an
+//! `account_update`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
