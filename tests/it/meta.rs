@@ -420,3 +420,44 @@ fn what_webhooks_tell_is_known_at_once_and_polled_within_bounds() {
         .expect("sent");
     assert_eq!(line.reply(false).expect("an answer").status, 413);
 }
+
+#[test]
+fn messages_and_their_statuses_are_counted_once_at_their_number() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    let program = receiving(&upstream).start();
+    program.until_is(&of_account("webhook_subscribed", ""), 1.0);
+    let value = |rest: &str| {
+        format!(
+            r#"{{"metadata":{{"phone_number_id":"{NUMBER}","display_phone_number":"4915550783881"}},{rest}}}"#
+        )
+    };
+    let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let at = at.expect("a time after 1970").as_secs();
+    let received = value(&format!(
+        r#""contacts":[{{"profile":{{"name":"NameOfACustomer"}}}}],"messages":[{{"id":"wamid.IN","from":"4915550783999","timestamp":"{at}","text":{{"body":"PrivateWords"}}}}]"#
+    ));
+    let sent = value(&format!(
+        r#""statuses":[{{"id":"wamid.OUT","status":"sent","timestamp":"{at}","recipient_id":"4915550783999"}}]"#
+    ));
+    let failed = value(&format!(
+        r#""statuses":[{{"id":"wamid.BAD","status":"failed","timestamp":"{at}","errors":[{{"code":131042}}]}}]"#
+    ));
+    let body = delivery(&[("messages", &received), ("messages", &sent), ("messages", &failed)]);
+    // Meta delivers to all subscribed apps, and again.
+    for _ in 0..3 {
+        assert_eq!(post(&program, &body, APP_SECRET), 200);
+    }
+    let page = program.metrics();
+    let of = |metric: &str, labels: &str| {
+        page.get(&format!("whatsapp_channel_{metric}{{channel=\"{NUMBER}\",{labels}}}"))
+    };
+    assert_eq!(of("messages_total", "direction=\"inbound\",origin=\"other\""), Some(1.0));
+    assert_eq!(of("messages_total", "direction=\"outbound\",origin=\"other\""), Some(2.0));
+    assert_eq!(of("message_statuses_total", "status=\"sent\""), Some(1.0));
+    assert_eq!(of("message_failures_total", "reason=\"payment\""), Some(1.0));
+    let shown = shown(&program);
+    for personal in ["NameOfACustomer", "PrivateWords", "4915550783999", "wamid."] {
+        assert!(!shown.contains(personal), "{personal} is shown");
+    }
+}
