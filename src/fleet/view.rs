@@ -42,6 +42,11 @@ impl FleetView {
 }
 
 impl<'a> Targets<'a> {
+    /// The target of this kind and name.
+    pub fn find(self, kind: TargetKind, name: &str) -> Option<&'a Watched> {
+        self.table.get(self.table.find(kind, name)?)
+    }
+
     /// The targets of a kind, in order.
     pub fn of(self, kind: TargetKind) -> impl Iterator<Item = &'a Watched> {
         self.from(kind, 0).map(|(_, watched)| watched)

@@ -93,6 +93,17 @@ impl ChannelView {
             advice,
         })
     }
+
+    /// What is worth a word beside its status, the most pressing first.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self.returned.iter().cloned().collect();
+        notes.extend(self.delivery.iter().flat_map(|delivery| delivery.notes.iter().cloned()));
+        notes.extend(self.restrictions.iter().flatten().map(|one| one.words.clone()));
+        notes.extend(self.new_chat_quota.iter().map(|quota| quota.words.clone()));
+        notes.extend(self.subscription.iter().map(|subscription| subscription.words.clone()));
+        notes.extend(self.standing.iter().flat_map(StandingView::notes));
+        notes
+    }
 }
 
 /// How a channel is, and what to do.

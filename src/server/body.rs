@@ -151,11 +151,7 @@ impl AnswerMemory {
         blocks: Box<dyn Blocks>,
         encoder: Option<OwnedSemaphorePermit>,
     ) -> ReplyBody {
-        let gzip = encoder.map(|place| {
-            // Level 1: the levels above 2 were measured to cost more than they save.
-            let encoder = GzEncoder::new(Vec::new(), Compression::new(1));
-            Gzip { encoder, _place: place }
-        });
+        let gzip = encoder.map(|place| Gzip { encoder: gzip_encoder(), _place: place });
         self.streams.fetch_add(1, Ordering::Relaxed);
         let streams = Arc::clone(&self.streams);
         ReplyBody(Content::BlockStream(Box::new(BlockStream {
@@ -169,9 +165,14 @@ impl AnswerMemory {
     }
 }
 
-/// The same, compressed.
+/// Level 1: the levels above 2 were measured to cost more than they save.
+fn gzip_encoder() -> GzEncoder<Vec<u8>> {
+    GzEncoder::new(Vec::new(), Compression::new(1))
+}
+
+/// The same bytes, compressed.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(1));
+    let mut encoder = gzip_encoder();
     // Writing to a vector cannot fail.
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default()

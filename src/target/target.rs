@@ -85,13 +85,6 @@ impl Target {
         Self { kind, name, id: None, credential, options: Arc::new(options), source: None }
     }
 
-    /// How many targets there are of each kind.
-    pub fn count_by_kind(targets: &[Arc<Self>]) -> [usize; TargetKind::COUNT] {
-        let mut counts = [0; TargetKind::COUNT];
-        targets.iter().for_each(|target| counts[target.kind.index()] += 1);
-        counts
-    }
-
     /// The provider.
     pub fn provider(&self) -> ProviderId {
         self.options.provider

@@ -153,10 +153,6 @@ fn containers() -> Vec<(PathBuf, Value, Value)> {
 }
 
 /// Settings as the program reads them from these variables.
-fn counts(settings: &Settings) -> [usize; 4] {
-    whatsapp_exporter::target::Target::count_by_kind(&settings.targets)
-}
-
 fn load(variables: &[(String, String)]) -> Settings {
     let known: BTreeSet<_> = config::variables().iter().map(|variable| variable.name).collect();
     for (name, _) in variables {
@@ -199,7 +195,7 @@ fn the_examples_settings_load_as_they_are() {
     let file = text(&application, "/configMapGenerator/0/envs/0");
     let folder = Path::new("deploy/kubernetes/examples/application");
     let settings = load(&assignments(&read(folder.join(file))));
-    assert_eq!(counts(&settings), [1, 1, 1, 0]);
+    assert_eq!(settings.count_by_kind(), [1, 1, 1, 0]);
 
     for (example, has_gateway) in [("application-strict", true), ("application-tls", false)] {
         let kustomization =
@@ -207,16 +203,16 @@ fn the_examples_settings_load_as_they_are() {
         let literals = list(&kustomization, "/configMapGenerator/0/literals");
         let lines: Vec<_> = literals.iter().filter_map(Value::as_str).collect();
         let settings = load(&assignments(&lines.join("\n")));
-        assert_eq!(counts(&settings), [1, 0, 0, 0], "{example}");
+        assert_eq!(settings.count_by_kind(), [1, 0, 0, 0], "{example}");
         assert_eq!(settings.gateway.is_some(), has_gateway, "{example}");
     }
 
     let settings = load(&assignments(&read("deploy/systemd/environment.example")));
-    assert_eq!(counts(&settings), [1, 1, 1, 0]);
+    assert_eq!(settings.count_by_kind(), [1, 1, 1, 0]);
 
     let file = root().join("deploy/kubernetes/standalone/settings.yaml");
     let settings = load(&[("CONFIG_FILE".to_owned(), file.display().to_string())]);
-    assert_eq!(counts(&settings), [2, 1, 0, 0]);
+    assert_eq!(settings.count_by_kind(), [2, 1, 0, 0]);
 }
 
 #[test]

@@ -187,7 +187,10 @@ fn what_meta_says_against_a_number_is_told_with_what_to_do() {
     program.until_is(&of_account("templates", ",status=\"other\",category=\"other\""), 1.0);
     program.until_is(&of_account("templates", ",status=\"PAUSED\",category=\"MARKETING\""), 1.0);
     let words = "141010: Visit Business Manager to add a payment method for +….";
-    assert!(program.get("/").text().contains(words), "{}", program.get("/").text());
+    for path in ["/".to_owned(), format!("/channels/{NUMBER}")] {
+        let page = program.get(&path).text();
+        assert!(page.contains(words), "{path}: {page}");
+    }
     let json = program.get("/api/status").text();
     assert!(json.contains("\"code\":141010,\"text\":\"Visit Business Manager"), "{json}");
     assert!(json.contains("\"health\":{\"account\":\"AVAILABLE\""), "{json}");

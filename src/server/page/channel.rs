@@ -72,14 +72,11 @@ pub(super) fn render(
         fact("HTTP 401 answers", (refused > 0).then(|| refused.to_string()));
         fact("restarts", (state.restarts() > 0).then(|| state.restarts().to_string()));
         let counts = Status::ALL.iter().map(|to| (to.as_str(), state.transitions(*to)));
-        let notes = shown.returned.into_iter();
-        let notes = notes.chain(shown.restrictions.into_iter().flatten().map(|one| one.words));
-        let notes = notes.chain(shown.new_chat_quota.map(|quota| quota.words));
-        let notes = notes.chain(shown.subscription.map(|subscription| subscription.words));
         Some(ChannelPage {
             version: env!("CARGO_PKG_VERSION"),
             time: humanize::rfc3339(now.unix),
             refresh: query.refresh,
+            notes: shown.notes(),
             title: format!("{}: {}", shown.name, shown.status),
             level: shown.level,
             name: shown.name,
@@ -87,7 +84,6 @@ pub(super) fn render(
             todo: todo(shown.advice),
             advice: shown.advice,
             facts,
-            notes: notes.collect(),
             moves: shown.moves.into_iter().rev().collect(),
             counts: counts.filter(|(_, count)| *count > 0).collect(),
         })

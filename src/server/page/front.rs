@@ -170,27 +170,49 @@ pub(super) fn age(poll: &PollView, now: Now) -> String {
     }
 }
 
+impl PageRow {
+    /// What every row has. Its third column and its notes are the kind's own.
+    fn new(
+        provider: &'static str,
+        name: String,
+        level: Level,
+        status: &'static str,
+        poll: &PollView,
+        advice: Option<Advice>,
+        now: Now,
+    ) -> Self {
+        Self {
+            name,
+            link: None,
+            provider,
+            level,
+            status,
+            since: String::new(),
+            since_exact: String::new(),
+            age: age(poll, now),
+            trouble: poll.failure,
+            notes: Vec::new(),
+            todo: todo(advice),
+            advice,
+        }
+    }
+}
+
 fn channel_row(view: ChannelView, now: Now) -> PageRow {
-    let restrictions = view.restrictions.into_iter().flatten().map(|one| one.words);
-    let quota = view.new_chat_quota.map(|quota| quota.words);
-    let subscription = view.subscription.map(|subscription| subscription.words);
-    let delivery = view.delivery.into_iter().flat_map(|delivery| delivery.notes);
-    let notes = view.returned.into_iter().chain(delivery).chain(restrictions);
-    let standing = view.standing.into_iter().flat_map(|standing| standing.notes());
-    let notes = notes.chain(quota).chain(subscription).chain(standing);
     PageRow {
-        notes: notes.collect(),
+        notes: view.notes(),
         link: Some(format!("/channels/{}", view.name)),
-        provider: view.provider,
-        todo: todo(view.advice),
         since: humanize::length((now.unix.millis() - view.since_millis).max(0)),
         since_exact: view.since,
-        age: age(&view.poll, now),
-        trouble: view.poll.failure,
-        name: view.name,
-        level: view.level,
-        status: view.status,
-        advice: view.advice,
+        ..PageRow::new(
+            view.provider,
+            view.name,
+            view.level,
+            view.status,
+            &view.poll,
+            view.advice,
+            now,
+        )
     }
 }
 
@@ -203,55 +225,57 @@ fn token_row(view: TokenView, now: Now) -> PageRow {
         notes.push(format!("data access ends {}", humanize::distance(at, now)));
     }
     PageRow {
-        link: None,
-        provider: view.provider,
-        todo: todo(view.advice),
+        notes,
         since: view.countdown(now),
         since_exact: view.expires.unwrap_or_default(),
-        age: age(&view.poll, now),
-        trouble: view.poll.failure,
-        name: view.name,
-        level: view.level,
-        status: view.status,
-        notes,
-        advice: view.advice,
+        ..PageRow::new(
+            view.provider,
+            view.name,
+            view.level,
+            view.status,
+            &view.poll,
+            view.advice,
+            now,
+        )
     }
 }
 
 fn source_row(view: SourceView, now: Now) -> PageRow {
-    let mut notes = Vec::new();
-    if let Some(ignored) = view.ignored.filter(|ignored| *ignored > 0) {
-        notes.push(format!("{ignored} more are not watched"));
-    }
+    let ignored = view.ignored.filter(|ignored| *ignored > 0);
     PageRow {
-        link: None,
-        provider: view.provider,
-        todo: todo(view.advice),
-        since: view.channels.map_or_else(|| "not known".to_owned(), |count| count.to_string()),
-        since_exact: String::new(),
-        age: age(&view.poll, now),
-        trouble: view.poll.failure,
-        name: view.name,
-        level: view.level,
-        status: view.status,
-        notes,
-        advice: view.advice,
+        notes: ignored
+            .map(|ignored| format!("{ignored} more are not watched"))
+            .into_iter()
+            .collect(),
+        since: known(view.channels),
+        ..PageRow::new(
+            view.provider,
+            view.name,
+            view.level,
+            view.status,
+            &view.poll,
+            view.advice,
+            now,
+        )
     }
 }
 
 fn account_row(view: AccountView, now: Now) -> PageRow {
     PageRow {
         notes: view.notes(),
-        link: None,
-        provider: view.provider,
-        todo: todo(view.advice),
-        since: view.approved_templates.map_or_else(|| "not known".to_owned(), |n| n.to_string()),
-        since_exact: String::new(),
-        age: age(&view.poll, now),
-        trouble: view.poll.failure,
-        name: view.name,
-        level: view.level,
-        status: view.status,
-        advice: view.advice,
+        since: known(view.approved_templates),
+        ..PageRow::new(
+            view.provider,
+            view.name,
+            view.level,
+            view.status,
+            &view.poll,
+            view.advice,
+            now,
+        )
     }
+}
+
+fn known(count: Option<u32>) -> String {
+    count.map_or_else(|| "not known".to_owned(), |count| count.to_string())
 }
