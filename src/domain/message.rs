@@ -188,6 +188,16 @@ impl MessageEvent {
         self
     }
 
+    /// How far a message from the line came, where nobody says why it failed.
+    pub fn status_alone(
+        id: MessageId,
+        at: Option<Timestamp>,
+        status: Option<MessageStatus>,
+    ) -> Self {
+        let failure = (status == Some(MessageStatus::Failed)).then_some(MessageFailure::Other);
+        Self::status(id, at, status, failure)
+    }
+
     /// How far a message from the line came.
     pub const fn status(
         id: MessageId,

@@ -4,6 +4,7 @@
 
 use std::io::Read;
 
+use bytes::{Bytes, BytesMut};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use hyper::Response;
 use hyper::header::CONTENT_ENCODING;
@@ -14,7 +15,7 @@ pub(super) const MOST: usize = 64 * 1024;
 
 /// A way to compress answers.
 #[derive(Clone, Copy)]
-pub(super) enum Coding {
+enum Coding {
     Plain,
     Gzip,
     Deflate,
@@ -23,7 +24,7 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    pub(super) fn of<B>(answer: &Response<B>) -> Self {
+    fn of<B>(answer: &Response<B>) -> Self {
         match answer.headers().get(CONTENT_ENCODING).map(|coding| coding.as_bytes()) {
             None | Some(b"identity") => Self::Plain,
             Some(b"gzip" | b"x-gzip") => Self::Gzip,
@@ -33,7 +34,7 @@ impl Coding {
     }
 
     /// The text, as far as it can be read.
-    pub(super) fn decode(self, bytes: &[u8]) -> Vec<u8> {
+    fn decode(self, bytes: &[u8]) -> Vec<u8> {
         let read = |decoder: &mut dyn Read| {
             let mut text = Vec::new();
             // What came before a mistake or before the end of what was kept is worth reading.
@@ -50,5 +51,35 @@ impl Coding {
             Self::Deflate => read(&mut DeflateDecoder::new(bytes)),
             Self::Unreadable => Vec::new(),
         }
+    }
+}
+
+/// The beginning of an answer's body, as far as it has passed.
+pub(super) struct BodyBeginning {
+    coding: Coding,
+    bytes: BytesMut,
+}
+
+impl BodyBeginning {
+    /// Of an answer of which nothing has passed yet.
+    pub(super) fn of<B>(answer: &Response<B>) -> Self {
+        Self { coding: Coding::of(answer), bytes: BytesMut::new() }
+    }
+
+    /// Sees a piece of the body.
+    pub(super) fn see(&mut self, data: &Bytes) {
+        let room = MOST - self.bytes.len();
+        self.bytes.extend_from_slice(data.get(..room).unwrap_or(data));
+    }
+
+    /// The text, as far as it can be read.
+    pub(super) fn text(&self) -> Vec<u8> {
+        self.coding.decode(&self.bytes)
+    }
+
+    /// Writes over what was seen.
+    pub(super) fn wipe(&mut self) {
+        self.bytes.fill(0);
+        std::hint::black_box(&self.bytes);
     }
 }

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::Response;
 use hyper::body::Incoming;
 
-use super::coding::{Coding, MOST};
+use super::coding::BodyBeginning;
 use super::context::Gateway;
 use crate::clock;
 use crate::domain::UnauthorizedReason;
@@ -24,8 +24,7 @@ pub(super) struct ErrorInspector {
     /// `None` once it was told.
     owner: Option<TargetRef>,
     status: u16,
-    coding: Coding,
-    seen: BytesMut,
+    seen: BodyBeginning,
 }
 
 impl ErrorInspector {
@@ -42,21 +41,19 @@ impl ErrorInspector {
             gateway: Arc::clone(gateway),
             api,
             status,
-            coding: Coding::of(answer),
-            seen: BytesMut::new(),
+            seen: BodyBeginning::of(answer),
         })
     }
 
     /// Sees a piece of the body.
     pub(super) fn see(&mut self, data: &Bytes) {
-        let room = MOST - self.seen.len();
-        self.seen.extend_from_slice(data.get(..room).unwrap_or(data));
+        self.seen.see(data);
     }
 
     /// Tells what was seen, now and not once more. Why a channel refused the request, if it did.
     pub(super) fn report(&mut self) -> Option<UnauthorizedReason> {
         let owner = self.owner.take()?;
-        let text = self.coding.decode(&self.seen);
+        let text = self.seen.text();
         let fleet = &self.gateway.fleet;
         match self.api.error(self.status, &text) {
             ErrorMeaning::Channel(reason) => {

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::Response;
 use hyper::body::Incoming;
 
-use super::coding::{Coding, MOST};
+use super::coding::BodyBeginning;
 use super::context::Gateway;
 use crate::clock;
 use crate::fleet::TargetRef;
@@ -29,8 +29,7 @@ pub(super) struct SendInspector {
     api: &'static dyn GatewayApi,
     send: Send,
     owner: Option<TargetRef>,
-    coding: Coding,
-    seen: BytesMut,
+    seen: BodyBeginning,
 }
 
 impl SendInspector {
@@ -47,15 +46,13 @@ impl SendInspector {
             api,
             send: send.clone(),
             owner,
-            coding: Coding::of(answer),
-            seen: BytesMut::new(),
+            seen: BodyBeginning::of(answer),
         })
     }
 
     /// Sees a piece of the body.
     pub(super) fn see(&mut self, data: &Bytes) {
-        let room = MOST - self.seen.len();
-        self.seen.extend_from_slice(data.get(..room).unwrap_or(data));
+        self.seen.see(data);
     }
 }
 
@@ -67,13 +64,13 @@ impl Drop for SendInspector {
             SendingLine::Channel(id) => fleet.channel_with_id(self.send.provider, id),
         };
         let Some(line) = line else { return };
-        let mut text = self.coding.decode(&self.seen);
+        let mut text = self.seen.text();
         if let Some(id) = self.api.accepted(&text) {
             fleet.accepted_message(line, clock::now(), id);
         }
         // An answer repeats what was sent: it does not stay in freed memory.
         text.fill(0);
-        self.seen.fill(0);
-        std::hint::black_box((&text, &self.seen));
+        std::hint::black_box(&text);
+        self.seen.wipe();
     }
 }

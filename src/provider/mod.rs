@@ -11,6 +11,8 @@ mod webhook_api;
 pub use advice::{AccountProblem, AdviceTexts, TokenProblem};
 pub use gateway_api::{ErrorMeaning, GatewayApi, SendingLine};
 pub use provider::{Provider, ProviderSettings, SettingsReader};
+#[cfg(test)]
+pub(crate) use webhook_api::hears;
 pub use webhook_api::{
     AccountWebhook, HandshakeAnswer, HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi,
     WebhookCheck, WebhookHead,

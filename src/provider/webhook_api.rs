@@ -224,3 +224,29 @@ pub trait WebhookCheck: Sync {
     /// The failure that the answer speaks of.
     fn problem(&self, answer: &Answer, needed: &Needed<'_>) -> Result<Option<String>, Failure>;
 }
+
+/// Whether a delivery with this signature is heard, as the receiver finds out.
+#[cfg(test)]
+pub(crate) fn hears(
+    api: &dyn WebhookApi,
+    signature: Option<(&'static str, &str)>,
+    body: &str,
+    secret: &str,
+) -> bool {
+    let mut headers = HeaderMap::new();
+    if let Some((name, signature)) = signature {
+        headers.insert(name, signature.parse().unwrap());
+    }
+    let secret_header = HeaderName::from_static("x-webhook-secret");
+    let head = WebhookHead {
+        method: &Method::POST,
+        rest: "",
+        headers: &headers,
+        secret_header: &secret_header,
+    };
+    let secret = SecretString::from(secret);
+    match api.authorize(head, &secret) {
+        HeadVerdict::NeedsBody => api.authorize_body(head, body.as_bytes(), &secret),
+        verdict => verdict == HeadVerdict::Accept,
+    }
+}

@@ -190,6 +190,7 @@ macro_rules! nothing_else {
         }
     };
 }
+pub(super) use nothing_else;
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     type Value = Vec<T>;

@@ -16,5 +16,6 @@ pub use endpoint::{
     Credentials, Endpoint, Exchange, Fact, ListedAccount, ListedChannel, Next, PollContext, Reading,
 };
 pub use message_id::message_id;
+pub(crate) use message_id::told_message_id;
 pub use provider_id::{ProviderId, ProviderRow};
 pub use request::{Credential, Request};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::peers::contract::{CHOICE, Contract, Labels, alternatives};
 use crate::peers::dashboards::{self, Chosen, Dashboard, Filling, text};
 use crate::peers::rules::{RULES, Rule, Rules, rules};
-use crate::peers::{files, read, repository};
+use crate::peers::{assert_none, files, read, repository};
 use serde_json::Value;
 use whatsapp_exporter::domain::TargetKind;
 use whatsapp_exporter::metrics::catalog;
@@ -27,11 +27,6 @@ fn mistakes_in(contract: &Contract, place: &str, expr: &str) -> Vec<String> {
         Ok(_) => Vec::new(),
         Err(mistakes) => mistakes.iter().map(|mistake| format!("{place}: {mistake}")).collect(),
     }
-}
-
-#[track_caller]
-fn assert_none(mistakes: &[String]) {
-    assert!(mistakes.is_empty(), "{} mistakes:\n{}", mistakes.len(), mistakes.join("\n"));
 }
 
 // ---- dashboards ----

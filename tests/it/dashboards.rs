@@ -9,16 +9,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::peers::assert_none;
 use crate::peers::dashboards::{self, Dashboard, text};
 
 /// The labels that name a target within one environment.
 const TARGETS: &[&str] = &["channel", "token", "source", "account", "instance"];
 /// The labels that tell environments apart, as the alert rules do.
 const ENVIRONMENT: &[&str] = &["cluster", "namespace", "job"];
-
-fn none(mistakes: &[String]) {
-    assert!(mistakes.is_empty(), "{} mistakes:\n{}", mistakes.len(), mistakes.join("\n"));
-}
 
 /// The lists of labels in `by (…)`, `on (…)` and `without (…)`, with their keyword.
 fn label_lists(expr: &str) -> Vec<(&str, BTreeSet<&str>)> {
@@ -71,7 +68,7 @@ fn two_environments_with_equal_names_never_hide_each_other() {
             }
         }
     }
-    none(&mistakes);
+    assert_none(&mistakes);
 }
 
 #[test]
@@ -92,7 +89,7 @@ fn every_query_asks_of_the_chosen_environment_alone() {
             }
         }
     }
-    none(&mistakes);
+    assert_none(&mistakes);
 }
 
 /// Windows of `$__rate_interval` overlap: their sum counts the same increase again and again.
@@ -120,7 +117,7 @@ fn a_total_equals_what_was_counted() {
         }
     }
     assert!(totals > 10, "{totals}");
-    none(&mistakes);
+    assert_none(&mistakes);
 }
 
 #[test]
@@ -146,7 +143,7 @@ fn all_means_all_and_marks_are_off_until_asked_for() {
             }
         }
     }
-    none(&mistakes);
+    assert_none(&mistakes);
 }
 
 #[test]
@@ -170,7 +167,7 @@ fn nothing_known_is_never_shown_as_all_clear() {
             }
         }
     }
-    none(&mistakes);
+    assert_none(&mistakes);
 }
 
 /// Mappings of status codes, wherever they stand.

@@ -48,3 +48,9 @@ pub fn files(directory: &str, ending: &str) -> Vec<String> {
     names.sort();
     names
 }
+
+/// Fails with all mistakes, if there are any.
+#[track_caller]
+pub fn assert_none(mistakes: &[String]) {
+    assert!(mistakes.is_empty(), "{} mistakes:\n{}", mistakes.len(), mistakes.join("\n"));
+}

@@ -10,10 +10,10 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::{MessageEvent, MessageFailure, MessageId, MessageStatus, Origin, Timestamp};
+use crate::domain::{MessageEvent, MessageStatus, Origin, Timestamp};
 use crate::upstream::lenient::{Lenient, LenientObject};
-use crate::upstream::message_id;
 use crate::upstream::message_list::{MessageList, TellsMessage};
+use crate::upstream::told_message_id;
 
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de> + TellsMessage"))]
@@ -64,7 +64,7 @@ struct Updated {
 impl TellsMessage for Upserted {
     fn event(self) -> Option<MessageEvent> {
         let key = self.key.0?;
-        let (id, at) = (id(&key.id)?, self.message_timestamp.timestamp());
+        let (id, at) = (told_message_id(&key.id)?, self.message_timestamp.timestamp());
         if !key.from_me.flag()? {
             return Some(MessageEvent::inbound(id, at));
         }
@@ -78,7 +78,7 @@ impl TellsMessage for Upserted {
 
 impl TellsMessage for Sent {
     fn event(self) -> Option<MessageEvent> {
-        let id = id(&self.0.key.0?.id)?;
+        let id = told_message_id(&self.0.key.0?.id)?;
         let at = self.0.message_timestamp.timestamp();
         let status = status(&self.0.status).flatten();
         Some(MessageEvent::outbound(id, at, Origin::Api, status))
@@ -92,13 +92,12 @@ impl TellsMessage for Updated {
             return None;
         }
         let status = status(&self.status)?;
-        let failure = (status == Some(MessageStatus::Failed)).then_some(MessageFailure::Other);
-        Some(MessageEvent::status(id(&self.key_id).or(id(&key.id))?, None, status, failure))
+        Some(MessageEvent::status_alone(
+            told_message_id(&self.key_id).or(told_message_id(&key.id))?,
+            None,
+            status,
+        ))
     }
-}
-
-fn id(told: &Lenient) -> Option<MessageId> {
-    told.raw_text().filter(|id| !id.is_empty()).map(message_id)
 }
 
 /// Baileys' status, as a word or a number. `None` for what is none; `Some(None)` while WhatsApp's
@@ -138,6 +137,7 @@ pub(super) fn told(event: &str, body: &[u8], at: Option<Timestamp>) -> Option<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::message_id;
 
     const AT: Option<Timestamp> = Some(Timestamp::from_secs(1_795_000_000));
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::domain::{MessageEvent, MessageFailure, MessageStatus, Origin};
 use crate::upstream::lenient::Lenient;
-use crate::upstream::message_id;
+use crate::upstream::told_message_id;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +35,7 @@ pub(super) fn told(kind: &str, body: &[u8]) -> Option<MessageEvent> {
     ];
     let at = kinds.iter().position(|known| *known == kind)?;
     let message: Message = serde_json::from_slice(body).ok()?;
-    let id = message_id(message.id_message.raw_text().filter(|id| !id.is_empty())?);
+    let id = told_message_id(&message.id_message)?;
     let time = message.timestamp.timestamp();
     Some(match at {
         0 => MessageEvent::inbound(id, time),
@@ -73,6 +73,7 @@ fn status(word: &str) -> Option<StatusAndFailure> {
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
+    use crate::upstream::message_id;
 
     fn body(more: &str) -> String {
         format!(

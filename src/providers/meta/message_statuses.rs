@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use crate::domain::{MessageEvent, MessageFailure, MessageId, MessageStatus, Origin};
 use crate::upstream::lenient::{Lenient, LenientObject};
-use crate::upstream::message_id;
 use crate::upstream::message_list::{MessageList, TellsMessage};
+use crate::upstream::told_message_id;
 
 #[derive(Deserialize)]
 struct MessagesValue {
@@ -76,7 +76,7 @@ struct Echo(Received);
 
 impl TellsMessage for StatusItem {
     fn event(self) -> Option<MessageEvent> {
-        let id = message_id(self.id.raw_text().filter(|id| !id.is_empty())?);
+        let id = told_message_id(&self.id)?;
         let status: MessageStatus = self.status.raw_text()?.parse().ok()?;
         let failure = (status == MessageStatus::Failed)
             .then(|| self.errors.0.map_or(MessageFailure::Other, failure));
@@ -86,14 +86,14 @@ impl TellsMessage for StatusItem {
 
 impl TellsMessage for Received {
     fn event(self) -> Option<MessageEvent> {
-        let id = message_id(self.id.raw_text().filter(|id| !id.is_empty())?);
+        let id = told_message_id(&self.id)?;
         Some(MessageEvent::inbound(id, self.timestamp.timestamp()))
     }
 }
 
 impl TellsMessage for Echo {
     fn event(self) -> Option<MessageEvent> {
-        let id = message_id(self.0.id.raw_text().filter(|id| !id.is_empty())?);
+        let id = told_message_id(&self.0.id)?;
         Some(MessageEvent::outbound(id, self.0.timestamp.timestamp(), Origin::Phone, None))
     }
 }
@@ -149,6 +149,7 @@ pub(super) fn accepted(answer: &[u8]) -> Option<MessageId> {
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
+    use crate::upstream::message_id;
 
     fn events(rest: &str) -> Vec<MessageEvent> {
         let value = format!(

@@ -9,7 +9,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::{MessageEvent, MessageFailure, MessageId, MessageStatus, Origin, Timestamp};
+use crate::domain::{MessageEvent, MessageId, MessageStatus, Origin, Timestamp};
 use crate::upstream::lenient::{Lenient, LenientObject};
 use crate::upstream::message_id;
 
@@ -56,8 +56,7 @@ pub(super) fn ack(body: &[u8], at: Option<Timestamp>) -> Option<MessageEvent> {
         return None;
     }
     let status = acknowledgement(&message.ack)?;
-    let failure = (status == Some(MessageStatus::Failed)).then_some(MessageFailure::Other);
-    Some(MessageEvent::status(id(&message.id)?, at, status, failure))
+    Some(MessageEvent::status_alone(id(&message.id)?, at, status))
 }
 
 fn payload(body: &[u8]) -> Option<Message> {

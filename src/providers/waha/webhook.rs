@@ -129,36 +129,19 @@ fn of_message(message: Option<MessageEvent>) -> ChannelEvent {
 mod tests {
     use super::*;
     use crate::domain::{Reported, Restrictions, Status, Timestamp};
-    use hyper::HeaderMap;
-    use hyper::header::{HeaderName, HeaderValue};
+    use crate::provider::hears;
 
     const BODY: &str = r#"{"id":"evt_1","event":"session.status","session":"default","timestamp":1795000000123,
         "me":null,"payload":{"name":"default","status":"WORKING"},"engine":"NOWEB"}"#;
 
     fn authorized(signature: Option<&str>, body: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        if let Some(signature) = signature {
-            headers.insert(SIGNATURE, HeaderValue::from_str(signature).unwrap());
-        }
-        let secret_header = HeaderName::from_static("x-webhook-secret");
-        let head = WebhookHead {
-            method: &hyper::Method::POST,
-            rest: "",
-            headers: &headers,
-            secret_header: &secret_header,
-        };
-        let secret = SecretString::from("s3cret");
-        match WahaWebhooks.authorize(head, &secret) {
-            HeadVerdict::NeedsBody => WahaWebhooks.authorize_body(head, body.as_bytes(), &secret),
-            verdict => verdict == HeadVerdict::Accept,
-        }
+        hears(&WahaWebhooks, signature.map(|it| (SIGNATURE, it)), body, "s3cret")
     }
 
     #[test]
     fn only_a_right_signature_over_the_raw_body_is_accepted() {
         let key = hmac::Key::new(hmac::HMAC_SHA512, b"s3cret");
-        let right: String =
-            hmac::sign(&key, BODY.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        let right = hex::encode(hmac::sign(&key, BODY.as_bytes()).as_ref());
         assert!(authorized(Some(&right), BODY));
         assert!(authorized(Some(&right.to_uppercase()), BODY));
         assert!(!authorized(Some(&right), &BODY.replace("WORKING", "STOPPED")));

@@ -8,10 +8,10 @@
 
 use serde::Deserialize;
 
-use crate::domain::{MessageEvent, MessageFailure, MessageId, MessageStatus, Origin};
+use crate::domain::{MessageEvent, MessageId, MessageStatus, Origin};
 use crate::upstream::lenient::{Lenient, LenientObject};
-use crate::upstream::message_id;
 use crate::upstream::message_list::{MessageList, TellsMessage};
+use crate::upstream::told_message_id;
 
 #[derive(Deserialize, Default)]
 struct WithMessages {
@@ -51,7 +51,7 @@ struct MessageStatusItem {
 
 impl TellsMessage for Message {
     fn event(self) -> Option<MessageEvent> {
-        let id = message_id(self.id.raw_text().filter(|id| !id.is_empty())?);
+        let id = told_message_id(&self.id)?;
         let at = self.timestamp.timestamp();
         if !self.from_me.flag()? {
             return Some(MessageEvent::inbound(id, at));
@@ -67,14 +67,13 @@ impl TellsMessage for Message {
 
 impl TellsMessage for MessageStatusItem {
     fn event(self) -> Option<MessageEvent> {
-        let id = message_id(self.id.raw_text().filter(|id| !id.is_empty())?);
+        let id = told_message_id(&self.id)?;
         let status = match self.status.raw_text()? {
             "pending" => None,
             _ => Some(status(&self.status)?),
         };
         // Whapi's error codes are documented nowhere.
-        let failure = (status == Some(MessageStatus::Failed)).then_some(MessageFailure::Other);
-        Some(MessageEvent::status(id, self.timestamp.timestamp(), status, failure))
+        Some(MessageEvent::status_alone(id, self.timestamp.timestamp(), status))
     }
 }
 
@@ -111,14 +110,14 @@ struct SentMessage {
 pub(super) fn accepted(answer: &[u8]) -> Option<MessageId> {
     let Sent { sent, message } = serde_json::from_slice(answer).ok()?;
     let id = message.0?.id;
-    (sent.flag() != Some(false))
-        .then(|| id.raw_text().filter(|id| !id.is_empty()).map(message_id))?
+    (sent.flag() != Some(false)).then(|| told_message_id(&id))?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Direction, Timestamp};
+    use crate::domain::{Direction, MessageFailure, Timestamp};
+    use crate::upstream::message_id;
 
     #[test]
     fn a_message_is_told_with_its_direction_its_origin_and_its_status() {

@@ -126,26 +126,10 @@ impl WebhookApi for MetaWebhooks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::HeaderMap;
-    use hyper::header::{HeaderName, HeaderValue};
+    use crate::provider::hears;
 
     fn authorized(signature: Option<&str>, body: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        if let Some(signature) = signature {
-            headers.insert(SIGNATURE, HeaderValue::from_str(signature).unwrap());
-        }
-        let secret_header = HeaderName::from_static("x-webhook-secret");
-        let head = WebhookHead {
-            method: &Method::POST,
-            rest: "",
-            headers: &headers,
-            secret_header: &secret_header,
-        };
-        let secret = SecretString::from("appsecret");
-        match MetaWebhooks.authorize(head, &secret) {
-            HeadVerdict::NeedsBody => MetaWebhooks.authorize_body(head, body.as_bytes(), &secret),
-            verdict => verdict == HeadVerdict::Accept,
-        }
+        hears(&MetaWebhooks, signature.map(|it| (SIGNATURE, it)), body, "appsecret")
     }
 
     #[test]
@@ -153,7 +137,7 @@ mod tests {
         let body = r#"{"object":"whatsapp_business_account","entry":[{"id":"\u00fc"}]}"#;
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"appsecret");
         let tag = hmac::sign(&key, body.as_bytes());
-        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(tag.as_ref());
         let right = format!("sha256={hex}");
         assert!(authorized(Some(&right), body));
         assert!(!authorized(Some(&right), &body.replace("\\u00fc", "ü")), "escaped as it was sent");
