@@ -1,7 +1,7 @@
 //! A Prometheus exporter for WhatsApp lines and the access tokens behind them.
 //!
-//! A poll walks down: `poller` → `client`, `providers` → `fleet` → `domain`. A scrape walks up:
-//! `server` → `metrics` → `fleet`. They meet in the fleet. `ARCHITECTURE.md` has the map.
+//! A poll walks down: `poller` → `client`, `providers` → `fleet` → `domain`. A scrape walks
+//! up: `server` → `metrics` → `fleet`. They meet in the fleet. `ARCHITECTURE.md` has the map.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files and threads"))]
 
 pub mod cli;

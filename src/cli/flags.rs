@@ -171,8 +171,8 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// What the program is for, in a sentence.
-pub(super) const ABOUT: &str = "Watches WhatsApp lines and the access tokens behind them, and tells Prometheus the truth \
-     about them.";
+pub(super) const ABOUT: &str = "Watches WhatsApp lines and the access tokens behind them, and \
+     tells Prometheus the truth about them.";
 
 #[cfg(test)]
 mod tests {

@@ -21,8 +21,8 @@ const JITTER: f64 = 0.05;
 /// Backoff doubles up to this many intervals …
 const MAX_INTERVALS: u32 = 8;
 
-/// … but not past this, and an upstream's `Retry-After` is honoured up to this: beyond it an outage
-/// would go unseen.
+/// … but not past this, and an upstream's `Retry-After` is honoured up to this: beyond it an
+/// outage would go unseen.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
 
 /// How long after the start the target at position `at` of `fleet_size` is first polled.

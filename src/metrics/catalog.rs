@@ -6,12 +6,13 @@ pub use super::account::{ACCOUNT, ACCOUNT_WEBHOOK};
 pub use super::declaration::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::declaration::{closed, metric};
 pub use super::delivery::DELIVERY;
+pub use super::polls::poll_families;
 use super::standing::STANDING;
 use super::terms::TERMS;
 use crate::domain::{
-    AnswerClass, ChannelState, ErrorSource, FailureReason, HeldOutcome, RequestCounts, Status,
-    TargetKind, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent, WebhookOutcome,
-    WebhookRefusal, WebhookState,
+    AnswerClass, ChannelState, ErrorSource, HeldOutcome, RequestCounts, Status, TargetKind,
+    TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent, WebhookOutcome, WebhookRefusal,
+    WebhookState,
 };
 use crate::fleet::Watched;
 use crate::http::{ConnectionRefusal, ListenerKind};
@@ -29,7 +30,6 @@ const PROVIDER: Label = closed("provider", providers::LABELS);
 const STATUS: Label = closed("status", Status::LABELS);
 const TO: Label = closed("to", Status::REPORTED_LABELS);
 const ERROR_SOURCE: Label = closed("source", ErrorSource::LABELS);
-const FAILURE: Label = closed("reason", FailureReason::LABELS);
 
 /// The labels of the series of a kind of target, beside the metric's own.
 pub const fn target_labels(kind: TargetKind) -> &'static [Label] {
@@ -209,80 +209,6 @@ fn webhook_count(watched: &Watched, count: impl Fn(&WebhookState) -> u32) -> u32
     watched.channel().and_then(ChannelState::webhooks).map_or(0, count)
 }
 
-/// The metrics of the polls of each target, which are the same for every kind.
-macro_rules! poll_families {
-    ($kind:literal) => {
-        &[
-            Family {
-                metric: metric!(Counter concat!("whatsapp_", $kind, "_polls_total"), []
-                    concat!("Polls of the ", $kind, " that ended, well or not."),
-                    "",
-                    concat!("rate(whatsapp_", $kind, "_polls_total[5m])")),
-                rows: Rows::One(|w, _| Some(count(w.polls().polls()))),
-            },
-            Family {
-                metric: metric!(Counter concat!("whatsapp_", $kind, "_poll_failures_total"),
-                    [FAILURE]
-                    concat!("Polls of the ", $kind, " that taught nothing about it, by reason."),
-                    "A failed poll says that we could not ask, not that the target is bad; only \
-                     `session_unauthorized` says both. That a token is dead is an answer, not a \
-                     failure.",
-                    concat!("sum by \
-                        (", $kind, ", reason) (increase(whatsapp_", $kind, "_poll_failures_total[15m])) > 0")),
-                rows: Rows::Counts(|w| Some(w.polls().failure_counts())),
-            },
-            Family {
-                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_success"), []
-                    concat!("Whether the last poll of \
-                        the ", $kind, " brought an answer about it: 1 or 0; 0 before the first."),
-                    "",
-                    concat!("max_over_time(whatsapp_", $kind, "_poll_success[5m]) == 0")),
-                rows: Rows::One(|w, _| Some(w.polls().last_succeeded().unwrap_or(false).into())),
-            },
-            Family {
-                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_consecutive_failures"),
-                    [FAILURE]
-                    concat!("How many polls of the ", $kind, " have failed in a row, with the \
-                        reason of the last one; absent while the last poll succeeded."),
-                    "A healthy target has no row, so that rules on a large fleet read only what \
-                     fails.",
-                    concat!("whatsapp_", $kind, "_poll_consecutive_failures >= 3")),
-                rows: Rows::Each(|w, _, at| {
-                    let (reason, polls) = w.polls().consecutive_failures()?;
-                    (reason.index() == at).then_some(polls.into())
-                }),
-            },
-            Family {
-                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_last_success_timestamp_seconds"),
-                    []
-                    concat!("When a poll of \
-                        the ", $kind, " last brought an answer about it, in seconds since the epoch; absent until one did."),
-                    "The age of everything that is shown of the target.",
-                    concat!("time() - whatsapp_", $kind, "_poll_last_success_timestamp_seconds")),
-                rows: Rows::One(|w, _| w.polls().last_success().map(Value::from)),
-            },
-            Family {
-                metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_interval_seconds"), []
-                    concat!("Time between two polls of the ", $kind, ", as configured."),
-                    "",
-                    concat!("(time() - \
-                        whatsapp_", $kind, "_poll_last_success_timestamp_seconds) / whatsapp_", $kind, "_poll_interval_seconds > 5")),
-                rows: Rows::One(|w, _| Some(Value::Millis(w.policy().interval_millis()))),
-            },
-        ]
-    };
-}
-
-/// The metrics of the polls of a kind of target.
-pub const fn poll_families(kind: TargetKind) -> &'static [Family] {
-    match kind {
-        TargetKind::Channel => poll_families!("channel"),
-        TargetKind::Token => poll_families!("token"),
-        TargetKind::Source => poll_families!("source"),
-        TargetKind::Account => poll_families!("account"),
-    }
-}
-
 /// The metrics of each source.
 pub const SOURCE: &[Family] = &[
     Family {
@@ -416,10 +342,6 @@ pub const GATEWAY_TARGET: Family = Family {
     rows: Rows::LargeCounts(|w| w.requests.as_deref().map(RequestCounts::answer_counts)),
 };
 
-fn count(count: u64) -> Value {
-    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
 /// `whatsapp_poll_duration_seconds`.
 pub const POLL_DURATION: Metric = metric!(Histogram "whatsapp_poll_duration_seconds", [PROVIDER]
     "How long polls took, from sending to the whole answer or the failure.",
@@ -438,13 +360,15 @@ pub const TARGETS: Metric = metric!(Gauge "whatsapp_exporter_targets", [closed("
     "With `SHARD` those that this shard watches; it watches every source.",
     "sum by (kind) (whatsapp_exporter_targets)");
 /// `whatsapp_exporter_config_last_reload_successful`.
-pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_successful",
+pub const RELOAD_SUCCESSFUL: Metric = metric!(Gauge
+    "whatsapp_exporter_config_last_reload_successful",
     []
     "Whether the settings were last loaded without a mistake: 1 or 0.",
     "Loading them at the start counts.",
     "whatsapp_exporter_config_last_reload_successful == 0");
 /// `whatsapp_exporter_config_last_reload_success_timestamp_seconds`.
-pub const RELOAD_TIMESTAMP: Metric = metric!(Gauge "whatsapp_exporter_config_last_reload_success_timestamp_seconds",
+pub const RELOAD_TIMESTAMP: Metric = metric!(Gauge
+    "whatsapp_exporter_config_last_reload_success_timestamp_seconds",
     []
     "When the settings were last loaded without a mistake, in seconds since the epoch.",
     "",
@@ -456,7 +380,8 @@ pub const UNKNOWN_STATUS: Metric = metric!(Counter "whatsapp_exporter_unknown_st
     "",
     "increase(whatsapp_exporter_unknown_status_total[1h]) > 0");
 /// `whatsapp_exporter_connections_refused_total`.
-pub const CONNECTIONS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_connections_refused_total",
+pub const CONNECTIONS_REFUSED: Metric = metric!(Counter
+    "whatsapp_exporter_connections_refused_total",
     [closed("listener", ListenerKind::LABELS), closed("reason", ConnectionRefusal::LABELS)]
     "Connections that were not served, by listener and reason; their clients were answered 503 \
      where that was possible.",
@@ -497,7 +422,8 @@ pub const WEBHOOKS_REFUSED: Metric = metric!(Counter "whatsapp_exporter_webhooks
      prints.",
     "sum by (reason) (increase(whatsapp_exporter_webhooks_refused_total[1h])) > 0");
 /// `whatsapp_exporter_state_file_last_write_successful`.
-pub const STATE_WRITTEN: Metric = metric!(Gauge "whatsapp_exporter_state_file_last_write_successful",
+pub const STATE_WRITTEN: Metric = metric!(Gauge
+    "whatsapp_exporter_state_file_last_write_successful",
     []
     "Whether STATE_FILE was last written without an error: 1 or 0.",
     "Only with `STATE_FILE`.",

@@ -47,7 +47,9 @@ pub const DELIVERY: &[Family] = &[
              of the business API's error codes; gateways to linked phones seldom say more than \
              `other`.",
             "sum by (provider, channel, reason) \
-             (increase(whatsapp_channel_message_failures_total{reason!~\"reengagement|undeliverable|experiment|ecosystem|user_opted_out\"}[1h])) \
+             (increase(whatsapp_channel_message_failures_total{\
+             reason!~\"reengagement|undeliverable|experiment\
+             |ecosystem|user_opted_out\"}[1h])) \
              > 0"),
         rows: Rows::CountsIfAny(|w| messages(w).map(MessageState::failure_counts)),
     },
@@ -65,8 +67,8 @@ pub const DELIVERY: &[Family] = &[
             "Messages that waited for an acknowledgement and were given up: at most 10,000 \
              of a channel and 100,000 of all wait, for at most a day. Absent before the first \
              message.",
-            "Those that wait longest give way. What is forgotten was never acknowledged: it is lost, \
-             or webhooks on statuses do not arrive.",
+            "Those that wait longest give way. What is forgotten was never acknowledged: it is \
+             lost, or webhooks on statuses do not arrive.",
             "increase(whatsapp_channel_messages_forgotten_total[1h]) > 0"),
         rows: Rows::One(|w, _| Some(messages(w)?.forgotten().into())),
     },
@@ -85,16 +87,16 @@ pub const DELIVERY: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_oldest_unacknowledged_message_timestamp_seconds", []
-            "When the oldest message that waits for WhatsApp's acknowledgement was sent, in seconds \
-             since the epoch; absent while none waits.",
+            "When the oldest message that waits for WhatsApp's acknowledgement was sent, in \
+             seconds since the epoch; absent while none waits.",
             "An acknowledgement takes a second or two.",
             "time() - whatsapp_channel_oldest_unacknowledged_message_timestamp_seconds > 600"),
         rows: Rows::One(|w, _| messages(w)?.oldest_unacknowledged().map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_last_acknowledgement_timestamp_seconds", []
-            "When a message from the channel was last acknowledged, by WhatsApp or by its recipient, \
-             in seconds since the epoch; absent until one was.",
+            "When a message from the channel was last acknowledged, by WhatsApp or by its \
+             recipient, in seconds since the epoch; absent until one was.",
             "Tells a line that is stuck from a single message that cannot be sent.",
             "time() - whatsapp_channel_last_acknowledgement_timestamp_seconds"),
         rows: Rows::One(|w, _| messages(w)?.last_acknowledged().map(Value::from)),
@@ -112,8 +114,8 @@ pub const DELIVERY: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_phone_last_active_timestamp_seconds", []
-            "When the phone itself was last seen to send, in seconds since the epoch: it was opened \
-             then, or later without being seen. Absent until it was.",
+            "When the phone itself was last seen to send, in seconds since the epoch: it was \
+             opened then, or later without being seen. Absent until it was.",
             "A lower bound: whoever only reads on the phone is not seen. Which providers tell the \
              phone from other devices is in `docs/providers/`. Kept over restarts with \
              `STATE_FILE`.",
@@ -125,8 +127,8 @@ pub const DELIVERY: &[Family] = &[
             "Time that is left at least until WhatsApp unlinks the devices of a phone that was not \
              opened for 14 days, computed at the scrape; negative once it may have. Absent until \
              the phone was seen.",
-            "A lower bound, as `whatsapp_channel_phone_last_active_timestamp_seconds` is: the phone \
-             may have been opened since. For people; alerts compute it from there.",
+            "A lower bound, as `whatsapp_channel_phone_last_active_timestamp_seconds` is: the \
+             phone may have been opened since. For people; alerts compute it from there.",
             "whatsapp_channel_phone_inactive_in_seconds / 86400 < 2"),
         rows: Rows::One(|w, now| messages(w)?.phone_inactive_in_millis(now).map(Value::Millis)),
     },

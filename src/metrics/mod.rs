@@ -11,6 +11,7 @@ pub mod exporter;
 pub mod exposition;
 pub mod format;
 mod plan;
+mod polls;
 mod process;
 pub mod reference;
 mod sample;

@@ -241,7 +241,8 @@ mod tests {
                 plan.write_counts(of, Some(counts), &mut scratch, &mut out);
                 for (code, count) in crate::domain::AnswerClass::LABELS.iter().zip(counts) {
                     let labels =
-                        format!("{{provider=\"{}\",channel=\"{name}\",code=\"{code}\"}}", provider.label());
+                        format!("{{provider=\"{}\",channel=\"{name}\",\
+                            code=\"{code}\"}}", provider.label());
                     expected += &format!("whatsapp_gateway_requests_total{labels} {count}\n");
                     if open_metrics {
                         let created = *created as f64 / 1000.0;

@@ -57,8 +57,8 @@ pub fn markdown() -> String {
     let of_webhooks = TargetKind::ALL.iter().flat_map(|kind| webhook_families(*kind));
     metrics_of(&mut text, &[], of_webhooks.map(|family| &family.metric));
     text.push_str(
-        "\n## Messages\n\nOnly with `WEBHOOK_SECRET` or `GATEWAY_ADDRESS`, and of a channel from its \
-        first message on. Each has the labels `provider` and `channel`.\n",
+        "\n## Messages\n\nOnly with `WEBHOOK_SECRET` or `GATEWAY_ADDRESS`, and of a channel from \
+        its first message on. Each has the labels `provider` and `channel`.\n",
     );
     metrics_of(&mut text, &[], DELIVERY.iter().map(|family| &family.metric));
     text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");

@@ -8,8 +8,8 @@ use crate::domain::{CanSend, HealthEntity, QualityRating, QuotaLimit};
 pub const STANDING: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_channel_quality", [closed("rating", QualityRating::LABELS)]
-            "How WhatsApp rates the channel's messages: 1 for the rating, 0 for every other; absent \
-             while not told.",
+            "How WhatsApp rates the channel's messages: 1 for the rating, 0 for every other; \
+             absent while not told.",
             "UNKNOWN is not rated, or a new word. RED for long leads to a lower limit. Absent once \
              the last answer is stale.",
             "whatsapp_channel_quality{rating=\"RED\"} == 1"),
@@ -23,7 +23,8 @@ pub const STANDING: &[Family] = &[
             "How many conversations the business may begin in 24 hours; +Inf for any number; \
              absent while not told.",
             "Shared by all numbers of a business portfolio. Answers to customers are not counted.",
-            "whatsapp_channel_messaging_limit < max_over_time(whatsapp_channel_messaging_limit[1d])"),
+            "whatsapp_channel_messaging_limit < \
+                max_over_time(whatsapp_channel_messaging_limit[1d])"),
         rows: Rows::One(|w, now| {
             Some(match w.channel()?.standing(now, w.policy())?.messaging_limit? {
                 QuotaLimit::Unlimited => Value::Infinity,

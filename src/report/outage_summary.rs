@@ -92,7 +92,10 @@ mod tests {
         let long = [(0, Auth), (1, Stop), (2, Init), (3, Launch), (4, Stop), (5, Init), (6, Auth)];
         assert_eq!(
             told(&long, 6).as_deref(),
-            Some("reconnected 0 s ago, away for 5 s (STOP 1 s, INIT 1 s, LAUNCH 1 s, STOP 1 s, …)")
+            Some(
+                "reconnected 0 s ago, away for 5 s (STOP 1 s, INIT 1 s, LAUNCH 1 s, STOP 1 s, \
+                …)"
+            )
         );
     }
 

@@ -88,12 +88,15 @@ mod tests {
             ("application/openmetrics-text; version=1.0.0; charset=utf-8", OpenMetrics),
             // Prometheus 2.42.
             (
-                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
+                    version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
                 OpenMetrics,
             ),
             // Prometheus 3.
             (
-                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/\
+                    openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;\
+                    escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
                 OpenMetrics,
             ),
             ("application/openmetrics-text;q=0.1,text/plain;q=0.9", Text),

@@ -190,9 +190,10 @@ fn zsh_completes_commands_flags_and_their_words() {
     // A terminal of its own, in which somebody types and asks for the list.
     let complete = |line: &str| -> String {
         let text = format!(
-            "zmodload zsh/zpty\nzpty -b z zsh -f -i\nzpty -w z $'PROMPT=\"\"; LISTMAX=1000; autoload \
-             -U compinit; compinit -u -d {directory}/dump; source {script}; bindkey \"^I\" \
-             list-choices; print READY'\nwhile zpty -r z text '*READY*READY*' 2>/dev/null; do break; \
+            "zmodload zsh/zpty\nzpty -b z zsh -f -i\nzpty -w z $'PROMPT=\"\"; LISTMAX=1000; \
+             autoload -U compinit; compinit -u -d {directory}/dump; source {script}; \
+             bindkey \"^I\" list-choices; print READY'\nwhile zpty -r z text '*READY*READY*' \
+             2>/dev/null; do break; \
              done\nzpty -w -n z $'{line}\\t'\nsleep 1\nprint -r -- \"$(for i in {{1..40}}; do zpty \
              -rt z text && print -rn -- $text; done)\"\nzpty -d z\n",
             directory = files.directory().display(),

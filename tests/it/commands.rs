@@ -306,7 +306,8 @@ fn check_says_whose_webhooks_do_not_reach_the_exporter_and_what_to_send() {
         (
             "few",
             vec![few],
-            "does not deliver channel.patch, users.post, users.delete, messages.post, statuses.post",
+            "does not deliver channel.patch, users.post, users.delete, messages.post, \
+                statuses.post",
         ),
     ];
     let mut yaml = "channels:\n".to_owned();

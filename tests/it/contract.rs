@@ -717,7 +717,8 @@ fn good_expressions_are_not_refused() {
         "whatsapp_channel_status{status=~\".*ERROR\"}",
         "sum by (le, provider) (rate(whatsapp_poll_duration_seconds_bucket{le!=\"+Inf\"}[5m]))",
         "whatsapp_poll_duration_seconds_sum / whatsapp_poll_duration_seconds_count",
-        "ALERTS{alertname=~\"WhatsApp(Channel|Token).*\", severity=\"critical\", channel=~\"sales|\"}",
+        "ALERTS{alertname=~\"WhatsApp(Channel|Token).*\", severity=\"critical\", \
+            channel=~\"sales|\"}",
         "ALERTS_FOR_STATE{alertname=\"WhatsAppUpstreamDown\", provider=\"meta\"}",
         "up == 0 and on (job, instance) whatsapp_exporter_build_info",
         "whatsapp_channel_authorized * on (provider, channel) group_left (version) max by \
@@ -735,13 +736,17 @@ fn a_wrong_dashboard_is_refused() {
     let json = serde_json::json!({
         "uid": "x",
         "templating": { "list": [
-            { "name": "channel", "type": "query", "definition": "label_values(whatsapp_channel_status, chanel)",
+            { "name": "channel", "type": "query",
+                "definition": "label_values(whatsapp_channel_status, chanel)",
               "query": { "query": "label_values(whatsapp_channel_status, chanel)" } },
         ] },
         "panels": [ { "id": 7, "title": "Out", "targets": [
             { "refId": "B", "range": true, "expr": "up", "legendFormat": "{{channel}}" },
-            { "refId": "C", "range": true, "expr": "whatsapp_channel_authorized{channel=~\"$chanel\"}" },
-            { "refId": "D", "range": true, "expr": "increase(whatsapp_channel_restarts_total{channel=\"$channel\"}[$__rate_interval])" },
+            { "refId": "C", "range": true,
+                "expr": "whatsapp_channel_authorized{channel=~\"$chanel\"}" },
+            { "refId": "D", "range": true, "expr":
+                "increase(whatsapp_channel_restarts_total{channel=\"$channel\"}[$__rate_interval])"
+            },
         ] } ],
     });
     let dashboard = Dashboard { file: "grafana/x.json".to_owned(), text: String::new(), json };

@@ -367,7 +367,8 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
         .await;
     // Meanwhile the application was refused and webhooks told of it, too little or too much of
     // which would be an alert of its own.
-    let refused = "whatsapp_channel_unauthorized_errors_total{channel=\"sales\", source=\"gateway\", reason=\"session\"}";
+    let refused = "whatsapp_channel_unauthorized_errors_total{channel=\"sales\", \
+        source=\"gateway\", reason=\"session\"}";
     world.wait_until_true(&format!("{refused} > 20")).await;
     world.wait_until_true("whatsapp_channel_logouts_total{channel=\"sales\"} == 1").await;
     let everything = every_panel_shows_something(&world).await;

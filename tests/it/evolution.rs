@@ -51,7 +51,8 @@ fn from_file(upstream: &Upstream, files: &Files, server: EvolutionServer, more: 
 
 fn status(channel: &str, status: &str) -> String {
     format!(
-        "whatsapp_channel_status{{provider=\"evolution\",channel=\"{channel}\",status=\"{status}\"}}"
+        "whatsapp_channel_status{{provider=\"evolution\",channel=\"{channel}\",\
+            status=\"{status}\"}}"
     )
 }
 
@@ -247,7 +248,9 @@ fn deliver(program: &Program, path: &str, data: &str, secret: &str) -> u16 {
         UNIX_EPOCH + now - std::time::Duration::from_secs(3 * 3600),
     );
     let body = format!(
-        r#"{{"event":"connection.update","instance":"shop","data":{data},"destination":"http://127.0.0.1/","date_time":"{written}","server_url":"http://127.0.0.1:8080","apikey":"EvolutionInstanceKeyOf-shop"}}"#
+        r#"{{"event":"connection.update","instance":"shop","data":{data},
+            "destination":"http://127.0.0.1/","date_time":"{written}",
+            "server_url":"http://127.0.0.1:8080","apikey":"EvolutionInstanceKeyOf-shop"}}"#
     );
     let headers = [("X-Webhook-Secret", secret)];
     http::send(program.address, "POST", path, &headers, &body).expect("an answer").status

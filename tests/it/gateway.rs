@@ -140,7 +140,8 @@ fn whatever_is_sent_and_answered_passes_unchanged() {
     let (_files, program) = before(&upstream);
     // A case that fails leaves the connection in the middle of something.
     let kept = RefCell::new(None);
-    let target = "(/[!$%&'()*+,./0-9:;=@A-Z_a-z~|{}\"^\\[\\]\\\\-]{0,40})?(\\?[!$%&'()*+,./0-9:;=?@A-Z_a-z~|{}`^\\[\\]-]{0,40})?";
+    let target = "(/[!$%&'()*+,./0-9:;=@A-Z_a-z~|{}\"^\\[\\]\\\\-]{0,40})?(\\?[!$%&'()*+,./0-9:;\
+        =?@A-Z_a-z~|{}`^\\[\\]-]{0,40})?";
     let method = prop_oneof![
         Just("GET".to_owned()),
         Just("POST".to_owned()),
@@ -234,13 +235,18 @@ fn trailers_pass_both_ways() {
     let upstream = ByHand::start(|wire| {
         while let Some(request) = wire.message() {
             assert_eq!(request.trailers, ["x-sum: 1"], "{request:?}");
-            let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Took\r\n\r\n2\r\nok\r\n0\r\nX-Took: 3\r\n\r\n";
+            let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Took\r\n\r\n\
+                2\r\nok\r\n0\r\nX-Took: 3\r\n\r\n";
             wire.send(answer).unwrap();
         }
     });
     let (_files, program) = before(&upstream);
     let mut wire = Wire::to(program.gateway());
-    wire.send("POST /whapi/x HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n").unwrap();
+    wire.send(
+        "POST /whapi/x HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTrailer: X-Sum\r\n\
+        Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n",
+    )
+    .unwrap();
     let reply = wire.message().unwrap();
     assert_eq!((&*reply.body, &*reply.trailers), (&b"ok"[..], &["x-took: 3".to_owned()][..]));
     assert!(upstream.bytes().contains("\r\nTE: trailers\r\n"), "{}", upstream.bytes());
@@ -371,7 +377,12 @@ fn a_header_that_connection_names_ends_here_and_lengths_stay_true() {
     let upstream = ByHand::answering(OK);
     let (_files, program) = before(&upstream);
     let mut wire = Wire::to(program.gateway());
-    wire.send("POST /whapi/x HTTP/1.1\r\nHost: a\r\nConnection: content-length, host, x-a\r\nX-A: 1\r\nX-B: 2\r\nContent-Length: 5\r\nUpgrade: websocket\r\nKeep-Alive: 5\r\n\r\nhello").unwrap();
+    wire.send(
+        "POST /whapi/x HTTP/1.1\r\nHost: a\r\nConnection: content-length, host, x-a\r\nX-A: \
+        1\r\nX-B: 2\r\nContent-Length: 5\r\nUpgrade: websocket\r\nKeep-Alive: 5\r\n\r\n\
+        hello",
+    )
+    .unwrap();
     assert_eq!(wire.message().unwrap().body, b"ok");
     let host = upstream.address;
     let passed = upstream.bytes();
@@ -424,7 +435,10 @@ fn a_credential_is_found_wherever_it_is_carried_and_leads_to_its_own_address() {
     ask("/meta/11?token=EAA%7Cxy%3Dz", &[]);
     let page = program.metrics();
     let stranger = |provider: &str| {
-        page.get(&format!("whatsapp_gateway_requests_total{{provider=\"{provider}\",channel=\"other\",code=\"2xx\"}}"))
+        page.get(&format!(
+            "whatsapp_gateway_requests_total{{provider=\"{provider}\",\
+            channel=\"other\",code=\"2xx\"}}"
+        ))
     };
     assert_eq!((stranger("whapi"), stranger("meta")), (Some(4.0), Some(1.0)));
     let mine = String::from_utf8_lossy(&own.connections().concat()).into_owned();

@@ -211,7 +211,8 @@ fn an_application_that_goes_away_takes_its_request_along() {
         ),
         (
             "/whapi/chunks",
-            "POST /whapi/chunks HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+            "POST /whapi/chunks HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\
+                hello\r\n",
         ),
     ] {
         for rude in [false, true] {
@@ -263,7 +264,8 @@ fn an_answer_before_the_upload_is_done_reaches_the_application() {
                 (reply.line(), &*reply.body),
                 ("HTTP/1.1 413 Payload Too Large", &b"no\n"[..])
             );
-            let counted = "whatsapp_gateway_requests_total{provider=\"whapi\",channel=\"other\",code=\"4xx\"}";
+            let counted = "whatsapp_gateway_requests_total{provider=\"whapi\",channel=\"other\",\
+                code=\"4xx\"}";
             program.until_is(counted, 1.0);
         }
     }
@@ -446,11 +448,13 @@ fn a_session_401_has_the_channel_polled_at_once() {
                 let answer = match (request.line().starts_with("GET /health?"), well) {
                     (true, true) => AUTH,
                     (true, false) => {
-                        "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"status\":{\"text\":\"QR\"}}"
+                        "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n\
+                            {\"status\":{\"text\":\"QR\"}}"
                     }
                     (false, true) => OK,
                     (false, false) => {
-                        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 26\r\n\r\nneed channel authorization"
+                        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 26\r\n\r\nneed channel \
+                            authorization"
                     }
                 };
                 if wire.send(answer).is_err() {

@@ -13,7 +13,8 @@ use crate::common::wire::{ByHand, Received, Wire};
 use crate::common::{Program, Setup, Upstream, eventually};
 use whatsapp_simulator::{WhapiChannel, WhapiStatus};
 
-const SESSION: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 45\r\n\r\nneed channel authorization for send message..";
+const SESSION: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 45\r\n\r\nneed channel \
+    authorization for send message..";
 const SENT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsent";
 
 /// Longer than any test: what ends before it was not ended by it.
@@ -95,7 +96,8 @@ impl Gate {
 fn message(body: &str) -> String {
     let length = body.len();
     format!(
-        "POST /whapi/messages/text HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\nContent-Length: {length}\r\n\r\n{body}"
+        "POST /whapi/messages/text HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n\
+            Content-Length: {length}\r\n\r\n{body}"
     )
 }
 
@@ -268,7 +270,8 @@ fn what_was_not_kept_is_not_sent_again() {
     let gate = Gate::new("AUTH", |_, _| SESSION.into());
     let program = gate.held_for(LONG);
     let large = "x".repeat(64 * 1024 + 1);
-    let chunked = "POST /whapi/messages/text HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+    let chunked = "POST /whapi/messages/text HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n\
+        Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
     for (at, request) in [message(&large), chunked.to_owned()].into_iter().enumerate() {
         let before = polls(&program);
         let answer = ask(&program, request).join().unwrap();
@@ -408,7 +411,11 @@ fn a_401_whose_text_never_ends_is_passed_on_as_far_as_it_came() {
         ByHand::start(move |wire| {
             while let Some(request) = wire.message() {
                 if request.line().starts_with("GET /health") {
-                    wire.send("HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{\"status\":{\"text\":\"AUTH\"}} ").unwrap();
+                    wire.send(
+                        "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n\
+                        {\"status\":{\"text\":\"AUTH\"}} ",
+                    )
+                    .unwrap();
                     continue;
                 }
                 let broken = request.line().contains("broken");

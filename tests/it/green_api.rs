@@ -34,7 +34,8 @@ fn partner(upstream: &Upstream, files: &Files, more: &str) -> Setup {
 
 fn status(channel: &str, status: &str) -> String {
     format!(
-        "whatsapp_channel_status{{provider=\"green_api\",channel=\"{channel}\",status=\"{status}\"}}"
+        "whatsapp_channel_status{{provider=\"green_api\",channel=\"{channel}\",\
+            status=\"{status}\"}}"
     )
 }
 
@@ -98,8 +99,10 @@ fn a_wrong_token_and_a_wrong_id_are_told_apart() {
     files.write("right", TOKEN);
     files.write("wrong", OTHER_TOKEN);
     let yaml = "channels:\n  \
-        - {name: a, provider: green_api, channel_id: \"1101000001\", token_file: wrong, poll_interval: 1s}\n  \
-                - {name: b, provider: green_api, channel_id: \"7\", token_file: right, poll_interval: 1s}\n";
+        - {name: a, provider: green_api, channel_id: \"1101000001\", token_file: wrong, \
+        poll_interval: 1s}\n  \
+                - {name: b, provider: green_api, channel_id: \"7\", token_file: right, \
+                poll_interval: 1s}\n";
     let program = Setup::new().set("GREEN_API_URL", upstream.url()).file(&files, yaml).start();
     let failures = |channel: &str, reason: &str| {
         format!("whatsapp_channel_poll_failures_total{{channel=\"{channel}\",reason=\"{reason}\"}}")
@@ -124,7 +127,8 @@ fn the_instances_of_a_partner_come_and_go() {
     let all = [TOKEN, OTHER_TOKEN, "t3", "t4", "t5", "t6"];
     upstream.set_green_api_partner(PARTNER, "eu", &all);
     files.write("own", "t6");
-    let more = "    names: {\"2\": shop}\nchannels:\n  - {name: mine, provider: green_api, channel_id: \"6\", token_file: own, poll_interval: 1s}\n";
+    let more = "    names: {\"2\": shop}\nchannels:\n  - {name: mine, provider: green_api, \
+        channel_id: \"6\", token_file: own, poll_interval: 1s}\n";
     let program =
         partner(&upstream, &files, more).set("LOG_LEVEL", "trace").set("STALE_AFTER", "1h").start();
     program.until_is(&status("1", "AUTH"), 1.0);
@@ -186,7 +190,9 @@ fn deliver(program: &Program, authorization: &str, id: u64, state: &str) -> u16 
         .expect("a time after 1970")
         .as_secs();
     let body = format!(
-        r#"{{"typeWebhook":"stateInstanceChanged","instanceData":{{"idInstance":{id},"wid":"11111111111@c.us","typeInstance":"whatsapp"}},"timestamp":{now},"stateInstance":"{state}"}}"#
+        r#"{{"typeWebhook":"stateInstanceChanged","instanceData":{{"idInstance":{id},
+            "wid":"11111111111@c.us","typeInstance":"whatsapp"}},"timestamp":{now},
+            "stateInstance":"{state}"}}"#
     );
     let headers = [("Authorization", authorization)];
     http::send(program.address, "POST", "/webhook/green_api", &headers, &body)
@@ -238,7 +244,8 @@ fn a_yellow_card_is_a_restriction_of_a_line_that_works() {
         program.until_is(&status("1", "AUTH"), 1.0);
         let page = program.metrics();
         assert_eq!(page.get(&restricted("1", "policy")), Some(0.0));
-        let end = "whatsapp_channel_restriction_end_timestamp_seconds{channel=\"1\",reason=\"new_chats\"}";
+        let end = "whatsapp_channel_restriction_end_timestamp_seconds{channel=\"1\",\
+            reason=\"new_chats\"}";
         assert_eq!(page.get(end), None, "when it ends is not told");
         assert_eq!(page.get(&of_channel("new_chat_quota_limit", "1")), None);
         let text = program.get("/").text();
@@ -263,7 +270,8 @@ fn a_partners_list_tells_until_when_its_instances_are_paid_for() {
     upstream.set_green_api_partner(PARTNER, "eu", &[TOKEN, OTHER_TOKEN, "t3"]);
     files.write("own", OTHER_TOKEN);
     let more = "channels:\n  \
-        - {name: mine, provider: green_api, channel_id: \"2\", token_file: own, poll_interval: 1s}\n";
+        - {name: mine, provider: green_api, channel_id: \"2\", token_file: own, poll_interval: \
+        1s}\n";
     let program = partner(&upstream, &files, more).start();
     let expiry = |channel: &str| of_channel("subscription_expiry_timestamp_seconds", channel);
     program.until_is(&expiry("1"), 4_102_444_799.0);
@@ -272,7 +280,8 @@ fn a_partners_list_tells_until_when_its_instances_are_paid_for() {
     assert_eq!(page.get(&expiry("3")), None, "a free instance is not paid for");
     let info = |channel: &str, mode: &str, renewal: &str| {
         format!(
-            "whatsapp_channel_subscription_info{{channel=\"{channel}\",mode=\"{mode}\",renewal=\"{renewal}\"}}"
+            "whatsapp_channel_subscription_info{{channel=\"{channel}\",mode=\"{mode}\",\
+                renewal=\"{renewal}\"}}"
         )
     };
     for (channel, mode, renewal) in

@@ -149,7 +149,8 @@ fn deliveries() -> Vec<(&'static str, Vec<Delivery>)> {
                 whapi("B", true, "api", "pending"),
                 Delivery::whapi(
                     "statuses",
-                    json!({ "id": "B", "code": 3, "status": "delivered", "timestamp": at.to_string(),
+                    json!({ "id": "B", "code": 3, "status": "delivered",
+                        "timestamp": at.to_string(),
                         "recipient_id": PRIVATE[2] }),
                 ),
                 whapi("C", true, "api", "pending"),
@@ -220,7 +221,8 @@ fn everywhere(upstream: &Upstream, files: &Files) -> Setup {
 
 fn messages(provider: &str, direction: &str, origin: &str) -> String {
     format!(
-        "whatsapp_channel_messages_total{{provider=\"{provider}\",direction=\"{direction}\",origin=\"{origin}\"}}"
+        "whatsapp_channel_messages_total{{provider=\"{provider}\",direction=\"{direction}\",\
+            origin=\"{origin}\"}}"
     )
 }
 

@@ -306,7 +306,8 @@ fn delivery(changes: &[(&str, &str)]) -> String {
     let changes: Vec<String> = changes.iter().map(change).collect();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     format!(
-        r#"{{"object":"whatsapp_business_account","entry":[{{"id":"{ACCOUNT}","time":{},"changes":[{}]}}]}}"#,
+        r#"{{"object":"whatsapp_business_account","entry":[{{"id":"{ACCOUNT}","time":{},
+            "changes":[{}]}}]}}"#,
         now.expect("a time after 1970").as_secs(),
         changes.join(",")
     )
@@ -369,10 +370,14 @@ fn what_webhooks_tell_is_known_at_once_and_polled_within_bounds() {
     let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
     let soon = soon.duration_since(std::time::UNIX_EPOCH).expect("a time after 1970").as_secs();
     let restricted = format!(
-        r#"{{"event":"ACCOUNT_RESTRICTION","restriction_info":[{{"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING","expiration":{soon}}}]}}"#
+        r#"{{"event":"ACCOUNT_RESTRICTION",
+            "restriction_info":[{{"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING",
+            "expiration":{soon}}}]}}"#
     );
     let message = format!(
-        r#"{{"metadata":{{"phone_number_id":"{NUMBER}","display_phone_number":"4915550783881"}},"contacts":[{{"profile":{{"name":"NameOfACustomer"}}}}],"messages":[{{"text":{{"body":"PrivateWords {}"}}}}]}}"#,
+        r#"{{"metadata":{{"phone_number_id":"{NUMBER}","display_phone_number":"4915550783881"}},
+            "contacts":[{{"profile":{{"name":"NameOfACustomer"}}}}],
+            "messages":[{{"text":{{"body":"PrivateWords {}"}}}}]}}"#,
         "x".repeat(2_500_000)
     );
     let body = delivery(&[
@@ -432,19 +437,23 @@ fn messages_and_their_statuses_are_counted_once_at_their_number() {
     program.until_is(&of_account("webhook_subscribed", ""), 1.0);
     let value = |rest: &str| {
         format!(
-            r#"{{"metadata":{{"phone_number_id":"{NUMBER}","display_phone_number":"4915550783881"}},{rest}}}"#
+            r#"{{"metadata":{{"phone_number_id":"{NUMBER}","display_phone_number":"4915550783881"}},
+                {rest}}}"#
         )
     };
     let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let at = at.expect("a time after 1970").as_secs();
     let received = value(&format!(
-        r#""contacts":[{{"profile":{{"name":"NameOfACustomer"}}}}],"messages":[{{"id":"wamid.IN","from":"4915550783999","timestamp":"{at}","text":{{"body":"PrivateWords"}}}}]"#
+        r#""contacts":[{{"profile":{{"name":"NameOfACustomer"}}}}],"messages":[{{"id":"wamid.IN",
+            "from":"4915550783999","timestamp":"{at}","text":{{"body":"PrivateWords"}}}}]"#
     ));
     let sent = value(&format!(
-        r#""statuses":[{{"id":"wamid.OUT","status":"sent","timestamp":"{at}","recipient_id":"4915550783999"}}]"#
+        r#""statuses":[{{"id":"wamid.OUT","status":"sent","timestamp":"{at}",
+            "recipient_id":"4915550783999"}}]"#
     ));
     let failed = value(&format!(
-        r#""statuses":[{{"id":"wamid.BAD","status":"failed","timestamp":"{at}","errors":[{{"code":131042}}]}}]"#
+        r#""statuses":[{{"id":"wamid.BAD","status":"failed","timestamp":"{at}",
+            "errors":[{{"code":131042}}]}}]"#
     ));
     let body = delivery(&[("messages", &received), ("messages", &sent), ("messages", &failed)]);
     // Meta delivers to all subscribed apps, and again.

@@ -210,7 +210,8 @@ async fn a_real_prometheus_reads_what_the_page_says_in_both_formats() {
     .await;
 
     // Prometheus' own words, as of 2.42.
-    let accept = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+    let accept = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
+        version=0.0.1;q=0.75,\
                   text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
     for (job, accept) in [("openmetrics", accept), ("text", "text/plain;version=0.0.4")] {
         let written = page(address, accept).await;

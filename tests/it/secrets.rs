@@ -157,10 +157,12 @@ fn through_the_gateway(program: &Program, secrets: &[String]) -> Vec<String> {
         let body = format!("{{\"token\":\"{secret}\"}}");
         for request in [
             format!(
-                "POST /whapi/messages/{encoded}?token={encoded} HTTP/1.1\r\nAuthorization: Bearer {secret}"
+                "POST /whapi/messages/{encoded}?token={encoded} HTTP/1.1\r\nAuthorization: Bearer \
+                    {secret}"
             ),
             format!(
-                "POST /meta/v25.0/debug_token?input_token={encoded} HTTP/1.1\r\nAuthorization: Bearer {secret}"
+                "POST /meta/v25.0/debug_token?input_token={encoded} HTTP/1.1\r\nAuthorization: \
+                    Bearer {secret}"
             ),
             format!("POST /{encoded}?token={encoded} HTTP/1.1\r\nX: {secret}"),
             format!(
@@ -170,7 +172,8 @@ fn through_the_gateway(program: &Program, secrets: &[String]) -> Vec<String> {
         ] {
             let length = body.len();
             let whole = format!(
-                "{request}\r\nHost: a\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                "{request}\r\nHost: a\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n\
+                    {body}"
             );
             let mut stream = http::connect(gateway).expect("a connection");
             stream.write_all(whole.as_bytes()).expect("sent");
@@ -317,7 +320,8 @@ fn no_secret_leaves_whatever_goes_wrong() {
             }
             for name in listed[2..].iter().filter(|_| directly) {
                 let failures = format!(
-                    "whatsapp_channel_poll_failures_total{{channel=\"{name}\",reason=\"http_other\"}}"
+                    "whatsapp_channel_poll_failures_total{{channel=\"{name}\",\
+                        reason=\"http_other\"}}"
                 );
                 program.until_at_least(&failures, 1.0);
             }
@@ -390,16 +394,20 @@ fn of_others(image: &str) -> [String; 4] {
     let key = EvolutionInstance::key("desk");
     [
         format!(
-            r#"{{"event":"session.status","session":"desk","payload":{{"name":"desk","status":"SCAN_QR_CODE","qr":"{image}"}}}}"#
+            r#"{{"event":"session.status","session":"desk","payload":{{"name":"desk",
+                "status":"SCAN_QR_CODE","qr":"{image}"}}}}"#
         ),
         format!(
-            r#"{{"event":"qrcode.updated","instance":"desk","apikey":"{key}","data":{{"qrcode":{{"code":"{image}","base64":"{image}"}}}}}}"#
+            r#"{{"event":"qrcode.updated","instance":"desk","apikey":"{key}",
+                "data":{{"qrcode":{{"code":"{image}","base64":"{image}"}}}}}}"#
         ),
         format!(
-            r#"{{"event":"connection.update","instance":"desk","apikey":"{key}","data":{{"state":"{image}"}}}}"#
+            r#"{{"event":"connection.update","instance":"desk","apikey":"{key}",
+                "data":{{"state":"{image}"}}}}"#
         ),
         format!(
-            r#"{{"typeWebhook":"stateInstanceChanged","instanceData":{{"idInstance":7,"wid":"{image}"}},"stateInstance":"notAuthorized","qr":"{image}"}}"#
+            r#"{{"typeWebhook":"stateInstanceChanged","instanceData":{{"idInstance":7,
+                "wid":"{image}"}},"stateInstance":"notAuthorized","qr":"{image}"}}"#
         ),
     ]
 }
@@ -422,7 +430,8 @@ fn the_secret_of_webhooks_leaves_no_more_than_others() {
         .set("LOG_LEVEL", "trace")
         .set("WEBHOOK_URL", "https://exporter.example.com/webhook/whapi");
     let event = format!(
-        r#"{{"qr":{{"base64":"{image}","rowdata":"{image}"}},"event":{{"type":"channel","event":"patch"}},"channel_id":"MANTIS-M72HC"}}"#
+        r#"{{"qr":{{"base64":"{image}","rowdata":"{image}"}},"event":{{"type":"channel",
+            "event":"patch"}},"channel_id":"MANTIS-M72HC"}}"#
     );
     for format in ["text", "json"] {
         for setup in [

@@ -182,7 +182,9 @@ fn a_kill_at_any_moment_leaves_a_whole_file() {
             webhook(
                 &program,
                 &format!(
-                    r#"{{"health":{{"start_at":1795000000,"uptime":{uptime},"status":{{"text":"{status}"}}}},"event":{{"type":"channel","event":"post"}},"channel_id":"{}"}}"#,
+                    r#"{{"health":{{"start_at":1795000000,"uptime":{uptime},
+                        "status":{{"text":"{status}"}}}},"event":{{"type":"channel",
+                        "event":"post"}},"channel_id":"{}"}}"#,
                     stage.channel_id()
                 ),
             );

@@ -105,7 +105,8 @@ fn the_operator_chooses_and_names_sessions() {
 
 fn deliver(program: &Program, path: &str, session: &str, status: &str, key: &str) -> u16 {
     let body = format!(
-        r#"{{"id":"e","event":"session.status","session":"{session}","timestamp":{},"payload":{{"name":"{session}","status":"{status}"}}}}"#,
+        r#"{{"id":"e","event":"session.status","session":"{session}","timestamp":{},
+            "payload":{{"name":"{session}","status":"{status}"}}}}"#,
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .expect("a time after 1970")
@@ -195,7 +196,8 @@ fn what_an_account_may_not_do_is_shown_until_it_may() {
         assert_eq!(page.get(&restricted("default", reason)), Some(0.0), "{reason}");
     }
     assert_eq!(page.get(&restricted("shop", "new_chats")), None);
-    let end = "whatsapp_channel_restriction_end_timestamp_seconds{channel=\"default\",reason=\"new_chats\"}";
+    let end = "whatsapp_channel_restriction_end_timestamp_seconds{channel=\"default\",\
+        reason=\"new_chats\"}";
     assert_eq!(page.get(end), Some(ends as f64));
     assert_eq!(page.get(&of_default("new_chat_quota_limit")), Some(1000.0));
     assert_eq!(page.get(&of_default("new_chat_quota_used")), Some(640.0));

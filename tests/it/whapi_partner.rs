@@ -170,7 +170,8 @@ fn the_list_tells_until_when_channels_are_active_and_what_renews_them() {
     program.until_is(&expiry("SHOPXX-00002"), in_two_days as f64);
     let info = |channel: &str, mode: &str, renewal: &str| {
         format!(
-            "whatsapp_channel_subscription_info{{provider=\"whapi\",channel=\"{channel}\",mode=\"{mode}\",renewal=\"{renewal}\"}}"
+            "whatsapp_channel_subscription_info{{provider=\"whapi\",channel=\"{channel}\",\
+                mode=\"{mode}\",renewal=\"{renewal}\"}}"
         )
     };
     program.until_is(&status("SALESX-00001", "AUTH"), 1.0);

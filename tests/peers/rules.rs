@@ -63,10 +63,10 @@ pub fn rules() -> Rules {
 /// Makes time pass faster in a rules file or in Alertmanager's settings: divides every duration by
 /// `times`.
 ///
-/// A duration is what follows one of the keys that hold one (`for:`, `interval:`, `group_wait:` …)
-/// or the word `offset`, and what stands within square brackets, as in `[6h:30s]`; nothing else is
-/// touched. Numbers of seconds in an expression, such as `7 * 86400`, stay: they are compared with
-/// an upstream's clock, which a test cannot hurry.
+/// A duration is what follows one of the keys that hold one (`for:`, `interval:`, `group_wait:`
+/// …) or the word `offset`, and what stands within square brackets, as in `[6h:30s]`; nothing
+/// else is touched. Numbers of seconds in an expression, such as `7 * 86400`, stay: they are
+/// compared with an upstream's clock, which a test cannot hurry.
 ///
 /// So where a rule says "no AUTH within 2 minutes, for 1 minute, looked at every 30 s", its hurried
 /// copy says the same of time that passes `times` as fast, and it is right as long as scrapes and

@@ -172,7 +172,8 @@ async fn sending_works_only_with_a_session() {
     assert_eq!(status, 401);
     assert_eq!(
         body,
-        json!({ "error": { "code": 401, "message": "need channel authorization for send message" } })
+        json!({ "error":
+            { "code": 401, "message": "need channel authorization for send message" } })
     );
     assert_eq!(post(&sim, "/messages/text", "nobody", message).await.0, 404);
 }
@@ -334,7 +335,8 @@ async fn settings_show_the_webhooks_and_are_changed_as_a_whole() {
     assert_eq!(webhook["headers"], json!({ "X-Secret": "s3cret" }));
     assert_eq!(webhook["events"][3], json!({ "type": "users", "method": "delete" }));
     let url = format!("{}/other", receiver.url);
-    let body = json!({ "webhooks": [ { "url": url, "mode": "method", "events": [ { "type": "channel", "method": "post" } ] } ] });
+    let body = json!({ "webhooks": [ { "url": url, "mode": "method",
+        "events": [ { "type": "channel", "method": "post" } ] } ] });
     let patch = async |body| {
         read(try_ask(&sim, Method::PATCH, "/settings", SALES, body).await.expect("an answer")).await
     };
@@ -486,7 +488,8 @@ async fn a_token_of_another_app_is_not_shown() {
 #[tokio::test]
 async fn the_cloud_api_sends_with_a_live_token_that_has_the_scope() {
     let sim = simulator().await;
-    let message = json!({ "messaging_product": "whatsapp", "to": "+15550783881", "type": "text", "text": { "body": "hi" } });
+    let message = json!({ "messaging_product": "whatsapp", "to": "+15550783881", "type": "text",
+        "text": { "body": "hi" } });
     let (status, body) =
         post(&sim, "/v25.0/106540352242922/messages", TOKEN, message.clone()).await;
     assert_eq!((status, &body["contacts"][0]["wa_id"]), (200, &json!("15550783881")));

@@ -52,7 +52,8 @@ fn read(text: &str, mut tree: Tree<'_>) -> Result<Node, String> {
 fn syntax(error: &ScanError) -> Mistake {
     let what = match error.kind() {
         ErrorKind::UnknownAnchor => {
-            "an alias (`*…`) names what is not above it; a value that begins with `*` needs quotes"
+            "an alias (`*…`) names what is not above it; a value that begins with `*` needs \
+                quotes"
         }
         ErrorKind::RecursionLimitExceeded => "is nested too deep",
         _ => {

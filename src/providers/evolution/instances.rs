@@ -165,9 +165,12 @@ mod tests {
 
     #[test]
     fn a_list_names_the_instances_that_have_a_phone() {
-        let body = r#"[{"id":"1","name":"shop","connectionStatus":"close","integration":"WHATSAPP-BAILEYS","number":null,
-                "token":"s3cret","disconnectionReasonCode":null,"Proxy":{"password":"s3cret"},"_count":{"Message":0}},
-            {"name":"cloud","connectionStatus":"open","integration":"WHATSAPP-BUSINESS","token":"s3cret"},
+        let body = r#"[{"id":"1","name":"shop","connectionStatus":"close",
+            "integration":"WHATSAPP-BAILEYS","number":null,
+                "token":"s3cret","disconnectionReasonCode":null,"Proxy":{"password":"s3cret"},
+                "_count":{"Message":0}},
+            {"name":"cloud","connectionStatus":"open","integration":"WHATSAPP-BUSINESS",
+            "token":"s3cret"},
             {"name":"bot","connectionStatus":"open","integration":"EVOLUTION"},
             {"name":"old one","integration":null}]"#;
         let expected = [polled("shop", Status::Stop), polled("old one", Status::Stop)];
@@ -188,7 +191,8 @@ mod tests {
             ("open", "401", Status::Stop),
         ] {
             let body = format!(
-                r#"[{{"name":"shop","connectionStatus":"{status}","disconnectionReasonCode":{code}}}]"#
+                r#"[{{"name":"shop","connectionStatus":"{status}",
+                    "disconnectionReasonCode":{code}}}]"#
             );
             assert_eq!(channels(&body), Ok(vec![polled("shop", closed)]), "{body}");
         }

@@ -151,8 +151,10 @@ mod tests {
         let id = message_id("3EB0AAAA");
         let data = |from_me: bool, more: &str| {
             format!(
-                r#"{{"key":{{"remoteJid":"1@s.whatsapp.net","fromMe":{from_me},"id":"3EB0AAAA"}},"pushName":"x",
-                "message":{{"conversation":"x"}},"messageType":"conversation","messageTimestamp":1795000000{more}}}"#
+                r#"{{"key":{{"remoteJid":"1@s.whatsapp.net","fromMe":{from_me},"id":"3EB0AAAA"}},
+                    "pushName":"x",
+                "message":{{"conversation":"x"}},"messageType":"conversation",
+                "messageTimestamp":1795000000{more}}}"#
             )
         };
         let sent = Some(MessageStatus::Sent);

@@ -8,8 +8,8 @@ use crate::domain::{Failure, FailureReason};
 use crate::upstream::Answer;
 use crate::upstream::lenient::{Lenient, is_object};
 
-/// `{"status":404,"error":"Not Found","response":{"message":["…"]}}`, or `{"error":true,…}` with
-/// 200.
+/// `{"status":404,"error":"Not Found","response":{"message":["…"]}}`, or `{"error":true,…}`
+/// with 200.
 #[derive(Deserialize, Default)]
 struct ErrorBody {
     #[serde(default)]
@@ -80,12 +80,14 @@ mod tests {
             ),
             (
                 404,
-                r#"{"status":404,"error":"Not Found","response":{"message":["The \"ghost\" instance does not exist"]}}"#,
+                r#"{"status":404,"error":"Not Found",
+                    "response":{"message":["The \"ghost\" instance does not exist"]}}"#,
                 Some(FailureReason::ChannelNotFound),
             ),
             (
                 404,
-                r#"{"status":404,"error":"Not Found","response":{"message":"The \"ghost\" instance does not exist"}}"#,
+                r#"{"status":404,"error":"Not Found",
+                    "response":{"message":"The \"ghost\" instance does not exist"}}"#,
                 Some(FailureReason::ChannelNotFound),
             ),
             (
@@ -97,7 +99,8 @@ mod tests {
             (404, "<html>", Some(FailureReason::HttpOther)),
             (
                 500,
-                r#"{"status":500,"error":"Internal Server Error","response":{"message":["PrismaClientKnownRequestError: x"]}}"#,
+                r#"{"status":500,"error":"Internal Server Error",
+                    "response":{"message":["PrismaClientKnownRequestError: x"]}}"#,
                 Some(FailureReason::ServerError),
             ),
         ] {

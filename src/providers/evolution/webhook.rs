@@ -166,8 +166,10 @@ mod tests {
     use crate::domain::Status;
 
     /// As a running server sent it.
-    const BODY: &str = r#"{"event":"connection.update","instance":"shop","data":{"instance":"shop","state":"connecting","statusReason":200},
-        "destination":"http://127.0.0.1:19090/evo","date_time":"2026-11-21T15:14:28.766Z","server_url":"http://127.0.0.1:18082","apikey":"s3cret"}"#;
+    const BODY: &str = r#"{"event":"connection.update","instance":"shop","data":{"instance":"shop",
+        "state":"connecting","statusReason":200},
+        "destination":"http://127.0.0.1:19090/evo","date_time":"2026-11-21T15:14:28.766Z",
+        "server_url":"http://127.0.0.1:18082","apikey":"s3cret"}"#;
 
     /// 2026-11-21T15:14:28.766Z.
     const AT: i64 = 1_795_274_068_766;
@@ -209,12 +211,14 @@ mod tests {
             ("refused", "428", Status::Qr),
         ] {
             let body = format!(
-                r#"{{"event":"connection.update","instance":"a","data":{{"state":"{state}","statusReason":{reason}}}}}"#
+                r#"{{"event":"connection.update","instance":"a","data":{{"state":"{state}",
+                    "statusReason":{reason}}}}}"#
             );
             assert_eq!(status(&body), Some(Reported::Known(expected)), "{body}");
             if state == "close" {
                 let body = format!(
-                    r#"{{"event":"status.instance","instance":"a","data":{{"status":"closed","disconnectionReasonCode":{reason}}}}}"#
+                    r#"{{"event":"status.instance","instance":"a","data":{{"status":"closed",
+                        "disconnectionReasonCode":{reason}}}}}"#
                 );
                 assert_eq!(status(&body), Some(Reported::Known(expected)), "{body}");
             }

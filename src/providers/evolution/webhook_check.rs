@@ -126,7 +126,8 @@ mod tests {
     /// As a running 2.3.7 answered.
     fn found(url: &str) -> Value {
         json!({ "id": "c", "url": url, "headers": { "X-Webhook-Secret": "s3cret", "jwt_key": "k" },
-            "enabled": true, "events": ["CONNECTION_UPDATE", "QRCODE_UPDATED", "STATUS_INSTANCE", "MESSAGES_UPSERT",
+            "enabled": true, "events": ["CONNECTION_UPDATE", "QRCODE_UPDATED", "STATUS_INSTANCE",
+                "MESSAGES_UPSERT",
                 "MESSAGES_UPDATE", "SEND_MESSAGE"],
             "webhookByEvents": true, "webhookBase64": false, "instanceId": "0" })
     }

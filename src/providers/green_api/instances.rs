@@ -126,7 +126,8 @@ mod tests {
                 {"idInstance":"1101000002","apiTokenInstance":"t2"},
                 {"idInstance":1101000003,"typeInstance":"telegram","apiTokenInstance":"t3"},
                 {"idInstance":1101000004,"typeInstance":"v3","apiTokenInstance":"t4"},
-                {"idInstance":1101000005,"typeInstance":"whatsapp","apiTokenInstance":"t5","deleted":true},
+                {"idInstance":1101000005,"typeInstance":"whatsapp","apiTokenInstance":"t5",
+                "deleted":true},
                 {"idInstance":1101000006,"typeInstance":"","apiTokenInstance":null}]"#,
         );
         let Fact::Channels(Ok(channels)) = &reading.polled else { panic!("{reading:?}") };

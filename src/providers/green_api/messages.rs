@@ -77,7 +77,8 @@ mod tests {
 
     fn body(more: &str) -> String {
         format!(
-            r#"{{"typeWebhook":"x","instanceData":{{"idInstance":1,"wid":"1@c.us"}},"timestamp":1795000000,
+            r#"{{"typeWebhook":"x","instanceData":{{"idInstance":1,"wid":"1@c.us"}},
+                "timestamp":1795000000,
             "idMessage":"AAAA","senderData":{{"senderName":"x"}},"messageData":{{}}{more}}}"#
         )
     }

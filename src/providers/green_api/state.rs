@@ -122,7 +122,8 @@ mod tests {
             (200, r#"{"stateInstance":null}"#, known(Status::Init)),
             (
                 400,
-                r#"{"message":"Instance account is expired. Renew your instance from personal area"}"#,
+                r#"{"message":
+                    "Instance account is expired. Renew your instance from personal area"}"#,
                 known(Status::Stop),
             ),
             (400, "Instance is deleted", known(Status::Stop)),

@@ -55,7 +55,8 @@ impl WebhookApi for GreenApiWebhooks {
              it, leave it alone.\n\n\
              {{ \"webhookUrl\": \
              {}, \"webhookUrlToken\": \"{SECRET_PLACEHOLDER}\", \"stateWebhook\": \"yes\", \
-             \"incomingWebhook\": \"yes\",\n  \"outgoingWebhook\": \"yes\", \"outgoingMessageWebhook\": \"yes\", \
+             \"incomingWebhook\": \"yes\",\n  \"outgoingWebhook\": \"yes\", \
+             \"outgoingMessageWebhook\": \"yes\", \
              \"outgoingAPIMessageWebhook\": \"yes\" }}",
             Value::from(needed.address(PATH))
         )
@@ -118,8 +119,10 @@ mod tests {
     use hyper::HeaderMap;
     use hyper::header::{HeaderName, HeaderValue};
 
-    const BODY: &str = r#"{"typeWebhook":"stateInstanceChanged","instanceData":{"idInstance":1101000001,
-        "wid":"11001234567@c.us","typeInstance":"whatsapp"},"timestamp":1795000000,"stateInstance":"notAuthorized"}"#;
+    const BODY: &str = r#"{"typeWebhook":"stateInstanceChanged",
+        "instanceData":{"idInstance":1101000001,
+        "wid":"11001234567@c.us","typeInstance":"whatsapp"},"timestamp":1795000000,
+        "stateInstance":"notAuthorized"}"#;
 
     fn verdict(authorization: Option<&'static str>) -> HeadVerdict {
         let mut headers = HeaderMap::new();

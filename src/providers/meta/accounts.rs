@@ -124,8 +124,10 @@ mod tests {
 
     #[test]
     fn a_token_names_the_accounts_that_it_may_manage() {
-        let body = r#"{"data":{"app_id":"1","is_valid":true,"scopes":["whatsapp_business_management"],
-            "granular_scopes":[{"scope":"whatsapp_business_management","target_ids":["102","103",104,"../me"]},
+        let body = r#"{"data":{"app_id":"1","is_valid":true,
+            "scopes":["whatsapp_business_management"],
+            "granular_scopes":[{"scope":"whatsapp_business_management","target_ids":["102",
+            "103",104,"../me"]},
             {"scope":"whatsapp_business_messaging","target_ids":["999"]}]}}"#;
         let ids = ["102", "103", "104"].map(str::to_owned);
         assert_eq!(listed(body, &["7"]), Ok(ids.to_vec()));

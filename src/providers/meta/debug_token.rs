@@ -275,9 +275,12 @@ mod tests {
         }
     }
 
-    const DEAD_IN_DATA: &str = r#"{"data":{"app_id":"634974688087057","type":"USER","application":"Lucky Shrub","is_valid":false,
-        "expires_at":1795000000,"error":{"code":190,"subcode":463,"message":"Session has expired"},"scopes":[]}}"#;
-    const DEAD_AT_TOP: &str = r#"{"error":{"message":"Session has expired","type":"OAuthException","code":190,"error_subcode":463,"fbtrace_id":"x"}}"#;
+    const DEAD_IN_DATA: &str = r#"{"data":{"app_id":"634974688087057","type":"USER",
+        "application":"Lucky Shrub","is_valid":false,
+        "expires_at":1795000000,"error":{"code":190,"subcode":463,"message":"Session has expired"},
+        "scopes":[]}}"#;
+    const DEAD_AT_TOP: &str = r#"{"error":{"message":"Session has expired","type":"OAuthException",
+        "code":190,"error_subcode":463,"fbtrace_id":"x"}}"#;
 
     #[test]
     fn the_token_is_in_the_url_and_the_app_in_the_header() {
@@ -298,9 +301,12 @@ mod tests {
     fn the_documented_answer_is_read_whole() {
         let reading = read(
             200,
-            r#"{"data":{"app_id":"634974688087057","type":"SYSTEM_USER","application":"Lucky Shrub","data_access_expires_at":0,
-                "expires_at":1800000000,"is_valid":true,"issued_at":1712099387,"scopes":["whatsapp_business_management"],
-                "granular_scopes":[{"scope":"whatsapp_business_messaging","target_ids":["1"]}],"user_id":"104169029247128"}}"#,
+            r#"{"data":{"app_id":"634974688087057","type":"SYSTEM_USER","application":"Lucky Shrub",
+                "data_access_expires_at":0,
+                "expires_at":1800000000,"is_valid":true,"issued_at":1712099387,
+                "scopes":["whatsapp_business_management"],
+                "granular_scopes":[{"scope":"whatsapp_business_messaging","target_ids":["1"]}],
+                "user_id":"104169029247128"}}"#,
             Inspector::App,
         );
         let observation = reading.outcome.unwrap();
@@ -329,8 +335,10 @@ mod tests {
 
     #[test]
     fn a_refused_app_says_nothing_of_the_token() {
-        let bad_app = r#"{"error":{"message":"Invalid OAuth access token","type":"OAuthException","code":190}}"#;
-        let no_app = r#"{"error":{"message":"Error validating application","type":"OAuthException","code":101}}"#;
+        let bad_app = r#"{"error":{"message":"Invalid OAuth access token","type":"OAuthException",
+            "code":190}}"#;
+        let no_app = r#"{"error":{"message":"Error validating application","type":"OAuthException",
+            "code":101}}"#;
         for (body, class) in
             [(bad_app, TokenErrorReason::TokenInvalid), (no_app, TokenErrorReason::Other)]
         {

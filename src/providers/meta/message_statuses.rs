@@ -199,7 +199,8 @@ mod tests {
         ] {
             for code in codes {
                 let told = events(&format!(
-                    r#""statuses":[{{"id":"a","status":"failed","errors":[null,{{"code":{code},"title":"x",
+                    r#""statuses":[{{"id":"a","status":"failed","errors":[null,{{"code":{code},
+                        "title":"x",
                     "error_data":{{"details":"x"}}}}]}}]"#
                 ));
                 assert_eq!(told[0].failure, Some(expected), "{code}");

@@ -110,11 +110,13 @@ mod tests {
 
     #[test]
     fn a_time_lock_and_a_used_up_quota_are_restrictions_until_they_end() {
-        let locked = r#"{"id":"1@c.us","reachoutTimelock":{"enforcementType":"RESTRICT_ALL_COMPANIONS",
+        let locked = r#"{"id":"1@c.us",
+            "reachoutTimelock":{"enforcementType":"RESTRICT_ALL_COMPANIONS",
             "isActive":true,"timeEnforcementEnds":1795600000}}"#;
         assert_eq!(active(locked, 1_795_000_000), Some(vec![("new_chats", Some(1_795_600_000))]));
         assert_eq!(active(locked, 1_795_600_000), Some(vec![]));
-        let capped = r#"{"messageCapping":{"cappingStatus":"CAPPED","totalQuota":10,"usedQuota":10,"cycleEnd":1796100000}}"#;
+        let capped = r#"{"messageCapping":{"cappingStatus":"CAPPED","totalQuota":10,"usedQuota":10,
+            "cycleEnd":1796100000}}"#;
         assert_eq!(active(capped, 1_795_000_000), Some(vec![("quota", Some(1_796_100_000))]));
     }
 
@@ -151,7 +153,8 @@ mod tests {
         let quota = |json: &str| me(&format!(r#"{{"messageCapping":{json}}}"#)).quota();
         let resets = Some(Timestamp::from_secs(1_796_100_000));
         let read = NewChatQuota { limit: Some(QuotaLimit::Chats(1000)), used: Some(640), resets };
-        let told = r#"{"cappingStatus":"FIRST_WARNING","totalQuota":1000,"usedQuota":640,"cycleEnd":1796100000}"#;
+        let told = r#"{"cappingStatus":"FIRST_WARNING","totalQuota":1000,"usedQuota":640,
+            "cycleEnd":1796100000}"#;
         assert_eq!(quota(told), Some(read));
         let uncapped =
             NewChatQuota { limit: Some(QuotaLimit::Unlimited), used: None, resets: None };

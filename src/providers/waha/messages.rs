@@ -101,7 +101,8 @@ mod tests {
         let at = Some(Timestamp::from_secs(1_795_000_000));
         let told = |fields: &str| {
             let payload = format!(
-                r#"{{"id":"true_11111111111@c.us_AAAA","timestamp":1795000000,"from":"1@c.us","body":"x",{fields}}}"#
+                r#"{{"id":"true_11111111111@c.us_AAAA","timestamp":1795000000,"from":"1@c.us",
+                    "body":"x",{fields}}}"#
             );
             message(&body(&payload))
         };

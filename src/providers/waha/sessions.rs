@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_list_says_how_every_session_is() {
-        let body = r#"[{"name":"default","status":"WORKING","presence":"ONLINE","me":{"id":"1@c.us"},
+        let body = r#"[{"name":"default","status":"WORKING","presence":"ONLINE",
+            "me":{"id":"1@c.us"},
             "config":{"webhooks":[{"hmac":{"key":"s3cret"}}],"proxy":{"password":"s3cret"}}},
             {"name":"shop","status":"SCAN_QR_CODE","config":null,"me":null},
             {"name":"new","status":"SOMETHING"},{"name":"odd"}]"#;
@@ -138,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_list_says_what_the_accounts_may_do_and_whatever_stands_for_one_harms_no_list() {
-        let body = r#"[{"name":"a","status":"WORKING","me":{"id":"1@c.us","reachoutTimelock":{"isActive":true},
+        let body = r#"[{"name":"a","status":"WORKING","me":{"id":"1@c.us",
+            "reachoutTimelock":{"isActive":true},
             "messageCapping":{"totalQuota":10}}},{"name":"b","status":"WORKING","me":[{"x":1}]},
             {"name":"c","status":"WORKING","me":"1@c.us"}]"#;
         let told: Vec<_> = read(&answer(200, body))

@@ -131,7 +131,8 @@ mod tests {
     use crate::domain::{Reported, Restrictions, Status, Timestamp};
     use crate::provider::hears;
 
-    const BODY: &str = r#"{"id":"evt_1","event":"session.status","session":"default","timestamp":1795000000123,
+    const BODY: &str = r#"{"id":"evt_1","event":"session.status","session":"default",
+        "timestamp":1795000000123,
         "me":null,"payload":{"name":"default","status":"WORKING"},"engine":"NOWEB"}"#;
 
     fn authorized(signature: Option<&str>, body: &str) -> bool {

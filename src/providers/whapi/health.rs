@@ -122,8 +122,10 @@ mod tests {
     fn the_documented_answer_is_read_whole() {
         let observation = interpret(&answer(
             200,
-            r#"{"channel_id":"MANTIS-M72HC","start_at":1795000000,"uptime":86412,"status":{"code":4,"text":"AUTH"},
-                "version":"1.8.7-12-gabc1234","device_id":12,"ip":"203.0.113.10","user":{"id":"61371989950","name":"x"}}"#,
+            r#"{"channel_id":"MANTIS-M72HC","start_at":1795000000,"uptime":86412,"status":{"code":4,
+                "text":"AUTH"},
+                "version":"1.8.7-12-gabc1234","device_id":12,"ip":"203.0.113.10",
+                "user":{"id":"61371989950","name":"x"}}"#,
         ));
         let expected = ChannelObservation {
             started: Some(Timestamp::from_secs(1_795_000_000)),

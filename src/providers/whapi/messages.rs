@@ -139,7 +139,8 @@ mod tests {
             (r#""source":"api""#, None),
         ] {
             let body = format!(
-                r#"{{"messages":[{{"id":"yqJRppZk7BI-wNoTwl0rVw","type":"text","chat_id":"1@s.whatsapp.net",
+                r#"{{"messages":[{{"id":"yqJRppZk7BI-wNoTwl0rVw","type":"text",
+                    "chat_id":"1@s.whatsapp.net",
                 "timestamp":1795000598,{fields},"text":{{"body":"x"}}}}],"channel_id":"X"}}"#
             );
             assert_eq!(messages(body.as_bytes()).first().copied(), expected, "{fields}");
@@ -150,7 +151,8 @@ mod tests {
     fn every_status_of_the_description_is_read() {
         let read = |word: &str| {
             let body = format!(
-                r#"{{"statuses":[{{"id":"a","code":3,"status":"{word}","recipient_id":"1@s.whatsapp.net",
+                r#"{{"statuses":[{{"id":"a","code":3,"status":"{word}",
+                    "recipient_id":"1@s.whatsapp.net",
                 "timestamp":"1795000600"}}]}}"#
             );
             statuses(body.as_bytes()).first().map(|event| event.status)

@@ -231,7 +231,8 @@ mod tests {
     #[test]
     fn a_row_is_a_channel_with_its_token_and_its_address() {
         let body = r#"{"channels":[{"id":"SHAZAM-3HDYQ","name":"Bot","phone":"61371989950",
-            "apiUrl":"https://gate2.example/","token":"abc","activeTill":1796083200000,"mode":"live",
+            "apiUrl":"https://gate2.example/","token":"abc","activeTill":1796083200000,
+            "mode":"live",
             "proxy":{"host":"h","port":1,"auth":"x"},"stopped":false,"blocked":null},
             {"id":"ABC","token":"def","apiUrl":"nonsense"}]}"#;
         let (reading, _) = all(&[body.to_owned()]);

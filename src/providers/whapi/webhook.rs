@@ -141,7 +141,8 @@ mod tests {
     use super::*;
     use crate::domain::{Reported, Status, Timestamp, WebhookEvent};
 
-    const STATUS: &str = r#"{"health":{"start_at":1713774883,"uptime":78,"status":{"code":3,"text":"QR"},"version":"1.8.3-74-gf7df472"},
+    const STATUS: &str = r#"{"health":{"start_at":1713774883,"uptime":78,"status":{"code":3,
+        "text":"QR"},"version":"1.8.3-74-gf7df472"},
         "event":{"type":"channel","event":"post"},"channel_id":"MANTIS-M72HC"}"#;
 
     fn read(body: &str, kind: Option<&str>, method: Option<&str>, http: &str) -> Option<Webhook> {
@@ -205,7 +206,8 @@ mod tests {
     #[test]
     fn everything_else_is_other() {
         for body in [
-            r#"{"messages":[{"id":"x"}],"event":{"type":"messages","event":"post"},"channel_id":"X"}"#,
+            r#"{"messages":[{"id":"x"}],"event":{"type":"messages","event":"post"},
+                "channel_id":"X"}"#,
             r#"{"chats":[{"id":"x"}],"event":{"type":"chats","event":"post"},"channel_id":"X"}"#,
             r#"{"event":{"type":"channel","event":"put"}}"#,
             r#"{"event":"channel"}"#,

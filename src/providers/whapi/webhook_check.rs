@@ -200,7 +200,8 @@ mod tests {
 
     fn all(url: &str) -> Value {
         let events = EVENTS.map(|(kind, method)| json!({ "type": kind, "method": method }));
-        json!({ "url": url, "mode": "body", "headers": { "X-Webhook-Secret": "s3cret" }, "events": events })
+        json!({ "url": url, "mode": "body", "headers": { "X-Webhook-Secret": "s3cret" },
+            "events": events })
     }
 
     #[test]
@@ -243,7 +244,8 @@ mod tests {
         // Two may share the work.
         let mut other = all(URL);
         other["events"] = json!([
-            { "type": "channel", "method": "PATCH" }, { "type": "users", "method": "post" }, { "type": "users", "method": "delete" },
+            { "type": "channel", "method": "PATCH" }, { "type": "users", "method": "post" },
+                { "type": "users", "method": "delete" },
             { "type": "messages", "method": "post" }, { "type": "statuses", "method": "post" },
         ]);
         assert_eq!(lacks(None, &json!([webhook, other])), None);

@@ -9,7 +9,8 @@ const LONGEST: usize = 100;
 /// How often a page may renew itself, in seconds.
 const REFRESH: std::ops::RangeInclusive<u32> = 5..=3600;
 
-/// `?q=…&page=…&refresh=…`, each of which may be missing. What makes no sense counts as missing.
+/// `?q=…&page=…&refresh=…`, each of which may be missing. What makes no sense counts as
+/// missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct PageQuery {
     /// What is looked for, in lower case; empty for everything.

@@ -70,15 +70,6 @@ impl Source {
         code
     }
 
-    /// The text without the contents of its literals.
-    pub fn without_literals(&self) -> String {
-        let kept = self
-            .text
-            .char_indices()
-            .filter(|(at, letter)| self.kinds[*at] != Kind::Literal || *letter == '\n');
-        kept.map(|(_, letter)| letter).collect()
-    }
-
     /// The text without its tests.
     pub fn without_tests(&self) -> String {
         let mut text = self.text.clone();

@@ -105,8 +105,9 @@ pub(super) const SOURCES: &[DemoSource] = &[
         line: DemoLine {
             name: "hotline",
             id: "106540352242922",
-            story: "A Cloud API number whose quality falls to YELLOW at 0:30 and RED at 0:50; blocked \
-                from 1:20 to 2:00, when a payment method is added. A template is paused meanwhile.",
+            story: "A Cloud API number whose quality falls to YELLOW at 0:30 and RED at 0:50; \
+                blocked from 1:20 to 2:00, when a payment method is added. A template is paused \
+                meanwhile.",
         },
         kind: Kind::Meta { account: "102290129340398" },
     },

@@ -128,9 +128,11 @@ mod tests {
 
     #[test]
     fn a_head_is_read_with_its_query_and_bearer() {
-        let (request, length) =
-            read("GET /v25.0/debug_token?input_token=EAA%7Cx&a=b+c HTTP/1.1\r\nHost: h\r\nauthorization: bearer 1|s\r\n")
-                .expect("a request");
+        let (request, length) = read(
+            "GET /v25.0/debug_token?input_token=EAA%7Cx&a=b+c HTTP/1.1\r\nHost: h\r\n\
+                authorization: bearer 1|s\r\n",
+        )
+        .expect("a request");
         assert_eq!((request.path.as_str(), length), ("/v25.0/debug_token", 0));
         assert_eq!(request.parameter("input_token"), Some("EAA|x"));
         assert_eq!(request.parameter("a"), Some("b c"));

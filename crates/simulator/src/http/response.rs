@@ -88,7 +88,8 @@ impl Response {
     /// An HTML page, as an edge or a proxy sends it.
     pub fn html(status: u16, title: &str) -> Response {
         let page = format!(
-            "<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></center></body>\r\n</html>\r\n"
+            "<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></\
+                center></body>\r\n</html>\r\n"
         );
         Response::new(status, "text/html", page)
     }

@@ -149,11 +149,10 @@ impl MetaAccount {
         };
         match self.usage {
             Some((percent, minutes)) => {
-                let usage = format!(
-                    r#"{{"{}":[{{"type":"whatsapp","call_count":{percent},"total_cputime":1,"total_time":1,"estimated_time_to_regain_access":{minutes}}}]}}"#,
-                    self.id
-                );
-                response.header("X-Business-Use-Case-Usage", usage)
+                let usage = json!({ &self.id: [{ "type": "whatsapp", "call_count": percent,
+                    "total_cputime": 1, "total_time": 1,
+                    "estimated_time_to_regain_access": minutes }] });
+                response.header("X-Business-Use-Case-Usage", usage.to_string())
             }
             None => response,
         }
@@ -264,7 +263,8 @@ fn health(entities: &[MetaEntity]) -> Value {
         }
         entity
     };
-    json!({ "can_send_message": "BLOCKED", "entities": entities.iter().map(entity).collect::<Vec<_>>() })
+    json!({ "can_send_message": "BLOCKED",
+        "entities": entities.iter().map(entity).collect::<Vec<_>>() })
 }
 
 fn app(id: &str) -> Value {

@@ -183,16 +183,19 @@ impl GraphError {
         let response =
             Response::json(self.status, &json!({ "error": self.body() })).with_class(class);
         match self.code {
-            4 | 17 | 32 => response.header("X-App-Usage", r#"{"call_count":100,"total_time":25,"total_cputime":25}"#),
-            80007 | 80008 => response.header(
-                "X-Business-Use-Case-Usage",
-                r#"{"112130216863063":[{"type":"whatsapp","call_count":100,"total_cputime":20,"total_time":20,"estimated_time_to_regain_access":19}]}"#,
-            ),
+            4 | 17 | 32 => {
+                let usage = json!({ "call_count": 100, "total_time": 25, "total_cputime": 25 });
+                response.header("X-App-Usage", usage.to_string())
+            }
+            80007 | 80008 => {
+                let usage = json!({ "112130216863063": [{ "type": "whatsapp", "call_count": 100,
+                    "total_cputime": 20, "total_time": 20,
+                    "estimated_time_to_regain_access": 19 }] });
+                response.header("X-Business-Use-Case-Usage", usage.to_string())
+            }
             0 | 102 | 190 => {
-                let value = format!(
-                    "OAuth \"Facebook Platform\" \"invalid_token\" \"{}\"",
-                    self.message
-                );
+                let value =
+                    format!("OAuth \"Facebook Platform\" \"invalid_token\" \"{}\"", self.message);
                 response.header("WWW-Authenticate", value)
             }
             _ => response,

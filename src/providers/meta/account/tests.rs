@@ -48,13 +48,17 @@ fn poll(account: &AccountPoll, meta: impl Fn(&str) -> Answer) -> (Reading, Vec<S
 
 const NUMBERS: &str = r#"{"data":[{"id":"106","status":"CONNECTED","quality_rating":"GREEN",
     "display_phone_number":"+1 555-078-3881","verified_name":"Lucky Shrub",
-    "whatsapp_business_manager_messaging_limit":"TIER_2K","health_status":{"can_send_message":"BLOCKED","entities":[
-    {"entity_type":"PHONE_NUMBER","id":"106","can_send_message":"LIMITED","additional_info":["Your display name has not been approved yet."]},
+    "whatsapp_business_manager_messaging_limit":"TIER_2K",
+    "health_status":{"can_send_message":"BLOCKED","entities":[
+    {"entity_type":"PHONE_NUMBER","id":"106","can_send_message":"LIMITED",
+    "additional_info":["Your display name has not been approved yet."]},
     {"entity_type":"WABA","id":"102","can_send_message":"AVAILABLE"},
     {"entity_type":"APP","id":"634","can_send_message":"AVAILABLE","can_receive_call_sip":"BLOCKED",
-     "errors":[{"error_code":138025,"error_description":"SIP","possible_solution":"Enable SIP"}]}]}}],
+     "errors":[{"error_code":138025,"error_description":"SIP",
+     "possible_solution":"Enable SIP"}]}]}}],
     "paging":{"cursors":{"before":"a","after":"b"}}}"#;
-const NODE: &str = r#"{"id":"102","account_review_status":"APPROVED","health_status":{"can_send_message":"AVAILABLE",
+const NODE: &str = r#"{"id":"102","account_review_status":"APPROVED",
+    "health_status":{"can_send_message":"AVAILABLE",
     "entities":[{"entity_type":"WABA","id":"102","can_send_message":"AVAILABLE"}]}}"#;
 const APPS: &str =
     r#"{"data":[{"whatsapp_business_api_data":{"id":"app","name":"Shop","link":"https://x"}}]}"#;
@@ -95,7 +99,8 @@ fn one_poll_tells_of_the_account_and_of_all_of_its_numbers() {
     assert_eq!(
         asked,
         [
-            "/phone_numbers?fields=id,status,quality_rating,whatsapp_business_manager_messaging_limit,health_status&limit=100",
+            "/phone_numbers?fields=id,status,quality_rating,\
+                whatsapp_business_manager_messaging_limit,health_status&limit=100",
             "?fields=id,account_review_status,health_status",
             "/subscribed_apps",
             "/message_templates?fields=status,category&limit=250"
@@ -158,9 +163,11 @@ fn every_word_of_metas_three_lists_has_a_status() {
 fn an_entity_that_blocks_messages_blocks_the_number_unless_it_is_known_to_be_down() {
     let health = r#""health_status":{"can_send_message":"AVAILABLE","entities":[
         {"entity_type":"PHONE_NUMBER","can_send_message":"AVAILABLE"},
-        {"entity_type":"BUSINESS","can_send_message":"BLOCKED","errors":[{"error_code":"141010","error_description":"x",
+        {"entity_type":"BUSINESS","can_send_message":"BLOCKED","errors":[{"error_code":"141010",
+        "error_description":"x",
          "possible_solution":"Visit Business Manager to add a payment method."}]},
-        {"entity_type":"MESSAGE_TEMPLATE","can_send_message":"BLOCKED"},{"entity_type":"WABA"},null]}"#;
+        {"entity_type":"MESSAGE_TEMPLATE","can_send_message":"BLOCKED"},
+        {"entity_type":"WABA"},null]}"#;
     for (word, status) in [
         (r#""status":"CONNECTED","#, Status::Blocked),
         ("", Status::Blocked),
@@ -233,7 +240,8 @@ fn a_field_that_is_refused_is_left_out_and_not_asked_for_again_for_an_hour() {
     let meta = |path: &str| match path.contains("health_status") {
         true => answer(
             400,
-            r#"{"error":{"message":"Invalid field requested.","type":"OAuthException","code":100}}"#,
+            r#"{"error":{"message":"Invalid field requested.","type":"OAuthException",
+                "code":100}}"#,
         ),
         false => well(path),
     };

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn the_worst_of_all_counts() {
-        let business = r#"{"112130216863063":[{"type":"x","call_count":95,"total_cputime":20,"total_time":20,
+        let business = r#"{"112130216863063":[{"type":"x","call_count":95,"total_cputime":20,
+            "total_time":20,
             "estimated_time_to_regain_access":19},{"call_count":"97.2"}],"2":[]}"#;
         let one_line = business.replace('\n', "");
         assert_eq!(read("x-business-use-case-usage", &one_line), Some((98, Some(1140))));

@@ -143,10 +143,13 @@ mod tests {
 
     #[test]
     fn several_entries_and_changes_come_in_one_body() {
-        let body = r#"{"entry":[{"id":"1","time":1,"changes":[{"field":"security","value":{}},{"field":"new_field","value":3},
-            {"field":"messages","value":{"metadata":{"phone_number_id":"106","display_phone_number":"15550783881"},
+        let body = r#"{"entry":[{"id":"1","time":1,"changes":[{"field":"security","value":{}},
+            {"field":"new_field","value":3},
+            {"field":"messages","value":{"metadata":{"phone_number_id":"106",
+            "display_phone_number":"15550783881"},
             "messages":[{"text":{"body":"private"}}]}}]},null,
-            {"id":2,"changes":[{"field":"account_alerts","value":{"alert_info":{}}}]},{"id":"3","changes":{}}]}"#;
+            {"id":2,"changes":[{"field":"account_alerts","value":{"alert_info":{}}}]},{"id":"3",
+            "changes":{}}]}"#;
         let accounts = of_accounts(body.as_bytes());
         let told: Vec<_> =
             accounts.iter().map(|it| (it.account_id.as_deref().unwrap(), it.event.kind)).collect();
@@ -171,17 +174,20 @@ mod tests {
         let fact = |value| one("account_update", value).fact;
         for (value, expected) in [
             (
-                r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE","waba_ban_date":"April 17, 2025"}}"#,
+                r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE",
+                    "waba_ban_date":"April 17, 2025"}}"#,
                 vec![(Banned, None)],
             ),
             (
-                r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}"#,
+                r#"{"event":"DISABLED_UPDATE",
+                    "ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}"#,
                 vec![(BanScheduled, None)],
             ),
             (
                 r#"{"event":"ACCOUNT_RESTRICTION","restriction_info":[
                 {"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING","expiration":1795086400},
-                {"restriction_type":"RESTRICTED_BUSINESS_INITIATED_CALLING","expiration":"May 1, 2026"},
+                {"restriction_type":"RESTRICTED_BUSINESS_INITIATED_CALLING",
+                "expiration":"May 1, 2026"},
                 {"restriction_type":"A_NEW_WORD","expiration":"1795086400"}]}"#,
                 vec![
                     (BusinessInitiated, at(1_795_086_400)),

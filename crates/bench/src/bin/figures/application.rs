@@ -48,8 +48,10 @@ impl Load {
     fn request(self, prefix: &str) -> Vec<u8> {
         let (path, body) = (self.path(), self.body());
         let mut request = format!(
-            "POST {prefix}{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {CHANNEL_SECRET}\r\n\
-             User-Agent: application/1.0\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "POST {prefix}{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \
+                {CHANNEL_SECRET}\r\n\
+             User-Agent: application/1.0\r\nAccept: application/json\r\nContent-Type: application/\
+             json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         )
         .into_bytes();
@@ -69,10 +71,14 @@ impl Api {
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
         let address = listener.local_addr()?;
         let head = |length: usize| {
-            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n")
-                .into_bytes()
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \
+                {length}\r\n\r\n"
+            )
+            .into_bytes()
         };
-        let sent = br#"{"sent":true,"message":{"id":"p.w30M7-g4CA","from_me":true,"type":"text","chat_id":"61371989950@s.whatsapp.net","status":"pending"}}"#;
+        let sent = br#"{"sent":true,"message":{"id":"p.w30M7-g4CA","from_me":true,"type":"text",
+            "chat_id":"61371989950@s.whatsapp.net","status":"pending"}}"#;
         let health = br#"{"start_at":1795000000,"uptime":86412,"status":{"code":4,"text":"AUTH"}}"#;
         let answers = Arc::new([
             [head(sent.len()), sent.to_vec()].concat(),

@@ -55,7 +55,8 @@ pub fn nginx_sending(page: &[u8], directory: &Path) -> Result<Peer> {
         "server {{
             listen {address};
             location /plain {{ alias {root}/page; gzip off; }}
-            location /gzip {{ alias {root}/page; gzip on; gzip_comp_level 1; gzip_types *; gzip_min_length 0; }}
+            location /gzip {{ alias {root}/page; gzip on; gzip_comp_level 1; gzip_types *; \
+            gzip_min_length 0; }}
         }}"
     );
     start_nginx(&directory, address, &server)
@@ -77,14 +78,15 @@ pub fn nginx_tls(
             listen {address} ssl;
             ssl_certificate {certificate};
             ssl_certificate_key {key};
-            location / {{ proxy_pass http://simulator; proxy_http_version 1.1; proxy_set_header Connection ''; }}
+            location / {{ proxy_pass http://simulator; proxy_http_version 1.1; proxy_set_header \
+            Connection ''; }}
         }}"
     );
     start_nginx(&directory, address, &server)
 }
 
-/// nginx passing `/whapi/…` on to an API, with kept connections on both sides as anybody would set
-/// it up.
+/// nginx passing `/whapi/…` on to an API, with kept connections on both sides as anybody would
+/// set it up.
 pub fn nginx_passing(upstream: SocketAddr, directory: &Path) -> Result<Peer> {
     let directory = directory.join("nginx-proxy");
     fs::create_dir_all(&directory)?;
@@ -94,7 +96,8 @@ pub fn nginx_passing(upstream: SocketAddr, directory: &Path) -> Result<Peer> {
         server {{
             listen {address};
             client_max_body_size 0;
-            location /whapi/ {{ proxy_pass http://api/; proxy_http_version 1.1; proxy_set_header Connection ''; }}
+            location /whapi/ {{ proxy_pass http://api/; proxy_http_version 1.1; proxy_set_header \
+            Connection ''; }}
         }}"
     );
     start_nginx(&directory, address, &server)
@@ -109,7 +112,8 @@ fn start_nginx(directory: &Path, address: SocketAddr, server: &str) -> Result<Pe
         http {{
             access_log off; sendfile on; tcp_nopush on;
             keepalive_timeout 600s; keepalive_requests 1000000000; default_type text/plain;
-            client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
+            client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path \
+            t4; scgi_temp_path t5;
             {server}
         }}"
     );
@@ -129,7 +133,8 @@ pub fn blackbox_probing(ca: Option<&Path>, directory: &Path) -> Result<Peer> {
         format!("      tls_config: {{ca_file: {}}}\n", ca.display())
     });
     let configuration = format!(
-        "modules:\n  http_2xx:\n    prober: http\n    http:\n      preferred_ip_protocol: ip4\n      bearer_token: {CHANNEL_SECRET}\n{tls}"
+        "modules:\n  http_2xx:\n    prober: http\n    http:\n      preferred_ip_protocol: \
+            ip4\n      bearer_token: {CHANNEL_SECRET}\n{tls}"
     );
     let file = directory.join("blackbox.yaml");
     fs::write(&file, configuration)?;

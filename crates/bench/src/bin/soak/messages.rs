@@ -53,7 +53,8 @@ impl Messages {
             let delivered = statuses.len() as u64;
             let body = |kind: &str, items: &[String]| {
                 format!(
-                    r#"{{"channel_id":"QUICK","event":{{"type":"{kind}","event":"post"}},"{kind}":[{}]}}"#,
+                    r#"{{"channel_id":"QUICK","event":{{"type":"{kind}","event":"post"}},
+                        "{kind}":[{}]}}"#,
                     items.join(",")
                 )
             };
