@@ -44,7 +44,6 @@ const EMPTY: &[(&str, &str)] = &[
     ("grafana/sources.json, annotation", "the same"),
     ("grafana/delivery.json, annotation", "no message is stuck here"),
     ("grafana/tokens.json, annotation", "no token is in a critical state here"),
-    ("grafana/tokens.json, panel 12", "every token is valid here"),
     ("grafana/sources.json, panel 5 \"Sources, worst first\", query G", "no list fails here"),
 ];
 
@@ -500,6 +499,8 @@ async fn every_panel_shows_something(world: &World) -> usize {
             for query in dashboard.queries() {
                 filling.interval = query.min_step.unwrap_or(Duration::from_secs(15));
                 let expr = filling.fill(&query.expr).expect("known variables");
+                // A subquery looks at multiples of its step, of which this short world may have none.
+                let expr = expr.replace(":5m]", ":15s]");
                 let mut rows = rows_of(prometheus, &query, &filling, &expr).await;
                 if rows.is_empty() {
                     // What happened alone is shown; nothing may have happened.
