@@ -8,7 +8,7 @@ use whatsapp_simulator::{
     Fault, GraphError, MetaAccount, MetaHalfHour, MetaNumber, MetaPaging, MetaToken,
 };
 
-use crate::common::{Files, Program, Setup, Upstream, http};
+use crate::common::{DEADLINE, Files, Program, Setup, Upstream, http};
 
 const TOKEN: &str = "EAAGmetaTokenNotARealOne";
 const ACCOUNT: &str = "102290129340398";
@@ -371,7 +371,7 @@ fn the_delivery_ratio_of_each_number_comes_with_its_age_and_shows_no_phone_numbe
     let mut program = program;
     let shown = shown(&program);
     program.signal("TERM");
-    program.wait(crate::common::DEADLINE);
+    program.wait(DEADLINE);
     let kept = std::fs::read_to_string(files.path("state")).expect("the state file");
     for phone in PHONES {
         let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
@@ -606,6 +606,95 @@ fn what_webhooks_tell_is_known_at_once_and_polled_within_bounds() {
     line.write(http::head("POST", "/webhook/meta", &head, Some(3 * 1024 * 1024 + 1)))
         .expect("sent");
     assert_eq!(line.reply(false).expect("an answer").status, 413);
+}
+
+#[test]
+fn a_restriction_that_a_webhook_told_survives_restarts_until_it_is_over() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    upstream.update_account(ACCOUNT, |account| "BLOCKED".clone_into(&mut account.can_send));
+    let setup = || receiving(&upstream).set("STATE_FILE", files.path("state"));
+    let listed = |program: &Program| program.until_is(&of_account("webhook_subscribed", ""), 1.0);
+    let stop = |mut program: Program| {
+        program.signal("TERM");
+        program.wait(DEADLINE);
+        std::fs::read_to_string(files.path("state")).expect("the state file")
+    };
+    let restricted = |program: &Program| {
+        let page = program.metrics();
+        let reasons = ["business_initiated", "customer_initiated", "calling", "banned"];
+        let of = |reason| page.get(&of_account("restricted", &format!(",reason=\"{reason}\"")));
+        reasons.map(|reason| of(reason).expect("a row") as u8)
+    };
+    let program = setup().start();
+    listed(&program);
+    let (soon, later) = (unix_now() + 5, unix_now() + 3600);
+    let told = format!(
+        r#"{{"event":"ACCOUNT_RESTRICTION","restriction_info":[
+            {{"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING","expiration":{later}}},
+            {{"restriction_type":"RESTRICTED_CUSTOMER_INITIATED_MESSAGING"}},
+            {{"restriction_type":"RESTRICTED_BUSINESS_INITIATED_CALLING","expiration":{soon}}}]}}"#
+    );
+    let banned = r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE"}}"#;
+    let body = delivery(&[("account_update", &told), ("account_update", banned)]);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    assert_eq!(restricted(&program), [1, 1, 1, 1]);
+    let file = stop(program);
+    assert!(file.contains("\"reason\":\"calling\""), "{file}");
+    // Twice the account is not listed before the next restart.
+    upstream.set_fault(TOKEN, Some(Fault::bad_gateway()));
+    for _ in 0..2 {
+        let program = setup().start();
+        let failures = "whatsapp_source_poll_failures_total{source=\"default\",\
+            reason=\"server_error\"}";
+        program.until_at_least(failures, 1.0);
+        let file = stop(program);
+        assert_eq!(file.matches("\"reason\":\"banned\"").count(), 1, "{file}");
+    }
+    upstream.set_fault(TOKEN, None);
+    crate::common::eventually("its end has passed", || (unix_now() > soon).then_some(()));
+    let program = setup().start();
+    listed(&program);
+    assert_eq!(restricted(&program), [1, 1, 0, 1], "one has ended meanwhile");
+    assert_eq!(program.metrics().get(&events("account_update", "applied")), Some(2.0));
+    let json: Value = serde_json::from_str(&program.get("/api/status").text()).expect("JSON");
+    let ends = json["accounts"][0]["restrictions"][0]["ends"].as_str().expect("an end");
+    let ends = humantime::parse_rfc3339(ends).expect("a time");
+    assert_eq!(ends.duration_since(UNIX_EPOCH).expect("a time").as_secs(), later);
+    let file = stop(program);
+    assert!(file.contains("\"reason\":\"banned\"") && !file.contains("\"calling\""), "{file}");
+    // A poll finds that it can send, so the webhook that says so was lost.
+    upstream.update_account(ACCOUNT, |account| "AVAILABLE".clone_into(&mut account.can_send));
+    let program = setup().start();
+    listed(&program);
+    assert_eq!(restricted(&program), [1, 1, 0, 0]);
+    let file = stop(program);
+    // What a later version may write, and what an earlier one did.
+    let later_version = file.replace("customer_initiated", "of_tomorrow");
+    std::fs::write(files.path("state"), later_version).expect("a written file");
+    let program = setup().start();
+    listed(&program);
+    assert_eq!(restricted(&program), [1, 0, 0, 0]);
+    stop(program);
+    std::fs::write(files.path("state"), &file).expect("a written file");
+    let program = setup().start();
+    listed(&program);
+    let reinstated = r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"REINSTATE"}}"#;
+    let body = delivery(&[("account_update", reinstated)]);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    assert_eq!(restricted(&program), [0, 0, 0, 0]);
+    let without = stop(program);
+    assert!(!without.contains("restrictions"), "{without}");
+    let program = setup().start();
+    listed(&program);
+    assert_eq!(restricted(&program), [0, 0, 0, 0], "as of an earlier version");
+    assert!(!program.log().contains("put aside"), "{}", program.log());
+    stop(program);
+    // Nobody would tell of their end.
+    std::fs::write(files.path("state"), &file).expect("a written file");
+    let program = setup().unset("WEBHOOK_SECRET").start();
+    listed(&program);
+    assert_eq!(restricted(&program), [0, 0, 0, 0]);
 }
 
 #[test]
