@@ -154,6 +154,7 @@ impl Files {
                 line.id,
                 line.name
             );
+            yaml.push_str(source.settings());
         }
         std::fs::write(files.directory.join("settings.yaml"), yaml)?;
         Ok(files)

@@ -100,6 +100,12 @@ impl AccountRestrictions {
         self.0[reason.index()] = None;
     }
 
+    /// Every one, over or not.
+    pub(super) fn all(&self) -> impl Iterator<Item = (AccountRestriction, RestrictionEnd)> {
+        let all = AccountRestriction::ALL.iter().zip(self.0);
+        all.filter_map(|(reason, end)| Some((*reason, end?)))
+    }
+
     pub(super) fn is_active(&self, reason: AccountRestriction, now: Now) -> bool {
         self.0[reason.index()].is_some_and(|end| !end.is_some_and(|end| end.is_past(now.unix)))
     }

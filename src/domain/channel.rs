@@ -59,7 +59,7 @@ pub struct ChannelState {
     pub(super) version: Option<Box<str>>,
     info_changes: InfoChanges,
     /// `None` while nothing of the kind was told.
-    terms: Option<Box<ChannelTerms>>,
+    pub(super) terms: Option<Box<ChannelTerms>>,
     /// What webhooks told; `None` while none are received.
     pub(super) webhooks: Option<Box<WebhookState>>,
     /// What moves on the line; `None` before the first message was told of.

@@ -10,7 +10,9 @@ mod api_usage;
 mod availability;
 pub mod backoff;
 mod channel;
+mod channel_delivery;
 mod channel_messages;
+mod delivery_count;
 mod event;
 mod expiry;
 mod failure;
@@ -50,6 +52,7 @@ pub use account_observation::{
 pub use api_usage::ApiUsage;
 pub use availability::Availability;
 pub use channel::{ChannelState, SentAt, StatusEvidence, Transition};
+pub use delivery_count::DeliveryCount;
 pub use event::{ChannelEvent, WebhookEvent, WebhookOutcome, WebhookRefusal};
 pub use expiry::Expiry;
 pub use failure::{Failure, FailureReason};

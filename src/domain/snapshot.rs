@@ -5,10 +5,10 @@
 use super::info;
 use super::timeline::{StatusPoint, StatusSource};
 use super::{
-    AccountEventKind, AnswerClass, ChannelState, Direction, ErrorSource, FailureReason,
-    MessageFailure, MessageState, MessageStatus, Now, Origin, PollPolicy, RequestCounts, Status,
-    StatusEvidence, Timestamp, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent,
-    WebhookOutcome,
+    AccountEventKind, AccountRestriction, AnswerClass, ChannelState, Direction, ErrorSource,
+    Expiry, FailureReason, MessageFailure, MessageState, MessageStatus, Now, Origin, PollPolicy,
+    RequestCounts, Status, StatusEvidence, Timestamp, TokenErrorReason, TokenState,
+    UnauthorizedReason, WebhookEvent, WebhookOutcome,
 };
 
 /// A counter, wherever it stands and however large it may grow.
@@ -55,8 +55,8 @@ pub struct SavedStatus {
     pub observed_at: Timestamp,
 }
 
-/// What is kept of a channel, but for its counters. Restrictions, quotas and subscriptions are not:
-/// the first polls after a start tell them.
+/// What is kept of a channel, but for its counters. Restrictions, quotas, ratings and subscriptions
+/// are not: the first polls after a start tell them, those that a webhook told before too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelSnapshot {
     /// What the status rests on.
@@ -245,7 +245,25 @@ impl super::SourceState {
 }
 
 impl super::AccountState {
-    /// Visits every counter. What webhooks told is not kept: polls tell most of it again.
+    /// What no poll tells again: the restrictions that webhooks told, each with its end.
+    pub fn kept_restrictions(&self) -> Vec<(AccountRestriction, Option<Expiry>)> {
+        self.restrictions.all().collect()
+    }
+
+    /// Takes up the restrictions that were kept and are not over. Where webhooks are no longer
+    /// received nobody would tell of their end, so they are not.
+    pub fn restore_restrictions(
+        &mut self,
+        now: Now,
+        mut kept: Vec<(AccountRestriction, Option<Expiry>)>,
+    ) {
+        kept.retain(|(_, end)| !end.is_some_and(|end| end.is_past(now.unix)));
+        if self.webhooks.is_some() {
+            self.restrictions.add(&kept);
+        }
+    }
+
+    /// Visits every counter.
     pub fn counters(&mut self, visit: VisitCounter<'_>) {
         self.polls.counters(visit);
         if let Some(webhooks) = &mut self.webhooks {

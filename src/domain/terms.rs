@@ -1,8 +1,11 @@
-//! The terms on which a line works: what it may not do, how much it may, and until when.
+//! The terms on which a line works: what it may not do, how much it may, and until when; and what
+//! the upstream counted of its messages.
 //!
 //! Kept apart from the rest of a channel's state, since most providers tell nothing of the kind.
 
-use super::{Expiry, NewChatQuota, Now, Restrictions, Standing, Subscription, Timestamp};
+use super::{
+    DeliveryCount, Expiry, NewChatQuota, Now, Restrictions, Standing, Subscription, Timestamp,
+};
 
 /// What was last told of each; `None` while nothing was.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +16,7 @@ pub(super) struct ChannelTerms {
     pub(super) subscription: Option<Subscription>,
     /// When its end was last seen to move to a later time.
     pub(super) extended: Option<Timestamp>,
+    pub(super) delivery: Option<DeliveryCount>,
 }
 
 impl ChannelTerms {

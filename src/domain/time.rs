@@ -62,7 +62,7 @@ impl fmt::Debug for Timestamp {
 ///
 /// The wall clock may jump (NTP, a resumed machine); ages that decide anything are measured with
 /// the steady one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Now {
     /// The wall clock.
     pub unix: Timestamp,

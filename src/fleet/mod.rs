@@ -522,6 +522,7 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
         (TargetState::Channel(state), Fact::Subscription(subscription)) => {
             state.subscribed(now, subscription);
         }
+        (TargetState::Channel(state), Fact::Delivery(count)) => state.delivery_counted(count),
         (TargetState::Token(state), Fact::Token(reading)) => {
             if replaced {
                 state.credential_changed();

@@ -25,8 +25,8 @@ pub const ACCOUNT: &[Family] = &[
             [closed("reason", AccountRestriction::LABELS)]
             "Whether a webhook told that the account may not do something: 1 for each restriction \
              in force, 0 for every other.",
-            "Only webhooks tell of these, so all are 0 without them and after a restart. 0 as soon \
-             as the known end has passed.",
+            "Only webhooks tell of these, so all are 0 without them, and after a restart without \
+             `STATE_FILE`. 0 as soon as the known end has passed.",
             "whatsapp_account_restricted == 1"),
         rows: Rows::Each(|w, now, at| {
             Some(w.account()?.is_restricted(*AccountRestriction::ALL.get(at)?, now).into())

@@ -6,6 +6,7 @@ pub use super::account::{ACCOUNT, ACCOUNT_WEBHOOK};
 pub use super::declaration::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::declaration::{closed, metric};
 pub use super::delivery::DELIVERY;
+pub use super::delivery_count::DELIVERY_COUNT;
 pub use super::polls::poll_families;
 use super::standing::STANDING;
 use super::terms::TERMS;
@@ -511,7 +512,8 @@ pub fn all() -> impl Iterator<Item = (&'static [Label], &'static Metric)> {
         .iter()
         .flat_map(|kind| families(*kind).map(move |family| (target_labels(*kind), &family.metric)));
     let channel = target_labels(TargetKind::Channel);
-    let delivery = DELIVERY.iter().map(move |family| (channel, &family.metric));
+    let delivery = DELIVERY.iter().chain(DELIVERY_COUNT);
+    let delivery = delivery.map(move |family| (channel, &family.metric));
     let webhook = TargetKind::ALL.iter().flat_map(|kind| {
         webhook_families(*kind).iter().map(move |family| (target_labels(*kind), &family.metric))
     });

@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
-use super::catalog::{DELIVERY, Family, GATEWAY_KINDS, GATEWAY_TARGET, families, webhook_families};
+use super::catalog::{
+    DELIVERY, DELIVERY_COUNT, Family, GATEWAY_KINDS, GATEWAY_TARGET, families, webhook_families,
+};
 use super::exporter::ExporterMetrics;
 use super::format::Format;
 use super::plan::{FamilyPlan, created_name, write_header, write_label};
@@ -41,6 +43,8 @@ enum RowsOf {
 enum Header {
     /// If there are targets: a family without rows is left out, as the prometheus crate does.
     WithRows,
+    /// Before its first row, if there is one: what few ask for takes nothing of others' pages.
+    BeforeFirstRow,
     /// Rows follow, in this section or in another of the family's.
     Always,
     /// A section before had it.
@@ -69,6 +73,9 @@ static SECTIONS: LazyLock<Vec<ExpositionSection>> =
                     needs: |features| features.webhooks || features.gateway,
                     ..section
                 }));
+                let counts = DELIVERY_COUNT.iter().map(|family| section(family, *kind));
+                let header = Header::BeforeFirstRow;
+                sections.extend(counts.map(|section| ExpositionSection { header, ..section }));
             }
         }
         let gateway = |rows_of, header| ExpositionSection {
@@ -105,6 +112,8 @@ pub struct Exposition {
     own: Option<Own>,
     place: Place,
     scratch: Scratch,
+    /// Whether the family that is being written has its header, if it is to have one.
+    is_headed: bool,
 }
 
 /// The exporter's own metrics, and since when they count.
@@ -128,7 +137,7 @@ impl Exposition {
         let created = (format == Format::OpenMetrics).then(|| number(created));
         let own = Some(Own { families: exporter.gather(), created });
         let (features, scratch) = (exporter.features(), Scratch::new(format));
-        Self { view, format, features, own, place: Place::Own, scratch }
+        Self { view, format, features, own, place: Place::Own, scratch, is_headed: false }
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
@@ -178,15 +187,16 @@ impl Exposition {
         let headed = match (section.header, section.rows_of) {
             (Header::WithRows, RowsOf::Targets(kind)) => self.view.count(kind) > 0,
             (Header::Always | Header::WithRows, _) => true,
-            (Header::Never, _) => false,
+            (Header::Never | Header::BeforeFirstRow, _) => false,
         };
         if from == 0 {
+            self.is_headed = section.header != Header::BeforeFirstRow;
             self.scratch.begin_family();
             if headed {
                 section.plan.header(self.format, out);
             }
         }
-        let scratch = &mut self.scratch;
+        let (scratch, is_headed) = (&mut self.scratch, &mut self.is_headed);
         self.view.look(|targets| match section.rows_of {
             RowsOf::Targets(kind) => {
                 for (named, target) in targets.named(kind, from) {
@@ -196,7 +206,14 @@ impl Exposition {
                     }
                     let NamedTarget { provider, name, .. } = named;
                     let of = Counted { provider, name, created: target.created };
+                    let start = out.len();
                     section.plan.write(of, target, now, scratch, out);
+                    if !*is_headed && out.len() > start {
+                        let rows = out.split_off(start);
+                        section.plan.header(self.format, out);
+                        out.extend(rows);
+                        *is_headed = true;
+                    }
                 }
                 None
             }

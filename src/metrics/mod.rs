@@ -7,6 +7,7 @@ mod account;
 pub mod catalog;
 mod declaration;
 mod delivery;
+mod delivery_count;
 pub mod exporter;
 pub mod exposition;
 pub mod format;

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::catalog::{
-    DELIVERY, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL, PROCESS, Values,
-    families, target_labels, webhook_families,
+    DELIVERY, DELIVERY_COUNT, EXPORTER, GATEWAY, GATEWAY_REQUESTS, Label, Metric, OPTIONAL,
+    PROCESS, Values, families, target_labels, webhook_families,
 };
 use crate::domain::TargetKind;
 
@@ -61,6 +61,11 @@ pub fn markdown() -> String {
         its first message on. Each has the labels `provider` and `channel`.\n",
     );
     metrics_of(&mut text, &[], DELIVERY.iter().map(|family| &family.metric));
+    text.push_str(
+        "\n## What the provider counts\n\nOnly of channels whose provider is asked for its \
+        `analytics`. Each has the labels `provider` and `channel`.\n",
+    );
+    metrics_of(&mut text, &[], DELIVERY_COUNT.iter().map(|family| &family.metric));
     text.push_str("\n## The gateway\n\nOnly with `GATEWAY_ADDRESS`.\n");
     let channel = target_labels(TargetKind::Channel).iter();
     let token = target_labels(TargetKind::Token).iter().filter(|label| label.name == "token");

@@ -71,7 +71,11 @@ pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: 
         }
     };
     let secrets = Some(Fingerprint::of(&credentials.own, credentials.second.as_ref()));
-    let context = PollContext { api_url: &target.options.api_url, id: target.id.as_deref() };
+    let context = PollContext {
+        api_url: &target.options.api_url,
+        id: target.id.as_deref(),
+        now: clock::now(),
+    };
     let started = clock::instant();
     let mut exchange = endpoint.poll(context, credentials);
     let max_bytes = match target.kind {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::advice::Advice;
 use super::humanize;
-use crate::domain::{Direction, Now, Timestamp};
+use crate::domain::{DeliveryCount, Direction, Now, Timestamp};
 use crate::fleet::Watched;
 
 /// The messages of a channel. All times are `null` until something was seen.
@@ -28,6 +28,36 @@ pub struct DeliveryView {
     /// The same in words, for the page.
     #[serde(skip)]
     pub notes: Vec<String>,
+}
+
+/// What the provider counted in the newest half hour in which the channel sent something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryCountView {
+    /// When the half hour ended.
+    pub until: String,
+    /// Messages that were sent in it.
+    pub sent: u32,
+    /// Messages that were delivered in it; some may be of earlier half hours.
+    pub delivered: u32,
+    /// The same in words.
+    #[serde(skip)]
+    pub words: String,
+}
+
+/// What the provider counted; `None` when it is not asked, or the channel sent nothing for a day.
+pub(super) fn count(watched: &Watched, now: Now) -> Option<DeliveryCountView> {
+    let count = watched.channel()?.delivery_count(now)?;
+    let DeliveryCount { end, sent, delivered } = count;
+    let (ratio, messages) = (count.ratio_millis(), if sent == 1 { "message" } else { "messages" });
+    let percent = match ratio % 10 {
+        0 => (ratio / 10).to_string(),
+        rest => format!("{}.{rest}", ratio / 10),
+    };
+    let words = format!(
+        "{percent} % of {sent} {messages} delivered in the half hour that ended {}",
+        ago(end, now)
+    );
+    Some(DeliveryCountView { until: humanize::rfc3339(end), sent, delivered, words })
 }
 
 /// Two days before the 14th; the alert rules hold the same.

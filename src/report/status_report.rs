@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::account_report::{self, AccountView};
 use super::advice::{self, Advice};
-use super::delivery::{self, DeliveryView};
+use super::delivery::{self, DeliveryCountView, DeliveryView};
 use super::humanize;
 use super::outage_summary::{self, Move};
 use super::standing::{self, StandingView};
@@ -47,6 +47,9 @@ pub struct ChannelView {
     /// What moves on it, when anything tells of messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryView>,
+    /// What the provider itself counts of its messages, when it is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_count: Option<DeliveryCountView>,
     /// How WhatsApp rates it, when the provider tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standing: Option<StandingView>,
@@ -86,6 +89,7 @@ impl ChannelView {
             new_chat_quota: terms::new_chat_quota(watched, now),
             subscription: terms::subscription(watched, now),
             delivery: delivery::view(watched, now),
+            delivery_count: delivery::count(watched, now),
             standing: standing::view(watched, now),
             poll: PollView::new(state.polls()),
             moves: outage_summary::recent(&moves),
@@ -98,6 +102,7 @@ impl ChannelView {
     pub fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.returned.iter().cloned().collect();
         notes.extend(self.delivery.iter().flat_map(|delivery| delivery.notes.iter().cloned()));
+        notes.extend(self.delivery_count.iter().map(|count| count.words.clone()));
         notes.extend(self.restrictions.iter().flatten().map(|one| one.words.clone()));
         notes.extend(self.new_chat_quota.iter().map(|quota| quota.words.clone()));
         notes.extend(self.subscription.iter().map(|subscription| subscription.words.clone()));

@@ -37,7 +37,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const SHARE: u32 = 20;
 /// A delivery of a message is on its way for so long at most, unless its sender has to come again.
 const IN_FLIGHT_MILLIS: i64 = 60_000;
-/// What is known of a channel that no source lists is kept for so long.
+/// What is known of a channel or an account that no source lists is kept for so long.
 const ABSENT_FOR_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Channels that are looked at while nobody else gets at the fleet.
 const AT_A_TIME: usize = 256;
@@ -55,8 +55,9 @@ pub struct StateFile {
 /// Which target is meant: its kind, its provider and its name.
 type TargetKey = (TargetKind, String, String);
 
-/// What the file knows of channels that are not watched yet, since the list of their source has not
-/// come. They stay in the file for a while, so that a second restart loses nothing either.
+/// What the file knows of channels and accounts that are not watched yet, since the list of their
+/// source has not come. They stay in the file for a while, so that a second restart loses nothing
+/// either.
 #[derive(Default)]
 struct Absent {
     targets: HashMap<TargetKey, SavedTarget>,
@@ -239,7 +240,7 @@ impl StateFile {
                 created: saved.created(document.saved, now),
             })
         }));
-        saved.retain(|(kind, ..), _| *kind == TargetKind::Channel);
+        saved.retain(|(kind, ..), _| matches!(kind, TargetKind::Channel | TargetKind::Account));
         let had_messages = |saved: &SavedTarget| {
             saved.channel.as_ref().is_some_and(|channel| channel.messages.is_some())
         };
@@ -253,7 +254,7 @@ impl StateFile {
             counters were restored from STATE_FILE");
     }
 
-    /// Takes up what is known of channels when their sources list them.
+    /// Takes up what is known of channels and accounts when their sources list them.
     fn recall(&self, targets: HashMap<TargetKey, SavedTarget>, saved: Timestamp, now: Now) {
         let until = now.unix.plus_millis(ABSENT_FOR_MILLIS);
         *lock(&self.absent) = Absent { targets, saved, until };
@@ -294,9 +295,7 @@ impl StateFile {
         for kind in TargetKind::ALL {
             write!(out, ",\"{}s\":[", kind.as_str())?;
             let first = write_targets(&view, *kind, out)?;
-            if *kind == TargetKind::Channel {
-                self.write_absent(view.now, first, out)?;
-            }
+            self.write_absent(*kind, view.now, first, out)?;
             write!(out, "\n]")?;
         }
         let unattributed: Vec<SavedTarget> = view.look(|targets| {
@@ -328,15 +327,21 @@ impl StateFile {
         writeln!(out, "}}")
     }
 
-    /// Channels that are not watched yet stay as they were, but not for ever: a source may have
-    /// deleted them.
-    fn write_absent(&self, now: Now, mut first: bool, out: &mut impl Write) -> io::Result<()> {
+    /// Channels and accounts that are not watched yet stay as they were, but not for ever: a source
+    /// may have deleted them.
+    fn write_absent(
+        &self,
+        kind: TargetKind,
+        now: Now,
+        mut first: bool,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let keys: Vec<TargetKey> = {
             let mut absent = lock(&self.absent);
             if now.unix > absent.until {
                 absent.targets = HashMap::new();
             }
-            absent.targets.keys().cloned().collect()
+            absent.targets.keys().filter(|(of, ..)| *of == kind).cloned().collect()
         };
         for key in keys {
             // A list that comes meanwhile must not wait for the disk.

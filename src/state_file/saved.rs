@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ChannelSnapshot, Counter, MessageSnapshot, Now, SavedStatus, StatusEvidence, TargetKind,
-    Timestamp, VisitCounter,
+    AccountRestriction, AccountState, ChannelSnapshot, Counter, Expiry, MessageSnapshot, Now,
+    SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
 };
 use crate::fleet::{TargetState, Watched};
 
@@ -63,6 +63,9 @@ pub(super) struct SavedTarget {
     pub(super) name: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) channel: Option<SavedChannel>,
+    /// What an account may not do, as webhooks told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) restrictions: Vec<SavedRestriction>,
     /// Since when the counters count.
     pub(super) created: Option<i64>,
     #[serde(default)]
@@ -96,6 +99,17 @@ pub(super) struct SavedMessages {
     pub(super) last_outbound: Option<i64>,
     pub(super) phone_active: Option<i64>,
     pub(super) acknowledged: Option<i64>,
+}
+
+/// A restriction in force.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedRestriction {
+    reason: String,
+    /// When it ends; null when that was not told.
+    end: Option<i64>,
+    /// Whether it never ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    never_ends: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,6 +151,8 @@ impl SavedTarget {
                 requests.counters(visit);
             }
         };
+        let restrictions = watched.account().map(AccountState::kept_restrictions);
+        let restrictions = restrictions.into_iter().flatten();
         let (channel, counters) = match &watched.state {
             TargetState::Channel(state) => {
                 let counters = collect(|visit| {
@@ -160,6 +176,7 @@ impl SavedTarget {
             provider: watched.provider().label().to_owned(),
             name: watched.target.name.to_string(),
             channel,
+            restrictions: restrictions.map(SavedRestriction::from).collect(),
             created: Some(watched.created.millis()),
             counters,
         }
@@ -183,7 +200,11 @@ impl SavedTarget {
             }
             TargetState::Token(state) => state.counters(&mut put(counts)),
             TargetState::Source(state) => state.counters(&mut put(counts)),
-            TargetState::Account(state) => state.counters(&mut put(counts)),
+            TargetState::Account(state) => {
+                let kept = self.restrictions.iter().filter_map(SavedRestriction::read);
+                state.restore_restrictions(now, kept.collect());
+                state.counters(&mut put(counts));
+            }
         }
         let requests =
             |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);
@@ -239,6 +260,25 @@ impl SavedChannel {
                 acknowledged: time(messages.acknowledged),
             }),
         }
+    }
+}
+
+impl From<(AccountRestriction, Option<Expiry>)> for SavedRestriction {
+    fn from((reason, end): (AccountRestriction, Option<Expiry>)) -> Self {
+        let at = match end {
+            Some(Expiry::At(at)) => Some(at.millis()),
+            _ => None,
+        };
+        let never_ends = end == Some(Expiry::Never);
+        Self { reason: reason.as_str().to_owned(), end: at, never_ends }
+    }
+}
+
+impl SavedRestriction {
+    /// `None` if the reason is one of a later version's.
+    fn read(&self) -> Option<(AccountRestriction, Option<Expiry>)> {
+        let at = self.end.map(|at| Expiry::At(Timestamp::from_millis(at)));
+        Some((self.reason.parse().ok()?, at.or(self.never_ends.then_some(Expiry::Never))))
     }
 }
 

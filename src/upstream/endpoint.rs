@@ -11,8 +11,8 @@ use secrecy::SecretString;
 
 use super::{Answer, Request};
 use crate::domain::{
-    AccountObservation, ApiUsage, ChannelObservation, Failure, Subscription, TargetKind,
-    TokenReading,
+    AccountObservation, ApiUsage, ChannelObservation, DeliveryCount, Failure, Now, Subscription,
+    TargetKind, TokenReading,
 };
 use crate::secret::SecretSource;
 
@@ -52,6 +52,8 @@ pub struct PollContext<'a> {
     pub api_url: &'a Arc<str>,
     /// The upstream's id of the target, if it is known beforehand.
     pub id: Option<&'a str>,
+    /// When it is made.
+    pub now: Now,
 }
 
 /// The secrets of a poll, just read.
@@ -95,6 +97,9 @@ pub enum Fact {
     Channel(Result<ChannelObservation, Failure>),
     /// About a channel's subscription, which lists tell of beside the polls of the channel.
     Subscription(Subscription),
+    /// About the newest half hour in which a channel sent something, as the upstream counted it;
+    /// `None` when it lately sent nothing.
+    Delivery(Option<DeliveryCount>),
     /// About a token. Errors are counted whether or not the poll succeeded.
     Token(TokenReading),
     /// About a source: its whole list.
@@ -120,7 +125,7 @@ impl Fact {
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Channel(outcome) => outcome.as_ref().err(),
-            Self::Subscription(_) => None,
+            Self::Subscription(_) | Self::Delivery(_) => None,
             Self::Token(reading) => reading.outcome.as_ref().err(),
             Self::Channels(list) => list.as_ref().err(),
             Self::Accounts(list) => list.as_ref().err(),

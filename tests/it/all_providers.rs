@@ -4,10 +4,11 @@
 //! Not here: what the page says of a line; each provider has its own tests.
 
 use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use whatsapp_simulator::{
-    EvolutionInstance, EvolutionServer, GreenApiInstance, MetaAccount, MetaNumber, MetaToken,
-    WahaServer, WhapiChannel, WhapiPartner,
+    EvolutionInstance, EvolutionServer, GreenApiInstance, MetaAccount, MetaHalfHour, MetaNumber,
+    MetaToken, WahaServer, WhapiChannel, WhapiPartner,
 };
 
 use crate::common::{Files, Setup, Upstream, http};
@@ -25,6 +26,8 @@ fn settings(upstream: &Upstream, files: &Files) -> String {
     let states = ["authorized", "yellowCard", "notAuthorized", "sleepMode", "blocked", "starting"];
     let mut account = MetaAccount::new("4000");
     let numbers = ["CONNECTED", "RESTRICTED", "PENDING", "DISCONNECTED", "BANNED", "DREAMING"];
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    let half_hours = MetaHalfHour::last(now.as_secs(), &[(7, 6); 4]);
     let words = ["WORKING", "SCAN_QR_CODE", "STARTING", "STOPPED", "FAILED", "DOZING"];
     for (line, at) in (0..LINES).zip(0_usize..) {
         for (kind, yaml) in ["channel", "token"].into_iter().zip(&mut yaml) {
@@ -42,7 +45,11 @@ fn settings(upstream: &Upstream, files: &Files) -> String {
             _ => EvolutionInstance::closed_by(403),
         };
         evolution = evolution.with_instance(&format!("instance-{line}"), instance);
-        let number = MetaNumber::new(numbers[at % numbers.len()]);
+        let number = MetaNumber {
+            phone: format!("+1 555-{line:07}"),
+            half_hours: half_hours.clone(),
+            ..MetaNumber::new(numbers[at % numbers.len()])
+        };
         account = account.with_number(&format!("60{line:03}"), number);
         let token = format!("green-{line}");
         let instance = GreenApiInstance::new(1_101_000_000 + line, states[at % states.len()]);
@@ -69,6 +76,9 @@ fn settings(upstream: &Upstream, files: &Files) -> String {
             "  - name: {provider}\n    provider: {provider}\n    api_url: {url}\n    \
              token_file: {provider}\n    poll_interval: 2s\n"
         );
+        if provider == "meta" {
+            yaml[2].push_str("    analytics: true\n");
+        }
     }
     yaml.concat()
 }
@@ -109,6 +119,9 @@ fn a_page_with_a_hundred_lines_of_each_provider_passes_promtool() {
     let statuses = page.lines().filter(|line| line.starts_with("whatsapp_channel_status{"));
     // A row for each status of the channels: configured ones, and those of five sources.
     assert_eq!(statuses.count() as u64, 10 * 6 * LINES);
+    // So many numbers are asked about in one call.
+    assert_eq!(page.matches("\nwhatsapp_channel_delivery_ratio{").count(), 40);
+    assert_eq!(page.matches("# HELP whatsapp_channel_delivery_ratio ").count(), 1);
     assert_eq!(promtool_check_metrics(&page), "", "promtool check metrics");
     for source in ["waha", "evolution", "green_api", "whapi", "meta"] {
         let listed = format!("whatsapp_source_channels{{source=\"{source}\"}}");

@@ -1,9 +1,14 @@
 //! Meta's accounts and numbers, discovered from a token, over real HTTP.
 
-use ring::hmac;
-use whatsapp_simulator::{Fault, GraphError, MetaAccount, MetaNumber, MetaPaging, MetaToken};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::common::{Files, Program, Setup, Upstream, http};
+use ring::hmac;
+use serde_json::{Value, json};
+use whatsapp_simulator::{
+    Fault, GraphError, MetaAccount, MetaHalfHour, MetaNumber, MetaPaging, MetaToken,
+};
+
+use crate::common::{DEADLINE, Files, Program, Setup, Upstream, http};
 
 const TOKEN: &str = "EAAGmetaTokenNotARealOne";
 const ACCOUNT: &str = "102290129340398";
@@ -286,6 +291,180 @@ fn polls_keep_away_from_the_limit_before_it_is_met() {
     assert_eq!(page.get(&of_account("poll_success", "")), Some(1.0), "nothing was refused");
 }
 
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs()
+}
+
+/// A number with this phone number that sent as many messages in each of its last half hours.
+fn counted(phone: &str, counts: (u32, u32)) -> MetaNumber {
+    let half_hours = MetaHalfHour::last(unix_now(), &[counts; 4]);
+    MetaNumber { phone: phone.to_owned(), half_hours, ..MetaNumber::default() }
+}
+
+/// The ratio of a number, of how many messages, and how old it is.
+fn delivered(program: &Program, number: &str) -> Option<(f64, f64, f64)> {
+    let page = program.metrics();
+    let of = |metric: &str| page.get(&format!("whatsapp_channel_{metric}{{channel=\"{number}\"}}"));
+    let age = unix_now() as f64 - of("delivery_ratio_timestamp_seconds")?;
+    Some((of("delivery_ratio")?, of("analytics_sent_messages")?, age))
+}
+
+/// How many calls asked the account for this.
+fn calls(upstream: &Upstream, field: &str) -> usize {
+    let mut count = 0;
+    upstream.update_account(ACCOUNT, |account| {
+        let asked = account.asked.lock().expect("a whole list");
+        count = asked.iter().filter(|fields| fields.contains(field)).count();
+    });
+    count
+}
+
+/// Waits until the account was polled as often again.
+fn polled_again(program: &Program, times: f64) {
+    let polls = of_account("polls_total", "");
+    let before = program.metrics().get(&polls).unwrap_or_default();
+    program.until_at_least(&polls, before + times);
+}
+
+const PHONES: [&str; 3] = ["+49 1555 0783881", "+1 555-078-3882", "+55 11 91234-5678"];
+
+#[test]
+fn the_delivery_ratio_of_each_number_comes_with_its_age_and_shows_no_phone_number() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    upstream.update_account(ACCOUNT, |account| {
+        let mut first = counted(PHONES[0], (120, 117));
+        // Out of order, and the newest without a message.
+        first.half_hours.reverse();
+        first.half_hours.retain(|hour| hour.start + 4500 < unix_now());
+        account.numbers.insert(NUMBER.to_owned(), first);
+        account.numbers.insert("107".to_owned(), counted(PHONES[1], (3, 5)));
+        account.numbers.insert(
+            "108".to_owned(),
+            MetaNumber { phone: PHONES[2].to_owned(), ..MetaNumber::default() },
+        );
+    });
+    let settings = from_file(&upstream, &files, "    analytics: true\n");
+    let program = settings.set("LOG_LEVEL", "trace").set("STATE_FILE", files.path("state")).start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    let (ratio, sent, age) = delivered(&program, NUMBER).expect("a ratio");
+    assert_eq!((ratio, sent), (0.975, 120.0));
+    assert!((2700.0..6400.0).contains(&age), "{age}");
+    let (ratio, sent, age) = delivered(&program, "107").expect("a ratio");
+    assert_eq!((ratio, sent), (1.0, 3.0), "more than all are all");
+    assert!((1800.0..3700.0).contains(&age), "{age}");
+    assert_eq!(delivered(&program, "108"), None, "it sent nothing");
+    polled_again(&program, 3.0);
+    assert_eq!(calls(&upstream, "analytics."), 1, "one call for all numbers, seldom");
+    assert_eq!(calls(&upstream, "display_phone_number"), 1);
+    let words = "97.5 % of 120 messages delivered in the half hour that ended";
+    let page = program.get(&format!("/channels/{NUMBER}")).text();
+    assert!(page.contains(words), "{page}");
+    let json: Value = serde_json::from_str(&program.get("/api/status").text()).unwrap();
+    let of = |name: &str| {
+        let channels = json["channels"].as_array().expect("channels");
+        let channel = channels.iter().find(|channel| channel["name"] == name);
+        channel.expect("the channel")["delivery_count"].clone()
+    };
+    assert_eq!((&of(NUMBER)["sent"], &of(NUMBER)["delivered"]), (&json!(120), &json!(117)));
+    assert!(of("108").is_null());
+    let mut program = program;
+    let shown = shown(&program);
+    program.signal("TERM");
+    program.wait(DEADLINE);
+    let kept = std::fs::read_to_string(files.path("state")).expect("the state file");
+    for phone in PHONES {
+        let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+        for personal in [phone, &digits, &digits[digits.len() - 7..]] {
+            assert!(!shown.contains(personal), "{personal} is shown");
+            assert!(!kept.contains(personal), "{personal} is kept");
+        }
+    }
+}
+
+#[test]
+fn without_analytics_nothing_of_it_is_asked_or_shown() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    upstream.update_account(ACCOUNT, |account| {
+        account.numbers.insert(NUMBER.to_owned(), counted(PHONES[0], (120, 117)));
+    });
+    let program = from_environment(&upstream).start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    let page = program.get("/metrics").text();
+    assert!(!page.contains("delivery_ratio") && !page.contains("analytics"), "{page}");
+    assert_eq!(calls(&upstream, "analytics."), 0);
+    assert_eq!(calls(&upstream, "display_phone_number"), 0);
+    drop(program);
+    let program = from_environment(&upstream).set("META_ANALYTICS", "true").start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    assert_eq!(delivered(&program, NUMBER).map(|(ratio, ..)| ratio), Some(0.975));
+}
+
+#[test]
+fn wrong_analytics_leave_the_account_and_its_numbers_as_they_are() {
+    let analytics = |phones: Value, points: Value| {
+        let figures = json!({ "phone_numbers": phones, "data_points": points });
+        json!({ "analytics": figures, "id": ACCOUNT })
+    };
+    let start = (unix_now() / 1800 - 4) * 1800;
+    let point = json!({ "start": start, "end": start + 1800, "sent": 9, "delivered": 9 });
+    let other = analytics(json!(["15550000000"]), json!([point.clone()]));
+    let empty = analytics(json!(["4915550783881"]), json!([]));
+    let wrong = json!({ "analytics": [1], "id": ACCOUNT });
+    let half = json!([point, { "start": "x" }, null, { "end": start }]);
+    let partly = analytics(json!([]), half);
+    for (error, body, told, warned) in [
+        (Some(GraphError::new(200, 0)), None, None, 1),
+        (Some(GraphError::new(10, 0)), None, None, 1),
+        (Some(GraphError::new(100, 0)), None, None, 1),
+        (Some(GraphError::new(1, 0)), None, None, 1),
+        (None, Some(other), None, 0),
+        (None, Some(empty), None, 0),
+        (None, Some(wrong), None, 0),
+        (None, Some(json!([])), None, 1),
+        (None, Some(partly), Some(9.0), 0),
+    ] {
+        let (upstream, files) = (Upstream::start(), Files::new());
+        plant(&upstream);
+        let case = format!("{error:?} {body:?}");
+        upstream.update_account(ACCOUNT, |account| {
+            account.errors.extend(error.map(|error| ("analytics".to_owned(), error)));
+            account.bodies.extend(body.map(|body| ("analytics".to_owned(), body)));
+        });
+        let program = from_file(&upstream, &files, "    analytics: true\n").start();
+        program.until_is(&status(NUMBER, "AUTH"), 1.0);
+        polled_again(&program, 2.0);
+        let page = program.metrics();
+        assert_eq!(page.sum("whatsapp_account_poll_failures_total"), 0.0, "{case}");
+        assert_eq!(page.sum("whatsapp_channel_poll_failures_total"), 0.0, "{case}");
+        assert_eq!(page.get(&status(NUMBER, "AUTH")), Some(1.0), "{case}");
+        assert_eq!(delivered(&program, NUMBER).map(|(_, sent, _)| sent), told, "{case}");
+        assert_eq!(calls(&upstream, "analytics."), 1, "{case}");
+        let words = "does not tell a part of what an account is asked";
+        assert_eq!(program.log().matches(words).count(), warned, "{case}");
+    }
+}
+
+#[test]
+fn an_account_that_takes_no_names_has_its_numbers_asked_in_turn() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    upstream.update_account(ACCOUNT, |account| {
+        account.takes_names = false;
+        account.numbers.insert(NUMBER.to_owned(), counted(PHONES[0], (120, 117)));
+        account.numbers.insert("107".to_owned(), counted(PHONES[1], (4, 2)));
+    });
+    let program = from_file(&upstream, &files, "    analytics: true\n").start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    polled_again(&program, 2.0);
+    // The first whose turn it is.
+    let told = [NUMBER, "107"].map(|number| delivered(&program, number).map(|(ratio, ..)| ratio));
+    assert_eq!(told, [Some(0.975), None]);
+    assert_eq!(program.metrics().sum("whatsapp_account_poll_failures_total"), 0.0);
+    assert!(!program.log().contains("does not tell a part"), "{}", program.log());
+}
+
 const SECRET: &str = "webhookSecretOfTheseTests";
 const APP_SECRET: &str = "metaAppSecretNotARealOne";
 
@@ -427,6 +606,95 @@ fn what_webhooks_tell_is_known_at_once_and_polled_within_bounds() {
     line.write(http::head("POST", "/webhook/meta", &head, Some(3 * 1024 * 1024 + 1)))
         .expect("sent");
     assert_eq!(line.reply(false).expect("an answer").status, 413);
+}
+
+#[test]
+fn a_restriction_that_a_webhook_told_survives_restarts_until_it_is_over() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    upstream.update_account(ACCOUNT, |account| "BLOCKED".clone_into(&mut account.can_send));
+    let setup = || receiving(&upstream).set("STATE_FILE", files.path("state"));
+    let listed = |program: &Program| program.until_is(&of_account("webhook_subscribed", ""), 1.0);
+    let stop = |mut program: Program| {
+        program.signal("TERM");
+        program.wait(DEADLINE);
+        std::fs::read_to_string(files.path("state")).expect("the state file")
+    };
+    let restricted = |program: &Program| {
+        let page = program.metrics();
+        let reasons = ["business_initiated", "customer_initiated", "calling", "banned"];
+        let of = |reason| page.get(&of_account("restricted", &format!(",reason=\"{reason}\"")));
+        reasons.map(|reason| of(reason).expect("a row") as u8)
+    };
+    let program = setup().start();
+    listed(&program);
+    let (soon, later) = (unix_now() + 5, unix_now() + 3600);
+    let told = format!(
+        r#"{{"event":"ACCOUNT_RESTRICTION","restriction_info":[
+            {{"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING","expiration":{later}}},
+            {{"restriction_type":"RESTRICTED_CUSTOMER_INITIATED_MESSAGING"}},
+            {{"restriction_type":"RESTRICTED_BUSINESS_INITIATED_CALLING","expiration":{soon}}}]}}"#
+    );
+    let banned = r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE"}}"#;
+    let body = delivery(&[("account_update", &told), ("account_update", banned)]);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    assert_eq!(restricted(&program), [1, 1, 1, 1]);
+    let file = stop(program);
+    assert!(file.contains("\"reason\":\"calling\""), "{file}");
+    // Twice the account is not listed before the next restart.
+    upstream.set_fault(TOKEN, Some(Fault::bad_gateway()));
+    for _ in 0..2 {
+        let program = setup().start();
+        let failures = "whatsapp_source_poll_failures_total{source=\"default\",\
+            reason=\"server_error\"}";
+        program.until_at_least(failures, 1.0);
+        let file = stop(program);
+        assert_eq!(file.matches("\"reason\":\"banned\"").count(), 1, "{file}");
+    }
+    upstream.set_fault(TOKEN, None);
+    crate::common::eventually("its end has passed", || (unix_now() > soon).then_some(()));
+    let program = setup().start();
+    listed(&program);
+    assert_eq!(restricted(&program), [1, 1, 0, 1], "one has ended meanwhile");
+    assert_eq!(program.metrics().get(&events("account_update", "applied")), Some(2.0));
+    let json: Value = serde_json::from_str(&program.get("/api/status").text()).expect("JSON");
+    let ends = json["accounts"][0]["restrictions"][0]["ends"].as_str().expect("an end");
+    let ends = humantime::parse_rfc3339(ends).expect("a time");
+    assert_eq!(ends.duration_since(UNIX_EPOCH).expect("a time").as_secs(), later);
+    let file = stop(program);
+    assert!(file.contains("\"reason\":\"banned\"") && !file.contains("\"calling\""), "{file}");
+    // A poll finds that it can send, so the webhook that says so was lost.
+    upstream.update_account(ACCOUNT, |account| "AVAILABLE".clone_into(&mut account.can_send));
+    let program = setup().start();
+    listed(&program);
+    assert_eq!(restricted(&program), [1, 1, 0, 0]);
+    let file = stop(program);
+    // What a later version may write, and what an earlier one did.
+    let later_version = file.replace("customer_initiated", "of_tomorrow");
+    std::fs::write(files.path("state"), later_version).expect("a written file");
+    let program = setup().start();
+    listed(&program);
+    assert_eq!(restricted(&program), [1, 0, 0, 0]);
+    stop(program);
+    std::fs::write(files.path("state"), &file).expect("a written file");
+    let program = setup().start();
+    listed(&program);
+    let reinstated = r#"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"REINSTATE"}}"#;
+    let body = delivery(&[("account_update", reinstated)]);
+    assert_eq!(post(&program, &body, APP_SECRET), 200);
+    assert_eq!(restricted(&program), [0, 0, 0, 0]);
+    let without = stop(program);
+    assert!(!without.contains("restrictions"), "{without}");
+    let program = setup().start();
+    listed(&program);
+    assert_eq!(restricted(&program), [0, 0, 0, 0], "as of an earlier version");
+    assert!(!program.log().contains("put aside"), "{}", program.log());
+    stop(program);
+    // Nobody would tell of their end.
+    std::fs::write(files.path("state"), &file).expect("a written file");
+    let program = setup().unset("WEBHOOK_SECRET").start();
+    listed(&program);
+    assert_eq!(restricted(&program), [0, 0, 0, 0]);
 }
 
 #[test]

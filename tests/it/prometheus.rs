@@ -20,11 +20,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use whatsapp_exporter::config::Settings;
 use whatsapp_exporter::domain::{
-    AnswerClass, ChannelEvent, ChannelObservation, Expiry, Failure, FailureReason, HeldOutcome,
-    MessageEvent, MessageFailure, MessageId, MessageStatus, NewChatQuota, Now, Origin, QuotaLimit,
-    Renewal, Reported, RestrictionReason, Restrictions, Status, Subscription, SubscriptionMode,
-    TargetKind, Timestamp, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
-    UnauthorizedReason, WebhookRefusal,
+    AnswerClass, ChannelEvent, ChannelObservation, DeliveryCount, Expiry, Failure, FailureReason,
+    HeldOutcome, MessageEvent, MessageFailure, MessageId, MessageStatus, NewChatQuota, Now, Origin,
+    QuotaLimit, Renewal, Reported, RestrictionReason, Restrictions, Status, Subscription,
+    SubscriptionMode, TargetKind, Timestamp, TokenErrorReason, TokenInfo, TokenObservation,
+    TokenReading, UnauthorizedReason, WebhookRefusal,
 };
 use whatsapp_exporter::fleet::{Fleet, FleetView};
 use whatsapp_exporter::http::{ConnectionRefusal, ListenerKind};
@@ -368,6 +368,8 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     ] {
         apply(TargetKind::Channel, name, seconds_before_now(600), subscription);
     }
+    let counted = DeliveryCount { end: seconds_before_now(2750).unix, sent: 120, delivered: 117 };
+    apply(TargetKind::Channel, "sales", seconds_before_now(600), Fact::Delivery(Some(counted)));
     for ago in [3570, 1800, 20] {
         polled(2, seconds_before_now(ago), Err(failed(FailureReason::Timeout)));
     }

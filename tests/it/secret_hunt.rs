@@ -194,6 +194,9 @@ impl PlantedSources {
                 "  - name: {name}\n    provider: {provider}\n    api_url: {url}\n    \
                  token_file: s-{name}\n    poll_interval: 2s\n"
             );
+            if provider == "meta" {
+                yaml.push_str("    analytics: true\n");
+            }
         };
         let waha = |name: &str| WahaServer::new(name).with_session(name, "WORKING");
         let evolution = |name: &str| {
@@ -264,7 +267,8 @@ fn meta_token(name: &str, account: usize, upstream: &Upstream, repeats: Option<&
         let blocked = MetaNumber::default().blocked("APP", 141_000, &solution);
         planted = planted.with_number(&format!("7{id}"), blocked);
         let error = GraphError::new(10, 0).message(format!("not with {text}")).details(text);
-        planted.errors.insert("message_templates".to_owned(), error);
+        planted.errors.insert("message_templates".to_owned(), error.clone());
+        planted.errors.insert("analytics".to_owned(), error);
     }
     upstream.set_account(planted);
     MetaToken::new(name).managing(&[&id])

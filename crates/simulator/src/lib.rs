@@ -54,6 +54,7 @@ pub use fault::Fault;
 pub use green_api::{GreenApiInstance, GreenApiPartner};
 pub use http::response::{Response, ResponseClass};
 pub use meta::account::{MetaAccount, MetaNumber, MetaPaging};
+pub use meta::analytics::MetaHalfHour;
 pub use meta::graph_error::GraphError;
 pub use meta::token::{MetaToken, MetaTokenState};
 pub use request_log::{CredentialSource, RecordedRequest, ResponseCount};

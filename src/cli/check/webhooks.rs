@@ -168,7 +168,11 @@ async fn ask(
     client: Client,
 ) -> Result<Answer, String> {
     let token = target.credential.read().map_err(|error| error.to_string())?;
-    let context = PollContext { api_url: &target.options.api_url, id: target.id.as_deref() };
+    let context = PollContext {
+        api_url: &target.options.api_url,
+        id: target.id.as_deref(),
+        now: clock::now(),
+    };
     let answer = client.ask(api.request(context, token), MAX_ANSWER_BYTES).await;
     answer.map_err(|failure| format!("{} ({})", failure.detail, failure.reason.as_str()))
 }

@@ -87,8 +87,11 @@ mod tests {
 
     #[test]
     fn an_instance_is_asked_by_its_encoded_name() {
-        let context =
-            PollContext { api_url: &"http://evolution:8080".into(), id: Some("no such/one?é") };
+        let context = PollContext {
+            api_url: &"http://evolution:8080".into(),
+            id: Some("no such/one?é"),
+            now: Default::default(),
+        };
         let credentials = Credentials { own: "key".to_owned().into(), second: None };
         let exchange = ConnectionState { closed: Status::Stop }.poll(context, credentials);
         assert_eq!(

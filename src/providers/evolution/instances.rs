@@ -134,7 +134,11 @@ mod tests {
     }
 
     fn exchange(instances: &Instances) -> Exchange {
-        let context = PollContext { api_url: &"http://evolution:8080".into(), id: None };
+        let context = PollContext {
+            api_url: &"http://evolution:8080".into(),
+            id: None,
+            now: Default::default(),
+        };
         let credentials = Credentials { own: "key".to_owned().into(), second: None };
         instances.poll(context, credentials)
     }

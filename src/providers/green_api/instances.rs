@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn watching_asks_for_the_list_with_the_partner_token_in_the_path() {
-        let context = PollContext { api_url: &"https://a.example".into(), id: None };
+        let context =
+            PollContext { api_url: &"https://a.example".into(), id: None, now: Default::default() };
         let exchange = Instances.poll(context, Credentials { own: "gac.x".into(), second: None });
         let url = exchange.request.url.expose_secret();
         assert_eq!(url, "https://a.example/partner/getInstances/gac.x");

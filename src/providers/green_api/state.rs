@@ -100,7 +100,11 @@ mod tests {
 
     #[test]
     fn the_credential_is_in_the_path_and_nowhere_else() {
-        let context = PollContext { api_url: &"https://a.example".into(), id: Some("1101000001") };
+        let context = PollContext {
+            api_url: &"https://a.example".into(),
+            id: Some("1101000001"),
+            now: Default::default(),
+        };
         let own = SecretString::from("d75b3a66/374942");
         let exchange = GreenApiState.poll(context, Credentials { own, second: None });
         assert_eq!(

@@ -28,6 +28,8 @@ pub(super) struct Accounts {
     pub(super) app: Option<App>,
     /// The accounts to watch when the inspection names none.
     pub(super) fallback: Arc<[Box<str>]>,
+    /// Whether accounts are asked for analytics.
+    pub(super) analytics: bool,
     /// Whether it was logged that there is nothing to watch.
     pub(super) told: Arc<AtomicBool>,
 }
@@ -38,6 +40,7 @@ impl PartialEq for Accounts {
         self.api_version == other.api_version
             && self.app == other.app
             && self.fallback == other.fallback
+            && self.analytics == other.analytics
     }
 }
 
@@ -50,7 +53,7 @@ impl Endpoint for Accounts {
             debug_token::request(target.api_url, &self.api_version, &credentials.own, app);
         let (version, fallback) = (Arc::clone(&self.api_version), Arc::clone(&self.fallback));
         let app = self.app.clone();
-        let told = Arc::clone(&self.told);
+        let (told, analytics) = (Arc::clone(&self.told), self.analytics);
         Exchange::single(request, move |answer| {
             let list = debug_token::inspect(&answer, by_app).and_then(|inspection| {
                 let ids = ids(&inspection, &fallback)?;
@@ -62,14 +65,11 @@ impl Endpoint for Accounts {
                          accounts in META_WABA_IDS, or set META_DISCOVER=false"
                     );
                 }
-                let account = |id: Box<str>| ListedAccount {
-                    endpoint: Arc::new(AccountPoll::new(
-                        id.clone(),
-                        &version,
-                        app.as_ref().map(|app| app.secret.clone()),
-                        inspection.app_id.clone(),
-                    )),
-                    id,
+                let account = |id: Box<str>| {
+                    let secret = app.as_ref().map(|app| app.secret.clone());
+                    let app_id = inspection.app_id.clone();
+                    let poll = AccountPoll::new(id.clone(), &version, secret, app_id);
+                    ListedAccount { id, endpoint: Arc::new(poll.with_analytics(analytics)) }
                 };
                 Ok(ids.into_iter().map(account).collect())
             });
@@ -110,8 +110,9 @@ mod tests {
     fn listed(body: &str, fallback: &[&str]) -> Result<Vec<String>, FailureReason> {
         let fallback = fallback.iter().map(|id| (*id).into()).collect();
         let (api_version, told) = ("v25.0".into(), Arc::default());
-        let accounts = Accounts { api_version, app: None, fallback, told };
-        let context = PollContext { api_url: &"https://graph".into(), id: None };
+        let accounts = Accounts { api_version, app: None, fallback, analytics: false, told };
+        let context =
+            PollContext { api_url: &"https://graph".into(), id: None, now: Default::default() };
         let credentials = Credentials { own: "EAAG".to_owned().into(), second: None };
         let exchange = accounts.poll(context, credentials);
         let body = body.to_owned().into();

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use super::accounts::{Accounts, is_id};
 use super::debug_token::{App, DebugToken};
 use crate::domain::{PollPolicy, TargetKind};
-use crate::input::value::{ApiUrl, FilePath, Flag, Interval, Secret, TargetName, setting_values};
+use crate::input::value::{
+    ApiUrl, FilePath, Flag, Interval, Secret, TargetName, flag, setting_values,
+};
 use crate::input::{Entry, FromSetting, Problems, Setting, Variable, Variables, secret_setting};
 use crate::provider::{ProviderSettings, SettingsReader};
 use crate::secret::SecretSource;
@@ -46,6 +48,11 @@ pub(super) const VARIABLES: &[Variable] = &[
         "META_WABA_IDS",
         "",
         "the accounts to watch, separated by commas, where Meta does not say which a token may see",
+    ),
+    Variable::new(
+        "META_ANALYTICS",
+        "false",
+        "whether accounts are asked how many messages each number sent and had delivered",
     ),
     Variable::new(
         "META_WEBHOOK_APP_SECRET",
@@ -83,6 +90,7 @@ pub(super) const SOURCE_KEYS: &[&str] = &[
     "app_secret_file",
     "required_scopes",
     "waba_ids",
+    "analytics",
     "poll_interval",
     "api_url",
     "api_version",
@@ -107,6 +115,7 @@ struct MetaVariables {
     meta_required_scopes: Setting<Scopes>,
     meta_discover: Setting<Flag>,
     meta_waba_ids: Setting<WabaIds>,
+    meta_analytics: Setting<Flag>,
     meta_webhook_app_secret: Setting<Secret>,
     meta_webhook_app_secret_file: Setting<FilePath>,
 }
@@ -189,6 +198,7 @@ pub(super) struct MetaSettings {
     poll_interval: Duration,
     required_scopes: Arc<[Box<str>]>,
     waba_ids: Arc<[Box<str>]>,
+    analytics: bool,
     webhook_secret: Option<SecretSource>,
 }
 
@@ -215,6 +225,11 @@ impl MetaSettings {
             problems,
         );
         let waba_ids = environment.meta_waba_ids.get("META_WABA_IDS", problems);
+        let analytics = environment.meta_analytics.get_or(
+            "META_ANALYTICS",
+            default("META_ANALYTICS"),
+            problems,
+        );
         let mut settings = Self {
             provider,
             api_url: url.map_or_else(|| "".into(), |ApiUrl(url)| url),
@@ -222,6 +237,7 @@ impl MetaSettings {
             poll_interval: interval.map_or_else(Duration::default, |Interval(interval)| interval),
             required_scopes: required.map_or_else(|| [].into(), |Scopes(scopes)| scopes),
             waba_ids: waba_ids.map_or_else(|| [].into(), |WabaIds(ids)| ids),
+            analytics: analytics.is_some_and(|Flag(flag)| flag),
             webhook_secret: None,
         };
         let credential = secret_setting(
@@ -271,8 +287,8 @@ impl MetaSettings {
                     account_policy: Some(policies.policy(ACCOUNT_INTERVAL)),
                     ..ListingOptions::default()
                 };
-                let waba_ids = Arc::clone(&settings.waba_ids);
-                targets.push(settings.source(&token, waba_ids, listing));
+                let asked = (Arc::clone(&settings.waba_ids), settings.analytics);
+                targets.push(settings.source(&token, asked, listing));
             }
             targets.push(settings.token(token));
         }
@@ -292,13 +308,14 @@ impl MetaSettings {
     fn source(
         &self,
         token: &TokenSettings,
-        waba_ids: Arc<[Box<str>]>,
+        (waba_ids, analytics): (Arc<[Box<str>]>, bool),
         listing: ListingOptions,
     ) -> Target {
         let endpoint = Accounts {
             api_version: Arc::clone(&token.api_version),
             app: token.app.clone(),
             fallback: waba_ids,
+            analytics,
             told: Arc::default(),
         };
         let api_url = Arc::clone(&token.api_url);
@@ -402,9 +419,10 @@ impl ProviderSettings for MetaSettings {
             }
             _ => (entry.policy(self.poll_interval), None),
         };
-        let waba_ids = listing.is_some().then(|| {
+        let asked = listing.is_some().then(|| {
             let own = entry.words("waba_ids", |words| waba_ids(words.iter().copied()));
-            own.unwrap_or_else(|| Arc::clone(&self.waba_ids))
+            let analytics = entry.optional("analytics", flag).unwrap_or(self.analytics);
+            (own.unwrap_or_else(|| Arc::clone(&self.waba_ids)), analytics)
         });
         let token = TokenSettings {
             name: name?,
@@ -415,10 +433,10 @@ impl ProviderSettings for MetaSettings {
             policy,
             required_scopes: required.unwrap_or_else(|| Arc::clone(&self.required_scopes)),
         };
-        let Some((listing, waba_ids)) = listing.zip(waba_ids) else {
+        let Some((listing, asked)) = listing.zip(asked) else {
             return Some(self.token(token));
         };
-        let source = self.source(&token, waba_ids, listing);
+        let source = self.source(&token, asked, listing);
         entry.add_target(self.token(token));
         Some(source)
     }

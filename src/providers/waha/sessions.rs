@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn watching_asks_for_the_list_and_for_nothing_else() {
-        let context = PollContext { api_url: &"http://waha:3000".into(), id: None };
+        let context =
+            PollContext { api_url: &"http://waha:3000".into(), id: None, now: Default::default() };
         let credentials = Credentials { own: "key".to_owned().into(), second: None };
         let exchange = Sessions.poll(context, credentials);
         assert_eq!(exchange.request.url.expose_secret(), "http://waha:3000/api/sessions?all=true");

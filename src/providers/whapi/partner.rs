@@ -184,7 +184,11 @@ mod tests {
 
     fn begin() -> Exchange {
         let list = ChannelList { gate_url: "https://gate.example".into() };
-        let context = PollContext { api_url: &"https://manager.example".into(), id: None };
+        let context = PollContext {
+            api_url: &"https://manager.example".into(),
+            id: None,
+            now: Default::default(),
+        };
         list.poll(context, Credentials { own: "partner".into(), second: None })
     }
 

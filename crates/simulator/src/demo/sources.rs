@@ -7,6 +7,7 @@ use crate::evolution::webhook::EvolutionWebhook;
 use crate::evolution::{EvolutionInstance, EvolutionServer};
 use crate::green_api::GreenApiInstance;
 use crate::meta::account::{MetaAccount, MetaNumber};
+use crate::meta::analytics::MetaHalfHour;
 use crate::meta::token::MetaToken;
 use crate::simulator::Simulator;
 use crate::unix_time::{rfc3339, unix_seconds};
@@ -26,6 +27,16 @@ pub struct DemoSource {
     /// Its line, which the demo tells of.
     pub line: DemoLine,
     kind: Kind,
+}
+
+impl DemoSource {
+    /// Its own keys in the exporter's settings file, each on a line.
+    pub fn settings(&self) -> &'static str {
+        match self.kind {
+            Kind::Meta { .. } => "    analytics: true\n",
+            _ => "",
+        }
+    }
 }
 
 /// The line that a source of the demo lists.
@@ -149,7 +160,9 @@ impl DemoSource {
             }
             Kind::Meta { account } => {
                 sim.set_token(secret, MetaToken::new(name).managing(&[account]));
-                let number = MetaNumber::default();
+                let now = unix_seconds(SystemTime::now());
+                let half_hours = MetaHalfHour::last(now, &[(40, 31), (120, 117), (95, 95)]);
+                let number = MetaNumber { half_hours, ..MetaNumber::default() };
                 sim.set_account(MetaAccount::new(account).with_number(line.id, number));
             }
         }
@@ -178,7 +191,11 @@ impl DemoSource {
                         let solution = "Add a payment method in the Business settings.";
                         *number = std::mem::take(number).blocked("BUSINESS", 141_006, solution);
                     } else {
-                        *number = MetaNumber { quality: word.to_owned(), ..MetaNumber::default() };
+                        *number = MetaNumber {
+                            quality: word.to_owned(),
+                            half_hours: std::mem::take(&mut number.half_hours),
+                            ..MetaNumber::default()
+                        };
                     }
                     account.templates.retain(|(status, _)| status == "APPROVED");
                     if word != "GREEN" {

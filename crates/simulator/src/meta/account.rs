@@ -5,9 +5,11 @@
 //! nobody may see, as the real ones do when more is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use super::analytics::{self, MetaHalfHour};
 use super::graph_error::GraphError;
 use crate::http::request::Request;
 use crate::http::response::Response;
@@ -24,6 +26,10 @@ pub struct MetaNumber {
     /// `health_status.entities`: the type and `can_send_message` of each, with the number and the
     /// solution of its error, if it has one.
     pub health: Vec<MetaEntity>,
+    /// `display_phone_number`.
+    pub phone: String,
+    /// What `analytics` tells, in this order.
+    pub half_hours: Vec<MetaHalfHour>,
 }
 
 /// The type of an entity, its `can_send_message`, and the number and the solution of its error.
@@ -37,6 +43,8 @@ impl Default for MetaNumber {
             quality: "GREEN".to_owned(),
             limit: "TIER_2K".to_owned(),
             health: ["PHONE_NUMBER", "WABA", "BUSINESS", "APP"].map(well).to_vec(),
+            phone: DISPLAY_NUMBER.to_owned(),
+            half_hours: Vec::new(),
         }
     }
 }
@@ -93,17 +101,22 @@ pub struct MetaAccount {
     pub paging: MetaPaging,
     /// Fields that are refused with code 100.
     pub unknown_fields: BTreeSet<String>,
+    /// Whether a field may be asked for several times, under names of their own.
+    pub takes_names: bool,
     /// Answers instead of the usual ones, by call: `phone_numbers`, `subscribed_apps`,
-    /// `message_templates`, or nothing for the account itself.
+    /// `message_templates`, `analytics`, or nothing for the account itself.
     pub errors: BTreeMap<String, GraphError>,
     /// The same with any body, answered 200.
     pub bodies: BTreeMap<String, Value>,
+    /// The fields that were asked for, call by call; clones share it.
+    pub asked: Arc<Mutex<Vec<String>>>,
     /// `X-Business-Use-Case-Usage`: the percentage of calls, and the minutes until they are
     /// answered again.
     pub usage: Option<(u32, u32)>,
 }
 
 const DISPLAY_NUMBER: &str = "+49 1555 0783881";
+const DISPLAY_DIGITS: &str = "4915550783881";
 const DISPLAY_NAME: &str = "MetaDisplayNameOfACompany";
 const CERTIFICATE: &str = "MetaCertificateNotARealOneAAAA";
 const TEMPLATE_NAME: &str = "meta_template_name_of_a_campaign";
@@ -111,8 +124,8 @@ const ACCOUNT_NAME: &str = "MetaAccountNameOfACompany";
 
 impl MetaAccount {
     /// What its answers carry beside what may be shown.
-    pub const SECRETS: [&'static str; 5] =
-        [DISPLAY_NUMBER, DISPLAY_NAME, CERTIFICATE, TEMPLATE_NAME, ACCOUNT_NAME];
+    pub const SECRETS: [&'static str; 6] =
+        [DISPLAY_NUMBER, DISPLAY_DIGITS, DISPLAY_NAME, CERTIFICATE, TEMPLATE_NAME, ACCOUNT_NAME];
 
     /// An account without numbers that is well.
     pub fn new(id: &str) -> MetaAccount {
@@ -127,8 +140,10 @@ impl MetaAccount {
             page: usize::MAX,
             paging: MetaPaging::Right,
             unknown_fields: BTreeSet::new(),
+            takes_names: true,
             errors: BTreeMap::new(),
             bodies: BTreeMap::new(),
+            asked: Arc::default(),
             usage: None,
         }
     }
@@ -142,6 +157,10 @@ impl MetaAccount {
 
     /// What is answered to a call, which a token may make.
     pub(super) fn respond(&self, call: &str, request: &Request) -> Response {
+        let fields = request.parameter("fields").unwrap_or_default();
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(fields.to_owned());
+        let is_analytics = request.parameter("fields").is_some_and(analytics::is_asked);
+        let call = if call.is_empty() && is_analytics { "analytics" } else { call };
         let response = match (self.errors.get(call), self.bodies.get(call)) {
             (Some(error), _) => error.response(),
             (None, Some(body)) => Response::json(200, body),
@@ -159,6 +178,16 @@ impl MetaAccount {
     }
 
     fn respond_well(&self, call: &str, request: &Request) -> Response {
+        if call == "analytics" {
+            let sent = self.numbers.values().map(|one| (&*one.phone, &*one.half_hours));
+            let (sent, asked) = (sent.collect::<Vec<_>>(), request.parameter("fields"));
+            return analytics::respond(
+                &self.id,
+                &sent,
+                self.takes_names,
+                asked.unwrap_or_default(),
+            );
+        }
         let fields: Vec<&str> = request
             .parameter("fields")
             .map(|fields| fields.split(',').collect())
@@ -228,7 +257,7 @@ fn number(id: &str, one: &MetaNumber, fields: &[&str]) -> Value {
     let mut row = Map::from_iter([("id".to_owned(), json!(id))]);
     for field in fields {
         let value = match *field {
-            "display_phone_number" => json!(DISPLAY_NUMBER),
+            "display_phone_number" => json!(one.phone),
             "verified_name" => json!(DISPLAY_NAME),
             "quality_rating" => json!(one.quality),
             "status" => match &one.status {

@@ -2,6 +2,7 @@
 //! Not a token's own expiries: see `token.rs`; nor what an account says: see `account.rs`.
 
 pub(crate) mod account;
+pub(crate) mod analytics;
 mod faults;
 pub(crate) mod graph_error;
 pub(crate) mod token;

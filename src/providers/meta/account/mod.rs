@@ -4,6 +4,7 @@
 //! Not here: which accounts there are (`accounts.rs`). How many calls that makes in an hour is in
 //! `docs/providers/meta.md`, and kept by a test.
 
+mod analytics;
 mod fields;
 mod health;
 mod node;
@@ -25,12 +26,15 @@ use serde::Deserialize;
 use tracing::warn;
 
 use super::graph_error::{self, GraphError};
-use crate::domain::{AccountObservation, ApiUsage, Failure, FailureReason, TokenErrorReason, Told};
+use crate::domain::{
+    AccountObservation, ApiUsage, Failure, FailureReason, Now, TokenErrorReason, Told,
+};
 use crate::secret::SecretSource;
 use crate::upstream::hex;
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, Next, PollContext, Reading, Request,
 };
+use analytics::{AnalyticsMemory, Line, Question};
 use fields::FieldMemory;
 use numbers::NumberList;
 use paging::{Cursors, PageEnd};
@@ -46,6 +50,8 @@ pub(super) struct AccountPoll {
     app_secret: Option<SecretSource>,
     /// The token's app.
     app_id: Option<Box<str>>,
+    /// Whether analytics are asked for.
+    analytics: bool,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -56,12 +62,13 @@ struct Memory {
     fields: FieldMemory,
     /// Parts that were refused when they were last asked, so that it is logged once.
     refused: Vec<Part>,
+    analytics: AnalyticsMemory,
 }
 
 impl Memory {
     /// Counts a poll, and says what it asks. The first asks for everything; later ones take turns
     /// with what seldom changes.
-    fn begin(&mut self) -> VecDeque<Part> {
+    fn begin(&mut self, now: Now, analytics: bool) -> VecDeque<Part> {
         let at = self.polls;
         self.polls = self.polls.wrapping_add(1);
         self.fields.begin();
@@ -71,6 +78,9 @@ impl Memory {
         }
         if at == 0 || !at.is_multiple_of(2) {
             parts.push_back(Part::Templates);
+        }
+        if analytics && self.analytics.is_due(now) {
+            parts.push_back(Part::Analytics);
         }
         parts
     }
@@ -84,7 +94,12 @@ impl AccountPoll {
         app_id: Option<Box<str>>,
     ) -> Self {
         let (api_version, memory) = (Arc::clone(api_version), Arc::default());
-        Self { account, api_version, app_secret, app_id, memory }
+        Self { account, api_version, app_secret, app_id, analytics: false, memory }
+    }
+
+    /// The same, which asks for analytics or does not.
+    pub(super) fn with_analytics(self, analytics: bool) -> Self {
+        Self { analytics, ..self }
     }
 }
 
@@ -95,6 +110,7 @@ impl PartialEq for AccountPoll {
             && self.api_version == other.api_version
             && self.app_secret == other.app_secret
             && self.app_id == other.app_id
+            && self.analytics == other.analytics
     }
 }
 
@@ -102,8 +118,9 @@ impl Endpoint for AccountPoll {
     fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange {
         let Credentials { own: token, second } = credentials;
         let memory = Arc::clone(&self.memory);
-        let mut parts = lock(&memory).begin();
+        let mut parts = lock(&memory).begin(target.now, self.analytics);
         let part = parts.pop_front().unwrap_or(Part::Numbers);
+        let with_phones = parts.contains(&Part::Analytics);
         let chain = Chain {
             url: format!("{}/{}/{}", target.api_url, self.api_version, self.account),
             account: self.account.clone(),
@@ -114,7 +131,11 @@ impl Endpoint for AccountPoll {
             part,
             parts,
             cursors: Cursors::default(),
-            numbers: NumberList::default(),
+            now: target.now,
+            numbers: NumberList::new(with_phones),
+            lines: Vec::new(),
+            question: None,
+            counted: Vec::new(),
             templates: TemplateList::default(),
             observation: AccountObservation::default(),
             usage: None,
@@ -153,7 +174,15 @@ struct Chain {
     parts: VecDeque<Part>,
     /// Where in a list of several pages we are.
     cursors: Cursors,
+    /// When the poll began.
+    now: Now,
     numbers: NumberList,
+    /// The numbers that analytics may be asked of.
+    lines: Vec<Line>,
+    /// What is asked of them.
+    question: Option<Question>,
+    /// What analytics told.
+    counted: Vec<(Box<str>, Fact)>,
     templates: TemplateList,
     observation: AccountObservation,
     usage: Option<ApiUsage>,
@@ -169,10 +198,17 @@ impl Chain {
     }
 
     fn address(&self) -> String {
-        let fields = lock(&self.memory).fields.of(self.part);
+        let known = lock(&self.memory).fields.of(self.part);
+        let fields = match (self.part, known) {
+            (Part::Analytics, _) => self.question.as_ref().map(Question::fields),
+            (Part::Numbers, Some(fields)) if self.numbers.with_phones => {
+                Some(format!("{fields},{}", numbers::PHONE))
+            }
+            (_, known) => known.map(str::to_owned),
+        };
         let (path, limit) = match self.part {
             Part::Numbers => ("/phone_numbers", Some(numbers::PAGE)),
-            Part::Node => ("", None),
+            Part::Node | Part::Analytics => ("", None),
             Part::Subscribers => ("/subscribed_apps", None),
             Part::Templates => ("/message_templates", Some(templates::PAGE)),
         };
@@ -196,7 +232,7 @@ impl Chain {
                 Err(failure) => self.fail(failure),
             },
             Some(refusal) => {
-                let fewer = refusal.is_about_fields && lock(&self.memory).fields.fewer(self.part);
+                let fewer = refusal.is_about_fields && self.asks_for_less();
                 if fewer {
                     self.begin_part();
                     return Next::Ask(self.ask());
@@ -207,6 +243,20 @@ impl Chain {
                 };
                 self.fail(failure)
             }
+        }
+    }
+
+    /// Whether there is less to ask the present part for, which may not be refused.
+    fn asks_for_less(&mut self) -> bool {
+        let mut memory = lock(&self.memory);
+        match &self.question {
+            // It cannot be asked of several numbers at a time.
+            Some(question) if self.part == Part::Analytics && question.has_names() => {
+                memory.analytics.alone(self.now);
+                self.question = memory.analytics.question(self.now, &self.lines);
+                true
+            }
+            _ => memory.fields.fewer(self.part),
         }
     }
 
@@ -224,6 +274,13 @@ impl Chain {
                 })
             }
             Part::Templates => self.templates.add(body, cursors),
+            Part::Analytics => {
+                let told = self.question.as_ref().and_then(|question| question.read(body));
+                told.map(|counted| {
+                    self.counted = counted;
+                    PageEnd::Whole
+                })
+            }
         };
         read.ok_or_else(|| {
             answer.failure(FailureReason::Decode, "the answer is not what the API documents")
@@ -233,9 +290,9 @@ impl Chain {
     fn begin_part(&mut self) {
         self.cursors = Cursors::default();
         match self.part {
-            Part::Numbers => self.numbers = NumberList::default(),
+            Part::Numbers => self.numbers = NumberList::new(self.numbers.with_phones),
             Part::Templates => self.templates = TemplateList::default(),
-            Part::Node | Part::Subscribers => {}
+            Part::Node | Part::Subscribers | Part::Analytics => {}
         }
     }
 
@@ -248,12 +305,15 @@ impl Chain {
                 self.observation.templates = Told::Known(self.templates.counts);
                 None
             }
-            Part::Node | Part::Subscribers => None,
+            Part::Node | Part::Subscribers | Part::Analytics => None,
         };
+        let numbers = numbers.map(|NumberList { listed, facts, lines, .. }| {
+            self.lines = lines;
+            (listed, facts)
+        });
         match (self.advance(), numbers) {
             // What the numbers are stands, whatever becomes of the rest.
-            (Ok(exchange), Some(numbers)) => {
-                let NumberList { listed, facts } = numbers;
+            (Ok(exchange), Some((listed, facts))) => {
                 let polled = Fact::Account(Ok(AccountObservation::default()));
                 let reading = Reading { listed: Some(listed), ..Reading::of_list(polled, facts) };
                 Next::Partly(reading, exchange)
@@ -265,18 +325,20 @@ impl Chain {
 
     /// Goes on to the next part, or ends.
     fn advance(mut self) -> Result<Exchange, Box<Reading>> {
-        match self.parts.pop_front() {
-            Some(part) => {
-                self.part = part;
-                self.begin_part();
-                Ok(self.ask())
+        while let Some(part) = self.parts.pop_front() {
+            if part == Part::Analytics {
+                self.question = lock(&self.memory).analytics.question(self.now, &self.lines);
+                if self.question.is_none() {
+                    continue;
+                }
             }
-            None => {
-                let usage = self.usage;
-                let polled = Fact::Account(Ok(self.observation));
-                Err(Box::new(Reading { usage, ..polled.into() }))
-            }
+            self.part = part;
+            self.begin_part();
+            return Ok(self.ask());
         }
+        let usage = self.usage;
+        let polled = Fact::Account(Ok(self.observation));
+        Err(Box::new(Reading { usage, ..Reading::of_list(polled, self.counted) }))
     }
 
     /// The present part brought nothing. A part that is refused alone leaves the others as they
@@ -289,11 +351,21 @@ impl Chain {
                 | FailureReason::ChannelNotFound
                 | FailureReason::Decode
         );
-        if self.part == Part::Numbers || !refused_alone {
+        // Nothing depends on analytics, which Meta at times cannot tell; but a limit that is met is
+        // met for all.
+        let is_extra = self.part == Part::Analytics
+            && !matches!(
+                failure.reason,
+                FailureReason::RateLimited | FailureReason::CredentialUnauthorized
+            );
+        if self.part == Part::Numbers || !(refused_alone || is_extra) {
             let usage = self.usage;
             return Next::Done(Reading { usage, ..Fact::Account(Err(failure)).into() });
         }
         let mut memory = lock(&self.memory);
+        if self.part == Part::Analytics && refused_alone {
+            memory.analytics.refused(self.now);
+        }
         if !memory.refused.contains(&self.part) {
             memory.refused.push(self.part);
             warn!(
@@ -312,7 +384,8 @@ impl Chain {
             }
             Part::Subscribers => self.observation.subscribers = Told::Unknown,
             Part::Templates => self.observation.templates = Told::Unknown,
-            Part::Numbers => {}
+            // What was counted before is as old as it says.
+            Part::Numbers | Part::Analytics => {}
         }
         match self.advance() {
             Ok(exchange) => Next::Ask(exchange),

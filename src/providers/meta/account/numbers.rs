@@ -1,10 +1,12 @@
 //! `/phone_numbers`: the numbers of an account, each with its status, rating, limit and health.
 //!
 //! Not here: a number's display name and the phone number itself, which are nobody's business. They
-//! are not asked for, and skipped unread when they come all the same.
+//! are not asked for, and skipped when they come all the same; but analytics name a number by its
+//! phone number, which is asked for with them and kept until they have come.
 
 use serde::Deserialize;
 
+use super::analytics::Line;
 use super::health::SendingHealth;
 use super::number_status::{reported, restrictions};
 use super::paging::{Cursors, PageEnd, Paging};
@@ -22,7 +24,14 @@ pub(super) const PAGE: u32 = 100;
 pub(super) struct NumberList {
     pub(super) listed: Vec<ListedChannel>,
     pub(super) facts: Vec<(Box<str>, Fact)>,
+    /// Whether the phone numbers are wanted.
+    pub(super) with_phones: bool,
+    /// The phone numbers, if they are.
+    pub(super) lines: Vec<Line>,
 }
+
+/// The field that tells the phone number.
+pub(super) const PHONE: &str = "display_phone_number";
 
 #[derive(Deserialize)]
 struct NumberPage {
@@ -38,6 +47,8 @@ struct Number {
     #[serde(default)]
     status: Lenient,
     #[serde(default)]
+    display_phone_number: Lenient,
+    #[serde(default)]
     quality_rating: Lenient,
     #[serde(default)]
     whatsapp_business_manager_messaging_limit: Lenient,
@@ -46,6 +57,11 @@ struct Number {
 }
 
 impl NumberList {
+    /// No number yet.
+    pub(super) fn new(with_phones: bool) -> Self {
+        Self { with_phones, ..Self::default() }
+    }
+
     /// Adds a page; `None` when it is none.
     pub(super) fn add(
         &mut self,
@@ -64,6 +80,9 @@ impl NumberList {
                 api_url: None,
                 endpoint: None,
             });
+            if self.with_phones {
+                self.lines.push(Line::new(&id, &number.display_phone_number));
+            }
             self.facts.push((id, fact));
         }
         cursors.follow(paging.0)

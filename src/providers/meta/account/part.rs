@@ -13,4 +13,6 @@ pub(super) enum Part {
     Subscribers,
     /// `/message_templates`.
     Templates,
+    /// The account's `analytics`.
+    Analytics,
 }

@@ -2,6 +2,8 @@
 //!
 //! Not here: HTTP.
 
+mod analytics;
+
 use super::*;
 use crate::domain::{
     CanSend, ChannelObservation, HealthEntity, Now, QualityRating, QuotaLimit, Reported,
@@ -19,7 +21,23 @@ fn answer(status: u16, body: &str) -> Answer {
 
 /// A poll that is answered by `meta`, with the paths that were asked for.
 fn poll(account: &AccountPoll, meta: impl Fn(&str) -> Answer) -> (Reading, Vec<String>) {
-    let context = PollContext { api_url: &"https://graph".into(), id: Some("102") };
+    poll_at(account, 0, meta)
+}
+
+fn at(secs: i64) -> Now {
+    Now { unix: Timestamp::from_secs(NOON + secs), steady: secs * 1000 }
+}
+
+/// Noon of a day.
+const NOON: i64 = 1_794_916_800;
+
+/// The same so many seconds after noon.
+fn poll_at(
+    account: &AccountPoll,
+    secs: i64,
+    meta: impl Fn(&str) -> Answer,
+) -> (Reading, Vec<String>) {
+    let context = PollContext { api_url: &"https://graph".into(), id: Some("102"), now: at(secs) };
     let credentials = Credentials { own: "EAAGtoken".to_owned().into(), second: None };
     let mut exchange = account.poll(context, credentials);
     let (mut known, mut asked) = (None::<Reading>, Vec::new());
@@ -64,10 +82,15 @@ const APPS: &str =
     r#"{"data":[{"whatsapp_business_api_data":{"id":"app","name":"Shop","link":"https://x"}}]}"#;
 const TEMPLATES: &str = r#"{"data":[{"id":"1","status":"APPROVED","category":"MARKETING"},
     {"status":"PAUSED","category":"UTILITY"},{"status":"NEW_WORD","category":null}]}"#;
+/// Two half hours of the only number, out of order: 10:30 and 11:00 UTC.
+const ANALYTICS: &str = r#"{"analytics":{"phone_numbers":["15550783881"],"granularity":"HALF_HOUR",
+    "data_points":[{"start":1794913200,"end":1794915000,"sent":100,"delivered":90},
+    {"start":1794911400,"end":1794913200,"sent":7,"delivered":7}]},"id":"102"}"#;
 
 /// An account that is well.
 fn well(path: &str) -> Answer {
     let body = match path.split('?').next() {
+        _ if path.starts_with("?fields=analytics") => ANALYTICS,
         Some("/phone_numbers") => NUMBERS,
         Some("/subscribed_apps") => APPS,
         Some("/message_templates") => TEMPLATES,
@@ -386,30 +409,37 @@ fn an_hour_of_polls_takes_what_the_documents_say() {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         cells[3].parse().unwrap_or_else(|_| panic!("{row}"))
     };
-    let account = account();
-    // The first poll asks for everything.
-    drop(poll(&account, well));
-    let asked: Vec<String> = (0..12).flat_map(|_| poll(&account, well).1).collect();
     let calls = [
         ("/<account>/phone_numbers", "/phone_numbers"),
-        ("/<account>", "?"),
+        ("/<account>", "?fields=id"),
         ("/<account>/subscribed_apps", "/subscribed_apps"),
         ("/<account>/message_templates", "/message_templates"),
+        ("/<account>?fields=analytics", "?fields=analytics"),
     ];
-    for (call, path) in calls {
-        let count = asked.iter().filter(|asked| asked.starts_with(path)).count();
-        assert_eq!(count, told(call), "{call}");
+    for (with_analytics, of) in [(false, "36"), (true, "40")] {
+        let account = account().with_analytics(with_analytics);
+        // The first poll asks for everything.
+        drop(poll(&account, well));
+        let asked: Vec<String> =
+            (1..=12).flat_map(|round| poll_at(&account, 300 * round, well).1).collect();
+        let calls = &calls[..if with_analytics { 5 } else { 4 }];
+        for (call, path) in calls {
+            let count = asked.iter().filter(|asked| asked.starts_with(path)).count();
+            assert_eq!(count, told(call), "{call}");
+        }
+        let sum: usize = calls.iter().map(|(call, _)| told(call)).sum();
+        assert_eq!(asked.len(), sum);
+        assert_eq!(sum.to_string(), of);
+        assert!(document.contains(&format!("**{sum} of 200**")), "{sum}");
     }
-    let sum: usize = calls.iter().map(|(call, _)| told(call)).sum();
-    assert_eq!(asked.len(), sum);
-    assert!(document.contains(&format!("**{sum} of 200**")), "{sum}");
 }
 
 #[test]
 fn a_call_proves_that_the_app_makes_it() {
     let secret = SecretSource::from_value("appsecret").unwrap();
     let account = AccountPoll::new("102".into(), &"v25.0".into(), Some(secret), None);
-    let context = PollContext { api_url: &"https://graph".into(), id: None };
+    let context =
+        PollContext { api_url: &"https://graph".into(), id: None, now: Default::default() };
     let second = Some("appsecret".to_owned().into());
     let credentials = Credentials { own: "EAAGtoken".to_owned().into(), second };
     let exchange = account.poll(context, credentials);
