@@ -59,8 +59,8 @@ COPY LICENSE /LICENSE
 
 ARG BUILD_REVISION=unknown
 LABEL org.opencontainers.image.title="whatsapp-exporter" \
-      org.opencontainers.image.description="Prometheus exporter for WhatsApp channels (Whapi.Cloud) and Meta access tokens" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.description="Prometheus exporter for WhatsApp lines: Whapi, Meta, WAHA, Evolution API, GREEN-API" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.revision="${BUILD_REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="https://github.com/whatsapp-exporter/whatsapp-exporter" \

@@ -499,7 +499,7 @@ async fn every_panel_shows_something(world: &World) -> usize {
             for query in dashboard.queries() {
                 filling.interval = query.min_step.unwrap_or(Duration::from_secs(15));
                 let expr = filling.fill(&query.expr).expect("known variables");
-                // A subquery looks at multiples of its step, of which this short world may have none.
+                // A subquery looks at multiples of its step, and this world may have none.
                 let expr = expr.replace(":5m]", ":15s]");
                 let mut rows = rows_of(prometheus, &query, &filling, &expr).await;
                 if rows.is_empty() {
