@@ -9,7 +9,8 @@ use whatsapp_simulator::{DemoPlan, Simulator};
 
 use super::arguments::Environment;
 use super::exit::{UNHEALTHY, USAGE, complain, runtime, warn};
-use super::{logging, run};
+use super::logging;
+use super::run::{self, Listeners};
 use crate::config::{DEFAULT_LISTEN, Settings};
 
 /// Made up, and good for nothing anywhere else.
@@ -47,7 +48,7 @@ async fn play(environment: &Environment) -> u8 {
             return UNHEALTHY;
         }
     };
-    let plan = DemoPlan::play(&simulator, 1.0);
+    let mut plan = DemoPlan::play(&simulator, 1.0);
     // The simulator's made-up secrets are files, as an operator's real ones would be.
     let files = match Files::write(&plan, &simulator.url()) {
         Ok(files) => files,
@@ -59,6 +60,8 @@ async fn play(environment: &Environment) -> u8 {
     let ours = [
         ("CONFIG_FILE", files.directory.join("settings.yaml").into_os_string()),
         ("WEBHOOK_SECRET", WEBHOOK_SECRET.into()),
+        // Any port that is free.
+        ("GATEWAY_ADDRESS", "127.0.0.1:0".into()),
         ("POLL_TIMEOUT", "2s".into()),
         ("STALE_AFTER", "1m".into()),
     ];
@@ -77,12 +80,16 @@ async fn play(environment: &Environment) -> u8 {
     };
     settings.polling.use_proxy = false;
     logging::start(settings.log);
-    let Ok(listener) = run::listen(&settings) else { return UNHEALTHY };
-    let address = listener.local_addr().unwrap_or(settings.listen);
+    let Ok(listeners) = Listeners::open(&settings) else { return UNHEALTHY };
+    let address = listeners.own.local_addr().unwrap_or(settings.listen);
     let url = format!("http://{}", from_here(address));
     plan.send_webhooks_to(&simulator, &url, ("X-Webhook-Secret", WEBHOOK_SECRET));
-    introduce(&plan, address.port());
-    run::serve_on(listener, settings, variables).await
+    let gateway = listeners.gateway.as_ref().and_then(|gateway| gateway.local_addr().ok());
+    if let Some(gateway) = gateway {
+        plan.send_through(gateway);
+    }
+    introduce(&plan, address.port(), gateway);
+    run::serve_on(listeners, settings, variables).await
 }
 
 /// Where a listener on this address is reached from this machine.
@@ -94,11 +101,15 @@ fn from_here(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn introduce(plan: &DemoPlan, port: u16) {
+fn introduce(plan: &DemoPlan, port: u16, gateway: Option<SocketAddr>) {
     println!("The demo plays a day of channel life in three minutes, over and over. Open:\n");
     println!("  page     http://localhost:{port}/");
     println!("  metrics  http://localhost:{port}/metrics");
-    println!("  JSON     http://localhost:{port}/api/status\n");
+    println!("  JSON     http://localhost:{port}/api/status");
+    if let Some(gateway) = gateway {
+        println!("  gateway  http://{gateway}, through which an application sends");
+    }
+    println!();
     println!("Channels, polled every 10 s; their webhooks tell what happens in between:");
     for channel in plan.channels {
         println!("  {:<11} {}", channel.name, channel.story);

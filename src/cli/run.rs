@@ -40,20 +40,34 @@ pub(super) fn run(environment: &Environment) -> u8 {
 
 /// Runs the exporter with these settings until a signal comes.
 pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString)>) -> u8 {
-    match listen(&settings) {
-        Ok(listener) => serve_on(listener, settings, variables).await,
+    match Listeners::open(&settings) {
+        Ok(listeners) => serve_on(listeners, settings, variables).await,
         Err(()) => UNHEALTHY,
     }
 }
 
-/// Opens the exporter's own listener, or says why it cannot be had.
-pub(super) fn listen(settings: &Settings) -> Result<TcpListener, ()> {
-    bind("LISTEN_ADDRESS", settings.listen)
+/// Where the exporter is reached.
+pub(super) struct Listeners {
+    /// Its own listener.
+    pub(super) own: TcpListener,
+    /// The gateway's, if there is one.
+    pub(super) gateway: Option<TcpListener>,
 }
 
-/// The same on a listener that is open already.
+impl Listeners {
+    /// Opens those that the settings name, or says why one cannot be had.
+    pub(super) fn open(settings: &Settings) -> Result<Self, ()> {
+        let own = bind("LISTEN_ADDRESS", settings.listen)?;
+        let gateway = settings.gateway.as_ref();
+        let gateway =
+            gateway.map(|gateway| bind("GATEWAY_ADDRESS", gateway.address)).transpose()?;
+        Ok(Self { own, gateway })
+    }
+}
+
+/// The same on listeners that are open already.
 pub(super) async fn serve_on(
-    listener: TcpListener,
+    listeners: Listeners,
     settings: Settings,
     variables: Vec<(OsString, OsString)>,
 ) -> u8 {
@@ -65,14 +79,12 @@ pub(super) async fn serve_on(
                 return UNHEALTHY;
             }
         };
-    let gateway = settings.gateway.as_ref().map(|gateway| bind("GATEWAY_ADDRESS", gateway.address));
-    let Ok(gateway) = gateway.transpose() else { return UNHEALTHY };
     start_log::settings(&settings);
     let state_file = settings.state_file.clone();
     match Exporter::new(settings).and_then(|exporter| exporter.keeping(state_file)) {
         Ok(exporter) => {
             let exporter = exporter.reloading(variables);
-            let exporter = match gateway {
+            let exporter = match listeners.gateway {
                 Some(listener) => exporter.gateway_on(listener),
                 None => exporter,
             };
@@ -82,7 +94,7 @@ pub(super) async fn serve_on(
                 }
                 None => exporter,
             };
-            match exporter.run(listener, shutdown).await {
+            match exporter.run(listeners.own, shutdown).await {
                 Ok(()) => OK,
                 // It is in the log.
                 Err(_) => UNHEALTHY,
@@ -155,8 +167,9 @@ mod tests {
         let variables = [(OsString::from("CONFIG_FILE"), file.into_os_string())];
         let mut settings = Settings::load(variables.clone()).unwrap();
         settings.polling.use_proxy = false;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let code = serve_on(listener, settings, variables.into()).await;
+        let own = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listeners = Listeners { own, gateway: None };
+        let code = serve_on(listeners, settings, variables.into()).await;
         assert_eq!(code, UNHEALTHY);
     }
 }

@@ -287,5 +287,11 @@ fn the_demo_needs_neither_network_nor_proxy() {
             "whatsapp_channel_webhook_events_total{channel=\"booking\",outcome=\"applied\"}";
         (demo.metrics().sum(applied) > 0.0).then_some(())
     });
+    eventually("a send through the gateway, acknowledged by a webhook", || {
+        let page = demo.metrics();
+        let sent = page.sum("whatsapp_gateway_requests_total{channel=\"sales\",code=\"2xx\"}");
+        let told = page.sum("whatsapp_channel_message_statuses_total{channel=\"sales\"}");
+        (sent > 0.0 && told > 0.0).then_some(())
+    });
     assert!(demo.printed().contains("/metrics"));
 }

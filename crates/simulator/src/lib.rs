@@ -63,7 +63,7 @@ pub use simulator::Simulator;
 pub use waha::WahaServer;
 pub use waha::account::{WahaCapping, WahaLimits, WahaTimelock};
 pub use whapi::channel::WhapiChannel;
-pub use whapi::messages::MessageFate;
+pub use whapi::message_fate::MessageFate;
 pub use whapi::partner::{WhapiListShape, WhapiPartner};
 pub use whapi::status::WhapiStatus;
 pub use whapi::webhook::{WantedEvent, WebhookMode, WhapiWebhook};

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use whatsapp_simulator::{
-    CredentialSource, DemoPlan, Fault, GraphError, GreenApiInstance, MetaToken, MetaTokenState,
-    RecordedRequest, Response, ResponseClass, Simulator, WebhookMode, WhapiChannel, WhapiStatus,
-    WhapiWebhook,
+    CredentialSource, DemoPlan, Fault, GraphError, GreenApiInstance, MessageFate, MetaToken,
+    MetaTokenState, RecordedRequest, Response, ResponseClass, Simulator, WebhookMode, WhapiChannel,
+    WhapiStatus, WhapiWebhook,
 };
 
 const SALES: &str = "salesSecret";
@@ -289,6 +289,24 @@ async fn webhooks_tell_each_move_in_the_mode_of_the_settings() {
         let delivered = sim.deliveries();
         assert_eq!(delivered.len(), 8);
         assert!(delivered.iter().all(|delivery| delivery.answer == Some(200)));
+    }
+}
+
+#[tokio::test]
+async fn webhooks_tell_what_becomes_of_a_message_by_the_id_that_its_sender_got() {
+    let (sim, receiver) = (simulator().await, Receiver::start(&[]).await);
+    let mut channel = telling(&receiver, WebhookMode::Body);
+    channel.fate_of_sends = Some(MessageFate::Read);
+    sim.set_channel(SALES, channel);
+    let message = json!({ "to": "61371989950", "body": "hi" });
+    let (status, body) = post(&sim, "/messages/text", SALES, message).await;
+    let id = &body["message"]["id"];
+    assert!(status == 200 && id.is_string(), "{body}");
+    let told = receiver.wait(3).await;
+    assert_eq!(told[0].2["messages"][0]["id"], *id);
+    for (at, word) in [(1, "sent"), (2, "delivered")] {
+        let status = &told[at].2["statuses"][0];
+        assert_eq!((&status["id"], &status["status"]), (id, &json!(word)));
     }
 }
 
@@ -799,7 +817,7 @@ async fn the_demo_played_fast_shows_every_status_and_every_refusal_over_http() {
 async fn the_demos_sources_play_their_stories_over_http() {
     let sim = Simulator::start().await.expect("a free port");
     let http = client();
-    let plan = DemoPlan::play(&sim, 60.0);
+    let plan = DemoPlan::play(&sim, 30.0);
     let source = |name| plan.sources.iter().find(|source| source.name == name).expect("a source");
     let (waha, evolution) = (source("waha"), source("evolution"));
     let (green, partner) = (source("green-partner"), source("whapi-partner"));
@@ -810,7 +828,7 @@ async fn the_demos_sources_play_their_stories_over_http() {
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let mut seen = BTreeSet::new();
     let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(3500) {
+    while started.elapsed() < Duration::from_millis(7000) {
         let sessions = ask("/api/sessions?all=true".into(), "X-Api-Key", waha.secret).await;
         seen.insert(format!("waha {}", word(&sessions[0]["status"])));
         let path = format!("/instance/connectionState/{}", evolution.line.id);

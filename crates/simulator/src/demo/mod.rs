@@ -1,8 +1,10 @@
 //! Plays the script on a simulator, at a given speed. Not what happens: see `script.rs`.
 
+mod application;
 pub(crate) mod script;
 pub(crate) mod sources;
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use tokio::task::AbortHandle;
@@ -12,7 +14,7 @@ use crate::meta::token::{MetaToken, MetaTokenState};
 use crate::simulator::Simulator;
 use crate::unix_time::unix_seconds;
 use crate::whapi::channel::WhapiChannel;
-use crate::whapi::messages::MessageFate;
+use crate::whapi::message_fate::MessageFate;
 use crate::whapi::status::WhapiStatus;
 use crate::whapi::webhook::{WebhookMode, WhapiWebhook};
 use script::{
@@ -31,12 +33,12 @@ pub struct DemoPlan {
     pub tokens: &'static [DemoToken],
     /// The sources to watch, each with the line that it lists.
     pub sources: &'static [DemoSource],
-    playing: AbortHandle,
+    playing: Vec<AbortHandle>,
 }
 
 impl Drop for DemoPlan {
     fn drop(&mut self) {
-        self.playing.abort();
+        self.playing.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -72,7 +74,12 @@ impl DemoPlan {
         let sim = sim.clone();
         let playing =
             tokio::spawn(async move { run(&sim, speed, Instant::now()).await }).abort_handle();
-        DemoPlan { channels: CHANNELS, tokens: TOKENS, sources: SOURCES, playing }
+        DemoPlan { channels: CHANNELS, tokens: TOKENS, sources: SOURCES, playing: vec![playing] }
+    }
+
+    /// Has an application send messages through the monitor's gateway at this address.
+    pub fn send_through(&mut self, gateway: SocketAddr) {
+        self.playing.push(tokio::spawn(application::run(gateway)).abort_handle());
     }
 
     /// Has every channel send its webhooks to the monitor at this address, with this header, and so
@@ -91,10 +98,13 @@ impl DemoPlan {
                     channel.delivery.repeats = 1;
                     channel.delivery.scatter = Duration::from_secs(2);
                 }
-                if demo.name == STUCK {
+                let stuck = demo.name == STUCK;
+                channel.fate_of_sends =
+                    Some(if stuck { MessageFate::Stuck } else { MessageFate::Read });
+                if stuck {
                     let since = SystemTime::now().checked_sub(STUCK_FOR);
                     let since = since.unwrap_or(SystemTime::UNIX_EPOCH);
-                    channel.send_message_at(since, MessageFate::Stuck);
+                    let _ = channel.send_message_at(since, MessageFate::Stuck);
                 }
             });
         }
@@ -147,7 +157,7 @@ fn change_channel(channel: &mut WhapiChannel, act: &Act, now: SystemTime) {
         Act::RestartUnseen => channel.set_started(now),
         Act::Receive => channel.receive_message_at(now),
         Act::SendByPhone => channel.send_message_by_phone_at(now),
-        Act::Send(fate) => channel.send_message_at(now, *fate),
+        Act::Send(fate) => drop(channel.send_message_at(now, *fate)),
         Act::TellNonsense => channel.tell_nonsense_at(now),
         Act::Forget => {
             channel.show_at(WhapiStatus::NOT_INIT, now);

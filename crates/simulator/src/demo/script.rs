@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::meta::token::MetaToken;
-use crate::whapi::messages::MessageFate;
+use crate::whapi::message_fate::MessageFate;
 use crate::whapi::status::WhapiStatus;
 
 /// The script starts over after this time.

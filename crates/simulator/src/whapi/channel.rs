@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
+use super::message_fate::MessageFate;
 use super::status::WhapiStatus;
 use super::webhook::{Outbox, WhapiEvent, WhapiWebhook};
 use crate::delivery::DeliveryPolicy;
@@ -46,6 +47,9 @@ pub struct WhapiChannel {
     pub launch_lasts: Duration,
     /// How `/health` looks.
     pub shape: Shape,
+    /// What becomes of the messages that it is asked to send; without a fate its webhooks tell
+    /// nothing of them.
+    pub fate_of_sends: Option<MessageFate>,
     /// Its webhooks.
     pub webhooks: Vec<WhapiWebhook>,
     /// How they are delivered.
@@ -80,6 +84,7 @@ impl WhapiChannel {
             init_lasts: Duration::from_millis(1000),
             launch_lasts: Duration::from_millis(1500),
             shape: Shape::default(),
+            fate_of_sends: None,
             webhooks: Vec::new(),
             delivery: DeliveryPolicy::default(),
             outbox: Outbox::default(),

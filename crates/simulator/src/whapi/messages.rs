@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::channel::WhapiChannel;
+use super::message_fate::MessageFate;
 use crate::unix_time::unix_seconds;
 
 /// What people write, who they are, and their number: nobody may see any of it.
@@ -19,17 +20,6 @@ pub(super) const PEOPLE: [&str; 3] =
 const SENT_AFTER: Duration = Duration::from_millis(400);
 const DELIVERED_AFTER: Duration = Duration::from_millis(1200);
 const READ_AFTER: Duration = Duration::from_secs(5);
-
-/// What becomes of a message that the API sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageFate {
-    /// It arrives and is read.
-    Read,
-    /// It fails.
-    Failed,
-    /// It stays `pending`, and nothing more is heard of it.
-    Stuck,
-}
 
 impl WhapiChannel {
     /// What its webhooks on messages carry, and nobody may see.
@@ -60,10 +50,11 @@ impl WhapiChannel {
 
     /// The application sends a message, with this fate.
     pub fn send_message(&mut self, fate: MessageFate) {
-        self.send_message_at(SystemTime::now(), fate);
+        let _ = self.send_message_at(SystemTime::now(), fate);
     }
 
-    pub(crate) fn send_message_at(&mut self, at: SystemTime, fate: MessageFate) {
+    /// Returns the message's id.
+    pub(crate) fn send_message_at(&mut self, at: SystemTime, fate: MessageFate) -> String {
         let id = self.next_message();
         let by_api =
             json!({ "from_me": true, "source": "api", "device_id": 11, "status": "pending" });
@@ -77,6 +68,7 @@ impl WhapiChannel {
                 self.emit_message_status(&id, at + READ_AFTER, "read");
             }
         }
+        id
     }
 
     /// A delivery that holds no message, as none should come: an item that is null, ids of another

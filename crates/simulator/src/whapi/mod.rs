@@ -4,7 +4,8 @@
 pub(crate) mod channel;
 mod errors;
 mod faults;
-pub(crate) mod messages;
+pub(crate) mod message_fate;
+mod messages;
 pub(crate) mod partner;
 pub(crate) mod status;
 pub(crate) mod webhook;
@@ -59,7 +60,7 @@ impl Provider for Whapi {
                 None => CredentialSource::None,
             },
             wakes,
-            may_emit: wakes || request.path == "/settings",
+            may_emit: wakes || matches!(&*request.path, "/settings" | "/messages/text"),
         }
     }
 
@@ -136,7 +137,7 @@ fn respond(
     }
 }
 
-fn send(channel: &WhapiChannel, body: &[u8], now: SystemTime) -> Response {
+fn send(channel: &mut WhapiChannel, body: &[u8], now: SystemTime) -> Response {
     if !channel.may_send_at(now) {
         return errors::session_unauthorized();
     }
@@ -144,8 +145,12 @@ fn send(channel: &WhapiChannel, body: &[u8], now: SystemTime) -> Response {
     let (Some(to), Some(text)) = (body["to"].as_str(), body["body"].as_str()) else {
         return errors::error(400, "Wrong request parameters");
     };
+    let id = match channel.fate_of_sends {
+        Some(fate) => channel.send_message_at(now, fate),
+        None => "PsimulatedMessage-wAMBAQ".to_owned(),
+    };
     let message = json!({
-        "id": "PsimulatedMessage-wAMBAQ", "from_me": true, "type": "text",
+        "id": id, "from_me": true, "type": "text",
         "chat_id": format!("{to}@s.whatsapp.net"), "timestamp": unix_seconds(now), "source": "api",
         "status": "pending", "text": { "body": text }, "from": channel.phone,
     });
