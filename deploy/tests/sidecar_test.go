@@ -167,6 +167,66 @@ func TestPodsOfAnotherKindAreRefused(t *testing.T) {
 	}
 }
 
+func TestPodsOfAKindThatNobodyNamedAreRefused(t *testing.T) {
+	const template = "{template: {spec: {containers: [{name: a, image: b}]}}}"
+	kinds := map[string]string{
+		"apiVersion: serving.knative.dev/v1\nkind: Service": template,
+		"apiVersion: example.com/v1\nkind: Fleet":           template,
+		"apiVersion: keda.sh/v1\nkind: Scaled":              "{jobTargetRef: " + template + "}",
+	}
+	for _, component := range []string{"sidecar", "sidecar-strict"} {
+		for kind, spec := range kinds {
+			refused := func(metadata string) error {
+				_, err := build(t, map[string]string{
+					"kustomization.yaml": "resources: [workloads.yaml, other.yaml]\ncomponents: [COMPONENTS/" + component + "]\n",
+					"workloads.yaml":     read(t, "testdata/kinds/app/workloads.yaml"),
+					"other.yaml":         kind + "\nmetadata: " + metadata + "\nspec: " + spec + "\n",
+				})
+				return err
+			}
+			err := refused("{name: odd}")
+			if err == nil || !strings.Contains(err.Error(), "odd") || !strings.Contains(err.Error(), "wrong node kind") {
+				t.Errorf("%s: %s: %v", component, kind, err)
+			}
+			if spec == template {
+				if err := refused("{name: odd, annotations: {whatsapp-exporter: none}}"); err != nil {
+					t.Errorf("%s: %s, which wants none: %v", component, kind, err)
+				}
+			}
+		}
+	}
+}
+
+func TestWhatHasNoPodsIsLeftAlone(t *testing.T) {
+	const others = `
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: shop}
+spec: {target: {template: {data: {a: b}}}}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: Prometheus
+metadata: {name: shop}
+spec: {containers: [{name: prometheus}]}
+`
+	all, err := build(t, map[string]string{
+		"kustomization.yaml": "resources: [workloads.yaml, others.yaml]\ncomponents: [COMPONENTS/sidecar]\n",
+		"workloads.yaml":     read(t, "testdata/kinds/app/workloads.yaml"),
+		"others.yaml":        others,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range documents(t, others) {
+		same(t, other.id(), only(t, all, other.kind(), "shop"), other)
+	}
+}
+
 // The blocks in deploy/README.md, for charts with extraContainers or extraInitContainers, are what the
 // components put in.
 func TestTheBlocksToPasteAreTheComponents(t *testing.T) {
