@@ -371,6 +371,7 @@ async fn a_logged_out_channel_pages_once_and_every_panel_shows_something() {
     world.wait_until_true(&format!("{refused} > 20")).await;
     world.wait_until_true("whatsapp_channel_logouts_total{channel=\"sales\"} == 1").await;
     let everything = every_panel_shows_something(&world).await;
+    every_total_is_what_was_counted(&world.prometheus).await;
     no_rule_fails(prometheus).await;
 
     // The QR code is scanned.
@@ -440,7 +441,7 @@ async fn rows_of(
             let steps = (filling.range.as_secs_f64() / step).floor();
             let from = to - steps * step;
             let rows = prometheus.points(expr, from, to, step).await.into_iter();
-            rows.filter(|(_, points)| *points > 0).map(|(labels, _)| labels).collect()
+            rows.filter(|(_, points)| !points.is_empty()).map(|(labels, _)| labels).collect()
         }
     }
 }
@@ -497,7 +498,10 @@ async fn every_panel_shows_something(world: &World) -> usize {
                 }
             }
             for query in dashboard.queries() {
-                filling.interval = query.min_step.unwrap_or(Duration::from_secs(15));
+                // Steps are hurried as everything is: what happened in one is the difference to
+                // the step before.
+                let step = query.min_step.unwrap_or(Duration::from_secs(15) * TIMES as u32);
+                filling.interval = step / TIMES as u32;
                 let expr = filling.fill(&query.expr).expect("known variables");
                 // A subquery looks at multiples of its step, and this world may have none.
                 let expr = expr.replace(":5m]", ":15s]");
@@ -536,4 +540,34 @@ async fn every_panel_shows_something(world: &World) -> usize {
     }
     assert!(mistakes.is_empty(), "{} mistakes:\n{}", mistakes.len(), mistakes.join("\n"));
     put
+}
+
+/// What a legend sums up over the steps is what the counters grew by from the first to the last.
+async fn every_total_is_what_was_counted(prometheus: &Prometheus) {
+    const STEPS: u32 = 15;
+    let names = ["cluster", "namespace", "job", "provider", "channel", "token", "source"];
+    let names = names.into_iter().chain(["account", "instance"]);
+    let mut filling = Filling {
+        chosen: names.map(|name| (name.to_owned(), Chosen::All)).collect(),
+        range: Duration::from_secs(STEPS.into()),
+        interval: Duration::from_secs(1),
+        scrape_interval: Duration::from_secs(1),
+    };
+    let to = now();
+    let mut counted = 0.0;
+    let queries = dashboards::all().into_iter().flat_map(|dashboard| dashboard.queries());
+    for query in queries.filter(|query| query.expr.contains("offset $__interval")) {
+        let mut sums = Vec::new();
+        for steps in [STEPS, 1] {
+            filling.interval = filling.range / steps;
+            let step = filling.interval.as_secs_f64();
+            let from = to - step * f64::from(steps - 1);
+            let expr = filling.fill(&query.expr).expect("known variables");
+            let rows = prometheus.points(&expr, from, to, step).await;
+            sums.push(rows.iter().flat_map(|(_, points)| points).sum::<f64>());
+        }
+        assert_eq!(sums[0], sums[1], "{}: {}", query.place, query.expr);
+        counted += sums[1];
+    }
+    assert!(counted > 0.0, "nothing was counted");
 }

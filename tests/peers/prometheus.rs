@@ -63,15 +63,21 @@ impl Prometheus {
         rows.iter().map(|row| (labels(&row["metric"]), number(&row["value"][1]))).collect()
     }
 
-    /// How many points an expression has between two times, by series; NaN is none.
-    pub async fn points(&self, expr: &str, from: f64, to: f64, step: f64) -> Vec<(Labels, usize)> {
+    /// The points that an expression has between two times, by series; NaN is none.
+    pub async fn points(
+        &self,
+        expr: &str,
+        from: f64,
+        to: f64,
+        step: f64,
+    ) -> Vec<(Labels, Vec<f64>)> {
         let [from, to, step] = [from, to, step].map(|number| format!("{number:.3}"));
         let parameters = [("query", expr), ("start", &*from), ("end", &*to), ("step", &*step)];
         let data = self.ask("/api/v1/query_range", &parameters).await;
         let rows = data["result"].as_array().expect("a list of rows");
         let points = |row: &Value| {
             let values = row["values"].as_array().expect("a list of points");
-            values.iter().filter(|value| !number(&value[1]).is_nan()).count()
+            values.iter().map(|value| number(&value[1])).filter(|value| !value.is_nan()).collect()
         };
         rows.iter().map(|row| (labels(&row["metric"]), points(row))).collect()
     }
