@@ -226,8 +226,17 @@ fn a_table_is_as_wide_as_a_small_screen() {
     for dashboard in dashboards::all() {
         for panel in dashboard.panels().into_iter().filter(|panel| panel["type"] == "table") {
             let overrides = panel["fieldConfig"]["overrides"].as_array().expect("overrides");
-            let beyond =
-                ["Job", "Namespace", "Cluster", "Provider", "Version", "Runbook", "Exporter"];
+            let beyond = [
+                "Job",
+                "Namespace",
+                "Cluster",
+                "Provider",
+                "Version",
+                "Runbook",
+                "Exporter",
+                "Expires on",
+                "App ID",
+            ];
             let widths = overrides
                 .iter()
                 .filter(|one| !beyond.contains(&text(one, "/matcher/options")))

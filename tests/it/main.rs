@@ -13,6 +13,8 @@ mod command_line;
 mod commands;
 mod contract;
 mod dashboards;
+mod dashboards_colours;
+mod dashboards_look;
 mod described_answers;
 mod documents;
 mod end_to_end;
