@@ -531,6 +531,11 @@ impl ChannelState {
         standing.filter(|_| self.polls.stale_since(now, policy).is_none())
     }
 
+    /// Whether anything was told of its terms: restrictions, quota, standing, subscription, counts.
+    pub const fn has_terms(&self) -> bool {
+        self.terms.is_some()
+    }
+
     /// Until when it is paid for. Stays known after that and while lists fail.
     pub fn subscription(&self) -> Option<Subscription> {
         self.terms.as_ref()?.subscription

@@ -497,6 +497,12 @@ pub fn families(kind: TargetKind) -> impl Iterator<Item = &'static Family> {
     parts.into_iter().flatten().chain(poll_families(kind))
 }
 
+/// Whether only channels of whose terms something was told have rows of this family.
+pub fn is_of_terms(family: &Family) -> bool {
+    let of_terms = TERMS.iter().chain(STANDING).chain(DELIVERY_COUNT);
+    of_terms.map(|one| one.metric.name).any(|name| name == family.metric.name)
+}
+
 /// The metrics of each target of a kind that there are only with `WEBHOOK_SECRET`.
 pub const fn webhook_families(kind: TargetKind) -> &'static [Family] {
     match kind {

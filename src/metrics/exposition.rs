@@ -9,15 +9,16 @@ use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
 use super::catalog::{
-    DELIVERY, DELIVERY_COUNT, Family, GATEWAY_KINDS, GATEWAY_TARGET, families, webhook_families,
+    DELIVERY, DELIVERY_COUNT, Family, GATEWAY_KINDS, GATEWAY_TARGET, families, is_of_terms,
+    webhook_families,
 };
 use super::exporter::ExporterMetrics;
 use super::format::Format;
 use super::plan::{FamilyPlan, created_name, write_header, write_label};
 use super::sample::Counted;
 use super::template::Scratch;
-use crate::domain::{RequestCounts, TargetKind};
-use crate::fleet::{FleetView, NamedTarget};
+use crate::domain::{ChannelState, RequestCounts, TargetKind};
+use crate::fleet::{FleetView, NamedTarget, Watched};
 use crate::target::UNKNOWN_CREDENTIAL;
 
 /// A family of one kind of target, or one kind's part of a family that several share.
@@ -26,6 +27,9 @@ struct ExpositionSection {
     rows_of: RowsOf,
     header: Header,
     needs: fn(Features) -> bool,
+    /// Whether only channels with terms have rows. Most fleets have none, and looking for them anew
+    /// for each family took time.
+    of_terms: bool,
 }
 
 /// Whose rows a section has.
@@ -58,6 +62,7 @@ static SECTIONS: LazyLock<Vec<ExpositionSection>> =
             rows_of: RowsOf::Targets(kind),
             header: Header::WithRows,
             needs: |_| true,
+            of_terms: is_of_terms(family),
         };
         let mut sections = Vec::new();
         for kind in TargetKind::ALL {
@@ -83,6 +88,7 @@ static SECTIONS: LazyLock<Vec<ExpositionSection>> =
             rows_of,
             header,
             needs: |features| features.gateway,
+            of_terms: false,
         };
         let mut header = Header::Always;
         for kind in GATEWAY_KINDS {
@@ -94,6 +100,10 @@ static SECTIONS: LazyLock<Vec<ExpositionSection>> =
         sections.extend(elsewhere.map(|kind| gateway(RowsOf::Elsewhere(*kind), header)));
         sections
     });
+
+fn has_terms(target: &Watched) -> bool {
+    target.channel().is_some_and(ChannelState::has_terms)
+}
 
 /// The label that names whose a row is.
 const fn rows_label(rows_of: RowsOf) -> &'static str {
@@ -114,6 +124,8 @@ pub struct Exposition {
     scratch: Scratch,
     /// Whether the family that is being written has its header, if it is to have one.
     is_headed: bool,
+    /// Whether any channel had terms when the page was begun.
+    has_terms: bool,
 }
 
 /// The exporter's own metrics, and since when they count.
@@ -137,7 +149,9 @@ impl Exposition {
         let created = (format == Format::OpenMetrics).then(|| number(created));
         let own = Some(Own { families: exporter.gather(), created });
         let (features, scratch) = (exporter.features(), Scratch::new(format));
-        Self { view, format, features, own, place: Place::Own, scratch, is_headed: false }
+        let has_terms = view.look(|targets| targets.of(TargetKind::Channel).any(has_terms));
+        let place = Place::Own;
+        Self { view, format, features, own, place, scratch, is_headed: false, has_terms }
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
@@ -196,6 +210,9 @@ impl Exposition {
                 section.plan.header(self.format, out);
             }
         }
+        if section.of_terms && !self.has_terms {
+            return None;
+        }
         let (scratch, is_headed) = (&mut self.scratch, &mut self.is_headed);
         self.view.look(|targets| match section.rows_of {
             RowsOf::Targets(kind) => {
@@ -203,6 +220,9 @@ impl Exposition {
                     // The header is followed by at least one row, or it would be written again.
                     if out.len() >= full && named.at > 0 {
                         return Some(named.at);
+                    }
+                    if section.of_terms && !has_terms(target) {
+                        continue;
                     }
                     let NamedTarget { provider, name, .. } = named;
                     let of = Counted { provider, name, created: target.created };
