@@ -10,7 +10,9 @@ use whatsapp_exporter_bench::Result;
 use whatsapp_exporter_bench::process::Process;
 use whatsapp_exporter_bench::statistics::median;
 
-/// By then every kind of trouble has been met, and the allocator has what it needs.
+/// By then every kind of trouble has been met, and the allocator has what it needs. A long storm
+/// takes longer to warm up: each channel remembers its last 64 statuses and the exporter the messages
+/// of lately, which fill slowly.
 const WARM_UP: Duration = Duration::from_secs(40);
 
 struct Sample {
@@ -42,7 +44,7 @@ impl Course {
 pub fn watch(storm: &Storm, process: &Process) -> Result<Growth> {
     let mut seen = Growth::default();
     let began = Instant::now();
-    let warm_up = WARM_UP.max(storm.length / 5);
+    let warm_up = WARM_UP.max(storm.length * 2 / 5);
     let rest = storm.length.saturating_sub(warm_up).as_secs_f64();
     while !storm.is_over() {
         seen.0.push(Sample {
