@@ -11,8 +11,8 @@ use whatsapp_exporter_bench::process::Process;
 use whatsapp_exporter_bench::statistics::median;
 
 /// By then every kind of trouble has been met, and the allocator has what it needs. A long storm
-/// takes longer to warm up: each channel remembers its last 64 statuses and the exporter the messages
-/// of lately, which fill slowly.
+/// takes longer to warm up: each channel remembers its last 64 statuses and the exporter the
+/// messages of lately, which fill slowly.
 const WARM_UP: Duration = Duration::from_secs(40);
 
 struct Sample {
