@@ -121,6 +121,9 @@ pub enum Rows {
     /// A row for each combination of the closed labels, by its position, or none while that is not
     /// known.
     Each(fn(&Watched, Now, usize) -> Option<Value>),
+    /// A row for one combination of the closed labels, by its position, or none while there is
+    /// nothing.
+    SingleOf(fn(&Watched, Now) -> Option<(usize, Value)>),
     /// A row for each required scope, always.
     Scopes(fn(&Watched, usize) -> Option<(&str, Value)>),
     /// One row of value 1 whose labels say what the target is, or none while that is not known.

@@ -3,6 +3,8 @@
 //!
 //! Not here: the catalog itself, and the order in which families are written.
 
+use std::sync::Arc;
+
 use super::catalog::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::format::Format;
 use super::sample::{Counted, Fixed, SampleRow, write_value};
@@ -27,16 +29,17 @@ impl FamilyPlan {
             | Rows::Counts(_)
             | Rows::CountsIfAny(_)
             | Rows::LargeCounts(_)
+            | Rows::SingleOf(_)
             | Rows::Each(_) => combinations(family.metric.labels),
             Rows::One(_) | Rows::Scopes(_) | Rows::Info(_) => vec![String::new()],
         };
+        let after: Arc<[Box<[u8]>]> = rows.iter().map(|row| bytes(format!("\"{row}}} "))).collect();
         let fixed = |provider: ProviderId| {
-            let before = |name: &str| {
-                format!("{name}{{provider=\"{}\",{label}=\"", provider.label()).into_bytes()
-            };
+            let before =
+                |name: &str| bytes(format!("{name}{{provider=\"{}\",{label}=\"", provider.label()));
             Fixed {
                 before: before(family.metric.name),
-                after: rows.iter().map(|row| format!("\"{row}}} ").into_bytes()).collect(),
+                after: Arc::clone(&after),
                 created: (family.metric.kind == Kind::Counter)
                     .then(|| before(&created_name(family.metric.name))),
             }
@@ -87,6 +90,12 @@ impl FamilyPlan {
                         let created = scratch.created(of.created);
                         fixed.write(SampleRow { name: of.name, at, created }, value, out);
                     }
+                }
+            }
+            Rows::SingleOf(row) => {
+                if let Some((at, value)) = row(target, now) {
+                    let created = scratch.created(of.created);
+                    fixed.write(SampleRow { name: of.name, at, created }, value, out);
                 }
             }
             Rows::Scopes(row) => {
@@ -142,6 +151,11 @@ impl FamilyPlan {
             }
         }
     }
+}
+
+/// These are kept for good, so without room to grow.
+fn bytes(text: String) -> Box<[u8]> {
+    text.into_bytes().into()
 }
 
 /// The name of the sample that says since when a counter, or a histogram, counts.

@@ -49,9 +49,9 @@ macro_rules! poll_families {
                     "A healthy target has no row, so that rules on a large fleet read only what \
                      fails.",
                     concat!("whatsapp_", $kind, "_poll_consecutive_failures >= 3")),
-                rows: Rows::Each(|w, _, at| {
+                rows: Rows::SingleOf(|w, _| {
                     let (reason, polls) = w.polls().consecutive_failures()?;
-                    (reason.index() == at).then_some(polls.into())
+                    Some((reason.index(), polls.into()))
                 }),
             },
             Family {

@@ -2,6 +2,8 @@
 //!
 //! Not here: which samples a family has; that is `plan.rs`.
 
+use std::sync::Arc;
+
 use super::catalog::Value;
 use crate::domain::Timestamp;
 use crate::upstream::ProviderId;
@@ -10,11 +12,11 @@ use crate::upstream::ProviderId;
 pub(super) struct Fixed {
     /// `name{provider="…",channel="`; the label is one for all kinds of targets that share the
     /// family.
-    pub(super) before: Vec<u8>,
-    /// `",status="…"} ` for each row.
-    pub(super) after: Vec<Vec<u8>>,
+    pub(super) before: Box<[u8]>,
+    /// `",status="…"} ` for each row; the same for all providers.
+    pub(super) after: Arc<[Box<[u8]>]>,
     /// `before` in the sample that says since when a counter counts; `None` if this is no counter.
-    pub(super) created: Option<Vec<u8>>,
+    pub(super) created: Option<Box<[u8]>>,
 }
 
 /// Whose rows are written.
