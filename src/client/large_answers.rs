@@ -1,43 +1,67 @@
-//! Room for answers that are larger than usual, so that many of them at a time cannot take the
-//! memory of all: one that has none waits before it is read on, with the time of its poll running.
+//! Room for answers that are longer than usual, so that many of them at a time do not take the
+//! memory of all.
 //!
-//! Not here: how large an answer may be.
+//! Not here: how long an answer may be.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-use crate::upstream::MAX_ANSWER_BYTES;
+use crate::upstream::{LONG_ANSWER_BYTES, MAX_ANSWER_BYTES};
 
-/// So many large answers are read, or kept until they are understood, at a time.
-const MOST: usize = 2;
+/// So many large answers are read, or kept until they are understood, at a time. Another waits
+/// before it is read on, with the time of its poll running.
+const LARGE: usize = 2;
+/// The same for long ones, which wait [`PATIENCE`] at most: an upstream that sends one slowly must
+/// not fail the polls of others.
+const LONG: usize = 1;
+/// A few dozen lists are read in this time.
+const PATIENCE: Duration = Duration::from_millis(200);
 
-/// The room for large answers.
+/// The room for long answers, and for large ones.
 #[derive(Clone)]
-pub(super) struct LargeAnswers(Arc<Semaphore>);
+pub(super) struct LargeAnswers {
+    long: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
+
+/// The room that one answer has.
+#[derive(Default)]
+pub(super) struct Room {
+    long: Option<OwnedSemaphorePermit>,
+    large: Option<OwnedSemaphorePermit>,
+    was_long: bool,
+}
 
 impl Default for LargeAnswers {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST)))
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { long: places(LONG), large: places(LARGE) }
     }
 }
 
 impl LargeAnswers {
-    /// Waits for room if an answer that has come to this size needs any.
-    pub(super) async fn room_for(&self, size: usize) -> Option<OwnedSemaphorePermit> {
-        match size > MAX_ANSWER_BYTES {
-            true => Arc::clone(&self.0).acquire_owned().await.ok(),
-            false => None,
+    /// Waits for the room that an answer needs which has come to this size.
+    pub(super) async fn grow(&self, room: &mut Room, size: usize) {
+        if size > LONG_ANSWER_BYTES && !room.was_long {
+            room.was_long = true;
+            let place = timeout(PATIENCE, Arc::clone(&self.long).acquire_owned()).await;
+            room.long = place.ok().and_then(Result::ok);
+        }
+        if size > MAX_ANSWER_BYTES && room.large.is_none() {
+            room.large = Arc::clone(&self.large).acquire_owned().await.ok();
         }
     }
 }
 
 /// The answer, which keeps its room until it is dropped.
-pub(super) fn holding(body: Bytes, room: Option<OwnedSemaphorePermit>) -> Bytes {
+pub(super) fn holding(body: Bytes, room: Room) -> Bytes {
     struct Large {
         body: Bytes,
-        _room: OwnedSemaphorePermit,
+        _room: Room,
     }
     impl AsRef<[u8]> for Large {
         fn as_ref(&self) -> &[u8] {
@@ -45,29 +69,50 @@ pub(super) fn holding(body: Bytes, room: Option<OwnedSemaphorePermit>) -> Bytes 
         }
     }
     match room {
-        Some(room) => Bytes::from_owner(Large { body, _room: room }),
-        None => body,
+        Room { long: None, large: None, .. } => body,
+        room => Bytes::from_owner(Large { body, _room: room }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    #[tokio::test]
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// An answer that has come to this size; `None` while it waits.
+    async fn answer(large: &LargeAnswers, size: usize) -> Option<Bytes> {
+        let mut room = Room::default();
+        timeout(SOON, large.grow(&mut room, size)).await.ok()?;
+        Some(holding(Bytes::from_static(b"text"), room))
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_third_large_answer_waits_until_one_was_dropped() {
         let large = LargeAnswers::default();
         let size = MAX_ANSWER_BYTES + 1;
-        assert!(large.room_for(MAX_ANSWER_BYTES).await.is_none());
-        let first = holding(Bytes::from_static(b"one"), large.room_for(size).await);
-        let second = holding(Bytes::from_static(b"two"), large.room_for(size).await);
-        let soon = Duration::from_millis(20);
-        assert!(tokio::time::timeout(soon, large.room_for(size)).await.is_err());
-        assert_eq!(&first[..], b"one");
+        let first = answer(&large, size).await.unwrap();
+        let _second = answer(&large, size).await.unwrap();
+        assert!(answer(&large, size).await.is_none());
+        assert!(answer(&large, MAX_ANSWER_BYTES).await.is_some());
+        assert_eq!(&first[..], b"text");
         drop(first);
-        assert!(tokio::time::timeout(soon, large.room_for(size)).await.is_ok_and(|r| r.is_some()));
-        drop(second);
+        assert!(answer(&large, size).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_long_answer_waits_for_a_while() {
+        let large = LargeAnswers::default();
+        let began = tokio::time::Instant::now();
+        let size = LONG_ANSWER_BYTES + 1;
+        let first = answer(&large, size).await;
+        assert!(answer(&large, LONG_ANSWER_BYTES).await.is_some());
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert!(answer(&large, size).await.is_some());
+        assert!(began.elapsed() >= PATIENCE);
+        drop(first);
+        let began = tokio::time::Instant::now();
+        assert!(answer(&large, size).await.is_some());
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }

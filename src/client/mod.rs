@@ -27,11 +27,11 @@ use secrecy::ExposeSecret;
 use crate::clock;
 use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
-use crate::upstream::{Answer, Credential, Request};
+use crate::upstream::{Answer, Credential, LONG_ANSWER_BYTES, MAX_ANSWER_BYTES, Request};
 use connector::Connector;
 use failure::Cause;
 pub use forward_client::ForwardClient;
-use large_answers::LargeAnswers;
+use large_answers::{LargeAnswers, Room};
 use pool::{Pool, PooledConnection, SendError};
 
 /// Asks upstreams, over kept-alive connections, through the proxy that the usual variables name.
@@ -145,7 +145,7 @@ impl Client {
         if body.size_hint().lower() > max_bytes as u64 {
             return Err(too_large());
         }
-        let (mut whole, mut room) = (BytesMut::new(), None);
+        let (mut whole, mut room) = (BytesMut::new(), Room::default());
         while let Some(frame) = connection.drive(body.frame()).await {
             let frame = frame.map_err(|error| failure(&error.into()))?;
             let Ok(data) = frame.into_data() else { continue };
@@ -157,8 +157,11 @@ impl Client {
             if whole.is_empty() && body.is_end_stream() {
                 return Ok(data);
             }
-            if room.is_none() {
-                room = self.large.room_for(size).await;
+            self.large.grow(&mut room, size).await;
+            if size > LONG_ANSWER_BYTES {
+                // To its end at once, if that was told: growing by halves takes twice the memory.
+                let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+                whole.reserve(data.len() + left.min(MAX_ANSWER_BYTES));
             }
             whole.extend_from_slice(&data);
         }

@@ -29,8 +29,8 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 const IDLE_CONNECTIONS: usize = 16;
 /// The others are kept for as long as they are needed again and again.
 const SURPLUS_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest head of an answer.
-const LARGEST_HEAD: usize = 64 * 1024;
+/// The largest head of an answer. So much memory a connection keeps after a long answer.
+const LARGEST_HEAD: usize = 16 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug)]

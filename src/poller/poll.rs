@@ -14,7 +14,8 @@ use crate::domain::{Failure, FailureReason, TargetKind};
 use crate::secret::Fingerprint;
 use crate::target::Target;
 use crate::upstream::{
-    Answer, Endpoint, Fact, MAX_ANSWER_BYTES, MAX_LIST_BYTES, Next, PollContext, Reading, Request,
+    Answer, Endpoint, Fact, LONG_ANSWER_BYTES, MAX_ANSWER_BYTES, MAX_LIST_BYTES, Next, PollContext,
+    Reading, Request,
 };
 
 /// Sends a request whose answer may have so many bytes; [`crate::client::Client`] in the program,
@@ -37,16 +38,13 @@ pub(super) struct Completed {
     pub(super) reading: Reading,
 }
 
-/// Reading a larger answer takes milliseconds.
-const LARGE_ANSWER_BYTES: usize = 64 * 1024;
-
-/// Large answers are read one after the other: each is there already, and ten at once would take
+/// Long answers are read one after the other: each is there already, and ten at once would take
 /// the memory of ten.
 static READING: Semaphore = Semaphore::const_new(1);
 
-/// Reads an answer; a large one where nobody waits for it.
+/// Reads an answer; a long one where nobody waits for it.
 async fn read(read: Box<dyn FnOnce(Answer) -> Next + Send>, answer: Answer) -> Next {
-    if answer.body.len() < LARGE_ANSWER_BYTES {
+    if answer.body.len() < LONG_ANSWER_BYTES {
         return read(answer);
     }
     let _place = READING.acquire().await;

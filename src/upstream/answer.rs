@@ -9,6 +9,9 @@ use hyper::HeaderMap;
 
 use crate::domain::{Failure, FailureReason};
 
+/// Reading a longer answer takes milliseconds.
+pub const LONG_ANSWER_BYTES: usize = 64 * 1024;
+
 /// The largest answer that is read of anything but a list.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 

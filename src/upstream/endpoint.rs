@@ -107,7 +107,7 @@ pub enum Fact {
     /// About a source whose channels belong to accounts: all of these.
     Accounts(Result<Vec<ListedAccount>, Failure>),
     /// About an account.
-    Account(Result<AccountObservation, Failure>),
+    Account(Result<Box<AccountObservation>, Failure>),
 }
 
 impl Fact {

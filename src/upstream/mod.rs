@@ -11,7 +11,7 @@ pub(crate) mod message_list;
 mod provider_id;
 mod request;
 
-pub use answer::{Answer, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
+pub use answer::{Answer, LONG_ANSWER_BYTES, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
 pub use endpoint::{
     Credentials, Endpoint, Exchange, Fact, ListedAccount, ListedChannel, Next, PollContext, Reading,
 };

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::limits::Me;
 use super::status::reported;
-use crate::domain::{ChannelObservation, Failure, FailureReason};
+use crate::domain::{
+    ChannelObservation, Failure, FailureReason, NewChatQuota, Reported, Restrictions,
+};
 use crate::upstream::lenient::{Lenient, LenientObject};
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, ListedChannel, PollContext, Reading,
@@ -27,9 +29,18 @@ impl Endpoint for Sessions {
     }
 }
 
-/// Only what is needed of a session.
+/// Only what is needed of a session, in few words: a list may have thousands.
 #[derive(Deserialize)]
+#[serde(from = "SessionFields")]
 struct Session {
+    name: Option<Box<str>>,
+    status: Option<Reported>,
+    restrictions: Option<Restrictions>,
+    quota: Option<NewChatQuota>,
+}
+
+#[derive(Deserialize)]
+struct SessionFields {
     #[serde(default)]
     name: Lenient,
     #[serde(default)]
@@ -38,19 +49,28 @@ struct Session {
     me: LenientObject<Me>,
 }
 
+impl From<SessionFields> for Session {
+    fn from(SessionFields { name, status, me }: SessionFields) -> Self {
+        Self {
+            name: name.label(),
+            status: status.raw_text().map(reported),
+            restrictions: me.0.as_ref().and_then(Me::restrictions),
+            quota: me.0.as_ref().and_then(Me::quota),
+        }
+    }
+}
+
 fn read(answer: &Answer) -> Reading {
     match sessions(answer) {
         Ok(sessions) => Reading::of_list(
             Fact::Channels(Ok(sessions.iter().map(|(name, _)| listed(name)).collect())),
-            sessions.into_iter().map(|(name, status)| (name, Fact::Channel(status))).collect(),
+            sessions,
         ),
         Err(failure) => Fact::Channels(Err(failure)).into(),
     }
 }
 
-type SessionStatus = Result<ChannelObservation, Failure>;
-
-fn sessions(answer: &Answer) -> Result<Vec<(Box<str>, SessionStatus)>, Failure> {
+fn sessions(answer: &Answer) -> Result<Vec<(Box<str>, Fact)>, Failure> {
     if !answer.is_success() {
         return Err(answer.failure_by_status());
     }
@@ -59,17 +79,16 @@ fn sessions(answer: &Answer) -> Result<Vec<(Box<str>, SessionStatus)>, Failure> 
     sessions
         .into_iter()
         .map(|session| {
-            let name = session.name.label().ok_or_else(other)?;
-            let status = session.status.raw_text().map(reported).ok_or_else(|| {
+            let Session { name, status, restrictions, quota } = session;
+            let status = status.ok_or_else(|| {
                 answer.failure(FailureReason::Decode, "the list does not say the session's status")
             });
-            let me = session.me.0;
             let observation = |status| ChannelObservation {
-                restrictions: me.as_ref().and_then(Me::restrictions),
-                quota: me.as_ref().and_then(Me::quota),
+                restrictions,
+                quota,
                 ..ChannelObservation::new(status)
             };
-            Ok((name, status.map(observation)))
+            Ok((name.ok_or_else(other)?, Fact::Channel(status.map(observation))))
         })
         .collect()
 }
@@ -88,7 +107,7 @@ fn listed(name: &str) -> ListedChannel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Reported, Status};
+    use crate::domain::Status;
     use secrecy::ExposeSecret;
 
     fn answer(status: u16, body: &str) -> Answer {

@@ -314,7 +314,7 @@ impl Chain {
         match (self.advance(), numbers) {
             // What the numbers are stands, whatever becomes of the rest.
             (Ok(exchange), Some((listed, facts))) => {
-                let polled = Fact::Account(Ok(AccountObservation::default()));
+                let polled = Fact::Account(Ok(Box::default()));
                 let reading = Reading { listed: Some(listed), ..Reading::of_list(polled, facts) };
                 Next::Partly(reading, exchange)
             }
@@ -337,7 +337,7 @@ impl Chain {
             return Ok(self.ask());
         }
         let usage = self.usage;
-        let polled = Fact::Account(Ok(self.observation));
+        let polled = Fact::Account(Ok(Box::new(self.observation)));
         Err(Box::new(Reading { usage, ..Reading::of_list(polled, self.counted) }))
     }
 

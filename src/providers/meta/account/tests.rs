@@ -101,7 +101,7 @@ fn well(path: &str) -> Answer {
 
 fn account_fact(reading: &Reading) -> Result<&AccountObservation, FailureReason> {
     match &reading.polled {
-        Fact::Account(outcome) => outcome.as_ref().map_err(|failure| failure.reason),
+        Fact::Account(outcome) => outcome.as_deref().map_err(|failure| failure.reason),
         _ => panic!("not about the account"),
     }
 }
