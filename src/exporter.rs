@@ -75,7 +75,7 @@ impl Exporter {
         let metrics = ExporterMetrics::new(features, now.unix)
             .map_err(|error| format!("the metrics cannot be set up: {error}"))?;
         metrics.loaded(now.unix, settings.count_by_kind());
-        let targets =
+        let mut targets =
             TargetSet::sharded(settings.targets, settings.shard, settings.gateway.is_some());
         let fleet = Arc::new(Fleet::new(targets.select(), now, features.webhooks));
         let connections = settings.gateway.as_ref().map(|gateway| gateway.max_connections);

@@ -15,8 +15,9 @@ pub struct FileVersion {
     device: u64,
     inode: u64,
     size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+    /// Nanoseconds since the epoch, as the next.
+    modified: i64,
+    changed: i64,
 }
 
 /// Longer than any file system's time step, network file systems included.
@@ -35,8 +36,8 @@ impl FileVersion {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            modified: nanos(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanos(metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 
@@ -44,7 +45,12 @@ impl FileVersion {
     /// steps of some milliseconds, so two writes within one step look alike.
     pub fn has_settled(&self) -> bool {
         let now = clock::system_time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let changed = Duration::from_secs(u64::try_from(self.changed.0).unwrap_or_default());
+        let changed = Duration::from_nanos(u64::try_from(self.changed).unwrap_or_default());
         now.checked_sub(changed).is_some_and(|age| age > SETTLED_AFTER)
     }
+}
+
+/// Until the year 2262.
+const fn nanos(secs: i64, nanos: i64) -> i64 {
+    secs.saturating_mul(1_000_000_000).saturating_add(nanos)
 }

@@ -38,7 +38,7 @@ impl PartialEq for SecretSource {
 /// A file that holds a secret, and the secret as it was last read.
 pub struct SecretFile {
     path: Box<Path>,
-    cached: Mutex<Option<Box<Cached>>>,
+    cached: Mutex<Option<Cached>>,
 }
 
 struct Cached {
@@ -169,7 +169,7 @@ impl SecretFile {
         let secret = check(&text)?;
         if version.has_settled() && CACHED.load(Ordering::Relaxed) < MAX_CACHED {
             CACHED.fetch_add(1, Ordering::Relaxed);
-            *cached = Some(Box::new(Cached { version, secret: secret.clone() }));
+            *cached = Some(Cached { version, secret: secret.clone() });
         }
         Ok(secret)
     }

@@ -11,8 +11,8 @@ use super::time::as_millis;
 use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, Moves, StatusPoint, StatusSource};
 use super::{
     ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, MessageState,
-    NewChatQuota, Now, PollPolicy, PollStats, Refusal, Reported, Restrictions, Standing, Status,
-    Subscription, Timestamp, UnauthorizedReason, WebhookOutcome, WebhookState,
+    NewChatQuota, Now, PollPolicy, PollStats, Refusal, Reported, Restrictions, ShortText, Standing,
+    Status, Subscription, Timestamp, UnauthorizedReason, WebhookOutcome, WebhookState,
 };
 
 label_enum! {
@@ -55,8 +55,8 @@ pub struct ChannelState {
     /// When the channel was last told to be able to send.
     pub(super) last_authorized: Option<Timestamp>,
     pub(super) uptime_millis: Option<i64>,
-    pub(super) channel_id: Option<Box<str>>,
-    pub(super) version: Option<Box<str>>,
+    pub(super) channel_id: Option<ShortText>,
+    pub(super) version: Option<ShortText>,
     info_changes: InfoChanges,
     /// `None` while nothing of the kind was told.
     pub(super) terms: Option<Box<ChannelTerms>>,
@@ -348,7 +348,7 @@ impl ChannelState {
     fn identify(&mut self, now: Now, observation: ChannelObservation) {
         let channel_id = observation.channel_id.and_then(info::id);
         let version = observation.version.map(|version| info::label(&version));
-        let differs = |known: &Option<Box<str>>, told: &Option<Box<str>>| {
+        let differs = |known: &Option<ShortText>, told: &Option<ShortText>| {
             known.is_some() && told.is_some() && known != told
         };
         let changes = differs(&self.channel_id, &channel_id) || differs(&self.version, &version);

@@ -3,7 +3,7 @@
 //!
 //! Not here: which labels there are.
 
-use super::Now;
+use super::{Now, ShortText};
 
 /// The longest text that becomes a label.
 const MAX_LENGTH: usize = 64;
@@ -12,15 +12,15 @@ const MAX_LENGTH: usize = 64;
 const CHANGE_INTERVAL_MILLIS: i64 = 3_600_000;
 
 /// A text as a label can have it: each other character becomes `_`, and the rest is cut off.
-pub(super) fn label(text: &str) -> Box<str> {
+pub(super) fn label(text: &str) -> ShortText {
     let fit = |letter: char| if is_fit(letter) { letter } else { '_' };
-    text.chars().take(MAX_LENGTH).map(fit).collect::<String>().into()
+    text.chars().take(MAX_LENGTH).map(fit).collect::<String>().as_str().into()
 }
 
 /// An id, if it is one: unlike another text it must not be changed, or it would be another's.
-pub(super) fn id(text: Box<str>) -> Option<Box<str>> {
+pub(super) fn id(text: Box<str>) -> Option<ShortText> {
     let is_id = !text.is_empty() && text.len() <= MAX_LENGTH && text.chars().all(is_fit);
-    is_id.then_some(text)
+    is_id.then(|| text.into())
 }
 
 const fn is_fit(letter: char) -> bool {

@@ -130,8 +130,8 @@ impl ChannelState {
             last_success: self.polls.last_success(),
             last_event: webhooks.and_then(|webhooks| webhooks.last_event()),
             expects: webhooks.map(|webhooks| (webhooks.expects_login, webhooks.expects_logout)),
-            channel_id: self.channel_id.clone(),
-            version: self.version.clone(),
+            channel_id: self.channel_id.as_deref().map(Into::into),
+            version: self.version.as_deref().map(Into::into),
             messages: self.messages().map(|messages| MessageSnapshot {
                 last: messages.last,
                 phone_active: messages.phone_active,

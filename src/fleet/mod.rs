@@ -227,7 +227,7 @@ impl Fleet {
     /// Applies what the poll of a source, or of one of its accounts, says of one of its channels.
     pub fn apply_to_listed(&self, lister: &Target, id: &str, now: Now, fact: Fact) -> Applied {
         let (table, provider) = (lock(&self.table), lister.provider());
-        let source = lister.source.as_ref().unwrap_or(&lister.name);
+        let source = lister.source().unwrap_or(&lister.name);
         let of_source = |source| table.find_by_id(TargetKind::Channel, provider, source, id);
         // A channel of the settings is polled with its own credential, and is on the list all the
         // same: nobody else tells of its subscription.
@@ -263,7 +263,7 @@ impl Fleet {
     /// Takes how many channels an account's source has in all. Returns how many it had.
     pub fn relist(&self, account: &Target, listed: Listed) -> Option<Listed> {
         let mut table = self.changing();
-        let source = table.find(TargetKind::Source, account.source.as_ref()?.as_str())?;
+        let source = table.find(TargetKind::Source, account.source()?.as_str())?;
         let before = table.change(source, |watched| match &mut watched.state {
             TargetState::Source(state) => {
                 let before = state.listed();
@@ -288,7 +288,7 @@ impl Fleet {
     /// channels that are known by it alone.
     pub fn fail_listed(&self, lister: &Target, now: Now, failure: &Failure) {
         let (source, account) = match lister.kind {
-            TargetKind::Account => (lister.source.as_ref(), Some(&lister.name)),
+            TargetKind::Account => (lister.source(), Some(&lister.name)),
             _ => (Some(&lister.name), None),
         };
         let mut table = self.changing();
@@ -297,7 +297,7 @@ impl Fleet {
             let listed = table.get(target).is_some_and(|watched| {
                 let settings = &watched.target;
                 settings.options.endpoint.is_none()
-                    && settings.source.as_ref() == source
+                    && settings.source() == source
                     && settings.options.account.as_ref() == account
                     && settings.provider() == lister.provider()
             });
@@ -531,7 +531,9 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
             let validity = state.apply(now, scopes, reading);
             applied.changes.extend(validity.map(|valid| Change::Validity(name.clone(), valid)));
         }
-        (TargetState::Account(state), Fact::Account(outcome)) => state.apply(now, outcome),
+        (TargetState::Account(state), Fact::Account(outcome)) => {
+            state.apply(now, outcome.map(|seen| *seen))
+        }
         // A provider's answer is about the kind of target that was polled.
         _ => {}
     }

@@ -123,7 +123,7 @@ impl Table {
                     && watched.provider() == provider
                     && watched.id() == Some(id)
                     && source.is_none_or(|source| {
-                        watched.target.source.as_ref().is_some_and(|own| own.as_str() == source)
+                        watched.target.source().is_some_and(|own| own.as_str() == source)
                     })
             })
         });

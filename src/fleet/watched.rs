@@ -26,13 +26,14 @@ pub struct Watched {
 
 /// What is known of a target, by its kind.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are channels, and a scrape reads them")]
 pub enum TargetState {
     /// Of a channel.
     Channel(ChannelState),
-    /// Of a token: seldom many, and larger than a channel's.
+    /// Of a token. These and the others are seldom many.
     Token(Box<TokenState>),
     /// Of a source.
-    Source(SourceState),
+    Source(Box<SourceState>),
     /// Of an account.
     Account(Box<AccountState>),
 }
@@ -49,7 +50,7 @@ impl Watched {
                 let state = TokenState::new(target.options.required_scopes.len());
                 TargetState::Token(Box::new(state))
             }
-            TargetKind::Source => TargetState::Source(SourceState::default()),
+            TargetKind::Source => TargetState::Source(Box::default()),
             TargetKind::Account => TargetState::Account(Box::new(match receives_webhooks {
                 true => AccountState::with_webhooks(),
                 false => AccountState::default(),

@@ -168,7 +168,7 @@ fn owners(targets: &[(CredentialOwner, Arc<Target>)], hasher: &RandomState) -> H
     let mut owners = HashMap::with_capacity(targets.len());
     // What is listed may have its source's credential, which is counted where it is configured.
     let (listed, configured): (Vec<_>, Vec<_>) =
-        targets.iter().partition(|(_, settings)| settings.source.is_some());
+        targets.iter().partition(|(_, settings)| settings.source().is_some());
     for (target, settings) in configured.into_iter().chain(listed) {
         let url = &settings.options.api_url;
         let base = match bases.get(url) {

@@ -385,7 +385,7 @@ impl Poller {
         let lists = listed.is_some();
         if let Some(channels) = listed {
             let (listed, changed) = self.targets.list(target, channels);
-            if let Some((source, listed)) = target.source.as_ref().zip(listed) {
+            if let Some((source, listed)) = target.source().zip(listed) {
                 let before = self.fleet.relist(target, listed);
                 log_events::log_list(source, before, listed);
             }

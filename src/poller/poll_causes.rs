@@ -20,7 +20,7 @@ impl PollCauses {
     pub fn of(&self, target: &Target) -> Option<&str> {
         let own = self.0.get(&(target.kind, target.name.clone()));
         let of_source = || {
-            let source = target.source.as_ref().filter(|_| target.options.endpoint.is_none())?;
+            let source = target.source().filter(|_| target.options.endpoint.is_none())?;
             self.0.get(&(TargetKind::Source, source.clone()))
         };
         own.or_else(of_source).map(String::as_str)

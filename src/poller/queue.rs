@@ -202,6 +202,7 @@ mod tests {
             required_scopes: Arc::new([]),
             endpoint: None,
             listing: None,
+            source: None,
             account: None,
         });
         let target = |at: usize| {
@@ -211,7 +212,6 @@ mod tests {
                 id: None,
                 credential: SecretSource::from_value("s3cret").unwrap(),
                 options: Arc::clone(&options),
-                source: None,
             })
         };
         let now = Now { unix: Timestamp::from_secs(0), steady: 0 };

@@ -33,7 +33,7 @@ enum ElsewhereKey<'a> {
 impl Elsewhere {
     /// Adds a target. With its credential if that is to be known too.
     pub(super) fn add(&mut self, target: &Arc<Target>, with_credential: bool) {
-        let source = target.source.as_ref().map(|source| source.as_str());
+        let source = target.source().map(|source| source.as_str());
         self.add_name(target.kind, target.name.as_str());
         match &target.id {
             Some(id) => self.add_id(target.provider(), source, id),

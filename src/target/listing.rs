@@ -59,11 +59,17 @@ impl ListingOptions {
     }
 
     /// What a channel or an account may be called, the best first: the operator's name, the
-    /// upstream's, the id.
+    /// upstream's, the id. Each is there once.
     pub(super) fn candidate_names(&self, id: &str, name: Option<&str>) -> Vec<Name> {
         let given = self.names.get(id).cloned();
         let upstream = name.and_then(|name| Name::new(name).ok());
         let id = Name::new(id).ok();
-        [given, upstream, id].into_iter().flatten().collect()
+        let mut names: Vec<Name> = Vec::with_capacity(1);
+        for name in [given, upstream, id].into_iter().flatten() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 }

@@ -4,13 +4,14 @@
 //! Not for names that come from an upstream.
 
 use std::fmt;
-use std::sync::Arc;
+
+use crate::domain::ShortText;
 
 /// A name of letters, digits, `.`, `_` and `-`, 1 to 63 long, that begins with a letter or a digit.
 ///
 /// So it needs no escaping in a label, a URL or a page.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Arc<str>);
+pub struct Name(ShortText);
 
 const LONGEST: usize = 63;
 

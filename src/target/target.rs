@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Name;
 use super::listing::ListingOptions;
-use crate::domain::{PollPolicy, TargetKind};
+use crate::domain::{PollPolicy, ShortText, TargetKind};
 use crate::secret::{SecretError, SecretSource};
 use crate::upstream::{Credentials, Endpoint, ProviderId};
 
@@ -21,13 +21,11 @@ pub struct Target {
     /// The label that its kind names.
     pub name: Name,
     /// The upstream's id of it, if it is known beforehand.
-    pub id: Option<Box<str>>,
+    pub id: Option<ShortText>,
     /// What proves who asks.
     pub credential: SecretSource,
     /// What it shares with others that are configured alike.
     pub options: Arc<TargetOptions>,
-    /// The source that listed it, if it was not configured.
-    pub source: Option<Name>,
 }
 
 /// How targets are polled.
@@ -45,6 +43,8 @@ pub struct TargetOptions {
     pub endpoint: Option<Arc<dyn Endpoint>>,
     /// Which channels of a source, or of one of its accounts, are watched.
     pub listing: Option<Arc<ListingOptions>>,
+    /// The source that listed these targets, if they were not configured.
+    pub source: Option<Name>,
     /// The account that listed these channels, if no source did itself.
     pub account: Option<Name>,
 }
@@ -64,6 +64,7 @@ impl TargetOptions {
             required_scopes: Arc::new([]),
             endpoint: Some(Arc::new(endpoint)),
             listing: None,
+            source: None,
             account: None,
         }
     }
@@ -82,12 +83,17 @@ impl Target {
         credential: SecretSource,
         options: TargetOptions,
     ) -> Self {
-        Self { kind, name, id: None, credential, options: Arc::new(options), source: None }
+        Self { kind, name, id: None, credential, options: Arc::new(options) }
     }
 
     /// The provider.
     pub fn provider(&self) -> ProviderId {
         self.options.provider
+    }
+
+    /// The source that listed it, if it was not configured.
+    pub fn source(&self) -> Option<&Name> {
+        self.options.source.as_ref()
     }
 
     /// How often it is polled, and how long an answer counts.

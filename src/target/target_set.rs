@@ -3,11 +3,14 @@
 //! Not here: their states. There is one owner of the set, so a reload and a discovery cannot fight.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use super::listing::ListingOptions;
 use super::{Elsewhere, Name, Shard, Target, TargetOptions};
-use crate::domain::{Listed, TargetKind};
+use crate::domain::{Listed, ShortText, TargetKind};
 use crate::secret::SecretSource;
 use crate::upstream::{ListedAccount, ListedChannel, ProviderId};
 
@@ -48,30 +51,31 @@ impl From<Vec<Arc<Target>>> for Selection {
 struct Lister {
     source: Name,
     /// The account's id.
-    account: Option<Box<str>>,
+    account: Option<ShortText>,
 }
 
 /// The channels of a list, and how many of it are not watched.
 #[derive(Debug, Default, PartialEq)]
 struct ListedChannels {
-    candidates: Vec<Candidate>,
+    candidates: Box<[Candidate]>,
     ignored: usize,
 }
 
 /// A listed target that is wanted, before it is known which of its names is free.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 struct Candidate {
-    id: Box<str>,
-    names: Vec<Name>,
-    credential: SecretSource,
-    options: Arc<TargetOptions>,
+    /// As it is watched, by the name that it was last given. Kept from list to list while they say
+    /// the same of it, so that a fleet is not in memory twice.
+    target: Arc<Target>,
+    /// All names that it may have, the best first; empty while that is the target's alone.
+    names: Box<[Name]>,
 }
 
 impl Lister {
     fn of(target: &Target) -> Self {
         match target.kind {
             TargetKind::Account => Self {
-                source: target.source.clone().unwrap_or_else(|| target.name.clone()),
+                source: target.source().unwrap_or(&target.name).clone(),
                 account: target.id.clone(),
             },
             _ => Self { source: target.name.clone(), account: None },
@@ -146,17 +150,21 @@ impl TargetSet {
         let ignored = all - wanted.len();
         let before = self.channels.get(&key);
         let known = before.into_iter().flat_map(|list| &list.candidates);
-        let mut shared = SharedOptions::of(known);
+        let known: Vec<&Candidate> = known.collect();
+        let mut shared = SharedOptions::of(known.iter().copied());
         let candidates = wanted
             .into_iter()
-            .map(|mut channel| {
+            .filter_map(|mut channel| {
                 if !self.with_credentials && !self.watches_listed(lister, listing, &channel) {
                     // Nobody here will use it.
                     channel.credential = None;
                 }
-                candidate(lister, listing, channel, &mut shared)
+                candidate(lister, &key.source, listing, channel, &mut shared)
             })
-            .collect();
+            .map(|candidate| candidate.or_same_of(&known))
+            .collect::<Vec<_>>()
+            // It has the memory of the list that it was made from.
+            .into();
         let list = ListedChannels { candidates, ignored };
         let changed = before.is_none_or(|before| before.candidates != list.candidates);
         let source = key.source.clone();
@@ -176,26 +184,33 @@ impl TargetSet {
         let mut shared = SharedOptions::of(before.into_iter().flatten());
         let accounts: BTreeMap<Box<str>, ListedAccount> =
             accounts.into_iter().map(|account| (account.id.clone(), account)).collect();
+        let known: Vec<&Candidate> = before.into_iter().flatten().collect();
         let candidates: Vec<Candidate> = accounts
             .into_values()
             .take(listing.max_channels)
-            .map(|ListedAccount { id, endpoint }| Candidate {
-                names: listing.candidate_names(&id, None),
-                credential: source.credential.clone(),
-                options: shared.share(TargetOptions {
+            .filter_map(|ListedAccount { id, endpoint }| {
+                let options = shared.share(TargetOptions {
                     policy: listing.account_policy.unwrap_or(source.options.policy),
                     required_scopes: Arc::new([]),
                     endpoint: Some(endpoint),
+                    source: Some(source.name.clone()),
                     ..(*source.options).clone()
-                }),
-                id,
+                });
+                let names = listing.candidate_names(&id, None);
+                Candidate::new(names, |name| Target {
+                    kind: TargetKind::Account,
+                    name,
+                    id: Some(id.into()),
+                    credential: source.credential.clone(),
+                    options,
+                })
             })
-            .filter(|candidate| !candidate.names.is_empty())
+            .map(|candidate| candidate.or_same_of(&known))
             .collect();
         let changed = before.is_none_or(|before| *before != candidates);
         let stays = |lister: &Lister| {
             lister.source != source.name
-                || candidates.iter().any(|one| Some(&one.id) == lister.account.as_ref())
+                || candidates.iter().any(|one| one.target.id == lister.account)
         };
         self.channels.retain(|lister, _| stays(lister));
         self.accounts.insert(source.name.clone(), candidates);
@@ -219,124 +234,188 @@ impl TargetSet {
         known.then(|| Listed { watched: count(watched), ignored: count(ignored) })
     }
 
-    /// Whether this shard watches a channel that a source lists. The channel's first name decides,
-    /// which depends on nothing but its settings and its source: channels that contend for a name
-    /// are of one shard, and no shard needs another source's list to know whose a channel is.
-    fn watches(&self, provider: ProviderId, first_name: Option<&Name>) -> bool {
-        self.shard
-            .zip(first_name)
-            .is_none_or(|(shard, name)| shard.watches(TargetKind::Channel, provider, name.as_str()))
-    }
-
     fn watches_listed(
         &self,
         source: &Target,
         listing: &ListingOptions,
         channel: &ListedChannel,
     ) -> bool {
-        self.watches(
-            source.provider(),
-            listing.candidate_names(&channel.id, channel.name.as_deref()).first(),
-        )
+        let names = listing.candidate_names(&channel.id, channel.name.as_deref());
+        watches(self.shard, source.provider(), names.first())
     }
 
     /// All targets: the configured ones, then what each source lists. A configured channel wins
     /// over a listed one of the same provider and id.
-    pub fn select(&self) -> Selection {
-        let mut targets = self.configured.clone();
+    pub fn select(&mut self) -> Selection {
         let mut elsewhere = self.elsewhere.clone();
         if self.accounts.is_empty() && self.channels.is_empty() {
-            return Selection { own: targets, elsewhere };
+            return Selection { own: self.configured.clone(), elsewhere };
         }
         // An account that two sources list is the first one's.
         let accounts = self.name_accounts();
-        let channels = || self.configured.iter().filter(|one| one.kind == TargetKind::Channel);
-        let mut names: HashSet<Name> = channels().map(|channel| channel.name.clone()).collect();
-        let ids: HashSet<(ProviderId, &str)> = channels()
+        let Self { configured, channels, shard, with_credentials, .. } = self;
+        let ids: HashSet<(ProviderId, &str)> = configured
+            .iter()
+            .filter(|one| one.kind == TargetKind::Channel)
             .filter_map(|channel| Some((channel.provider(), channel.id.as_deref()?)))
             .collect();
         let owns = |lister: &Lister| match &lister.account {
             None => true,
             Some(id) => accounts.iter().any(|account| {
-                account.source.as_ref() == Some(&lister.source) && account.id.as_ref() == Some(id)
+                account.source() == Some(&lister.source) && account.id.as_ref() == Some(id)
             }),
         };
-        for (lister, list) in self.channels.iter().filter(|(lister, _)| owns(lister)) {
-            for candidate in &list.candidates {
-                let provider = candidate.options.provider;
-                if ids.contains(&(provider, &candidate.id))
-                    || self.elsewhere.has_id(provider, None, &candidate.id)
-                {
+        let listed: usize = channels.values().map(|list| list.candidates.len()).sum();
+        let mut own = NamedTargets::with_capacity(configured.len() + listed + accounts.len());
+        configured.iter().for_each(|target| own.push(Arc::clone(target)));
+        for (lister, list) in channels.iter_mut().filter(|(lister, _)| owns(lister)) {
+            for candidate in &mut list.candidates {
+                let (provider, id) = (candidate.target.provider(), candidate.id());
+                if ids.contains(&(provider, id)) || self.elsewhere.has_id(provider, None, id) {
                     continue;
                 }
                 let taken = |name: &Name| {
-                    names.contains(name)
-                        || self.elsewhere.has_name(TargetKind::Channel, name.as_str())
+                    own.has_name(TargetKind::Channel, name)
+                        || elsewhere.has_name(TargetKind::Channel, name.as_str())
                 };
-                let source = &lister.source;
-                let Some(name) = free_name(source, candidate, taken) else { continue };
-                names.insert(name.clone());
-                let target = candidate.target(TargetKind::Channel, name, source);
-                if self.watches(provider, candidate.names.first()) {
-                    targets.push(target);
+                let Some(target) = candidate.named(&lister.source, taken) else { continue };
+                if watches(*shard, provider, candidate.names().first()) {
+                    own.push(target);
                 } else {
-                    elsewhere.add(&target, self.with_credentials);
+                    elsewhere.add(&target, *with_credentials);
                 }
             }
         }
-        targets.extend(accounts);
-        Selection { own: targets, elsewhere }
+        accounts.into_iter().for_each(|account| own.push(account));
+        Selection { own: own.targets, elsewhere }
     }
 
     /// The accounts that are watched. Their ids are unique at their provider.
-    fn name_accounts(&self) -> Vec<Arc<Target>> {
+    fn name_accounts(&mut self) -> Vec<Arc<Target>> {
         let (mut names, mut ids, mut targets) = (HashSet::new(), HashSet::new(), Vec::new());
-        for (source, candidates) in &self.accounts {
+        for (source, candidates) in &mut self.accounts {
             for candidate in candidates {
-                if !ids.insert((candidate.options.provider, &candidate.id)) {
+                if !ids.insert((candidate.target.provider(), candidate.target.id.clone())) {
                     continue;
                 }
                 let taken = |name: &Name| names.contains(name);
-                let Some(name) = free_name(source, candidate, taken) else { continue };
-                names.insert(name.clone());
-                targets.push(candidate.target(TargetKind::Account, name, source));
+                let Some(target) = candidate.named(source, taken) else { continue };
+                names.insert(target.name.clone());
+                targets.push(target);
             }
         }
         targets
     }
 }
 
-impl Candidate {
-    fn target(&self, kind: TargetKind, name: Name, source: &Name) -> Arc<Target> {
-        Arc::new(Target {
-            kind,
-            name,
-            id: Some(self.id.clone()),
-            credential: self.credential.clone(),
-            options: Arc::clone(&self.options),
-            source: Some(source.clone()),
-        })
+/// Whether a shard watches a channel that a source lists. The channel's first name decides, which
+/// depends on nothing but its settings and its source: channels that contend for a name are of one
+/// shard, and no shard needs another source's list to know whose a channel is.
+fn watches(shard: Option<Shard>, provider: ProviderId, first_name: Option<&Name>) -> bool {
+    shard
+        .zip(first_name)
+        .is_none_or(|(shard, name)| shard.watches(TargetKind::Channel, provider, name.as_str()))
+}
+
+impl PartialEq for Candidate {
+    /// Whether lists say the same of both, whatever they were called.
+    fn eq(&self, other: &Self) -> bool {
+        let (one, two) = (&*self.target, &*other.target);
+        self.names() == other.names()
+            && (&one.id, &one.credential, &one.options) == (&two.id, &two.credential, &two.options)
     }
 }
 
-/// The best name that no other target of the kind has; with the source's name before it, if need
-/// be.
-fn free_name(source: &Name, candidate: &Candidate, taken: impl Fn(&Name) -> bool) -> Option<Name> {
-    let free = |name: &Name| !taken(name);
-    let best = candidate.names.first()?;
-    if free(best) {
+impl Candidate {
+    /// A target that may have one of these names, the best first; `None` if there is none.
+    fn new(names: Vec<Name>, target: impl FnOnce(Name) -> Target) -> Option<Self> {
+        let target = Arc::new(target(names.first()?.clone()));
+        let names = if names.len() > 1 { names.into() } else { Box::default() };
+        Some(Self { target, names })
+    }
+
+    fn id(&self) -> &str {
+        self.target.id.as_deref().unwrap_or_default()
+    }
+
+    /// All names that it may have, the best first.
+    fn names(&self) -> &[Name] {
+        if self.names.is_empty() { std::slice::from_ref(&self.target.name) } else { &self.names }
+    }
+
+    /// The same candidate of the list before, if there was one. Lists are in the order of ids.
+    fn or_same_of(self, known: &[&Self]) -> Self {
+        match known.binary_search_by(|known| known.id().cmp(self.id())) {
+            Ok(at) if *known[at] == self => known[at].clone(),
+            _ => self,
+        }
+    }
+
+    /// The target by the best name that no other target of the kind has; with the source's name
+    /// before it, if need be.
+    fn named(&mut self, source: &Name, taken: impl Fn(&Name) -> bool) -> Option<Arc<Target>> {
+        let name = free_name(source, self.names(), taken)?;
+        if name != self.target.name {
+            if self.names.is_empty() {
+                self.names = [self.target.name.clone()].into();
+            }
+            self.target = Arc::new(Target { name, ..(*self.target).clone() });
+        }
+        Some(Arc::clone(&self.target))
+    }
+}
+
+fn free_name(source: &Name, names: &[Name], taken: impl Fn(&Name) -> bool) -> Option<Name> {
+    let (best, others) = names.split_first()?;
+    if !taken(best) {
         return Some(best.clone());
     }
-    let qualified = candidate.names.iter().map(|name| Name::new(&format!("{source}.{name}")));
-    qualified.flatten().chain(candidate.names.iter().cloned()).find(free)
+    let qualified = names.iter().filter_map(|name| Name::new(&format!("{source}.{name}")).ok());
+    qualified.chain(others.iter().cloned()).find(|name| !taken(name))
+}
+
+/// Targets that can be found by their names.
+struct NamedTargets {
+    targets: Vec<Arc<Target>>,
+    /// Their positions: a set of the names would take five times the memory.
+    positions: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl NamedTargets {
+    fn with_capacity(count: usize) -> Self {
+        Self {
+            targets: Vec::with_capacity(count),
+            positions: HashTable::with_capacity(count),
+            hasher: RandomState::new(),
+        }
+    }
+
+    fn push(&mut self, target: Arc<Target>) {
+        let Self { targets, positions, hasher } = self;
+        let hash = |target: &Target| hasher.hash_one((target.kind, &target.name));
+        let position = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+        let new = hash(&target);
+        targets.push(target);
+        positions.insert_unique(new, position, |at| hash(&targets[*at as usize]));
+    }
+
+    fn has_name(&self, kind: TargetKind, name: &Name) -> bool {
+        let named = |at: &u32| {
+            let target = &self.targets[*at as usize];
+            target.kind == kind && target.name == *name
+        };
+        self.positions.find(self.hasher.hash_one((kind, name)), named).is_some()
+    }
 }
 
 fn candidate(
     lister: &Target,
+    source: &Name,
     listing: &ListingOptions,
     channel: ListedChannel,
     shared: &mut SharedOptions,
-) -> Candidate {
+) -> Option<Candidate> {
     let names = listing.candidate_names(&channel.id, channel.name.as_deref());
     let ListedChannel { id, credential, api_url, endpoint, .. } = channel;
     let credential = match credential {
@@ -352,9 +431,16 @@ fn candidate(
         required_scopes: Arc::new([]),
         endpoint,
         listing: None,
+        source: Some(source.clone()),
         account: (lister.kind == TargetKind::Account).then(|| lister.name.clone()),
     });
-    Candidate { id, names, credential, options }
+    Candidate::new(names, |name| Target {
+        kind: TargetKind::Channel,
+        name,
+        id: Some(id.into()),
+        credential,
+        options,
+    })
 }
 
 /// Options by address, so that channels that are polled alike share one copy, over lists too.
@@ -363,7 +449,8 @@ struct SharedOptions(HashMap<Arc<str>, Vec<Arc<TargetOptions>>>);
 impl SharedOptions {
     fn of<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Self {
         let mut shared = Self(HashMap::new());
-        for Candidate { options, .. } in candidates {
+        for Candidate { target, .. } in candidates {
+            let options = &target.options;
             let known = shared.at(&options.api_url);
             if !known.iter().any(|known| Arc::ptr_eq(known, options)) {
                 known.push(Arc::clone(options));
@@ -416,9 +503,9 @@ mod tests {
                 required_scopes: Arc::new([]),
                 endpoint: None,
                 listing: Some(Arc::new(listing)),
+                source: None,
                 account: None,
             }),
-            source: None,
         }
     }
 
@@ -430,7 +517,7 @@ mod tests {
         ids.iter().map(|id| channel(id)).collect()
     }
 
-    fn names(set: &TargetSet) -> Vec<String> {
+    fn names(set: &mut TargetSet) -> Vec<String> {
         let targets = set.select().own;
         let channels = targets.iter().filter(|target| target.kind == TargetKind::Channel);
         channels.map(|target| target.name.to_string()).collect()
@@ -444,18 +531,18 @@ mod tests {
         own.name = Name::new("mine").unwrap();
         own.id = Some("b".into());
         let mut set = TargetSet::new(vec![Arc::clone(&eu), Arc::new(own)]);
-        assert_eq!(names(&set), ["mine"]);
+        assert_eq!(names(&mut set), ["mine"]);
         let (listed, changed) = set.list(&eu, channels(&["a", "b", "c"]));
         let listed = listed.unwrap();
         assert_eq!((listed.watched, listed.ignored, changed), (3, 0, true));
-        assert_eq!(names(&set), ["mine", "a", "c"], "the configured channel has the id `b`");
+        assert_eq!(names(&mut set), ["mine", "a", "c"], "the configured channel has the id `b`");
         assert!(!set.list(&eu, channels(&["c", "b", "a"])).1, "the same list in another order");
         assert!(set.list(&eu, channels(&["c"])).1);
-        assert_eq!(names(&set), ["mine", "c"]);
+        assert_eq!(names(&mut set), ["mine", "c"]);
         set.configure(vec![Arc::clone(&eu)]);
-        assert_eq!(names(&set), ["c"], "a reload keeps what was listed");
+        assert_eq!(names(&mut set), ["c"], "a reload keeps what was listed");
         set.configure(Vec::new());
-        assert_eq!(names(&set), [""; 0]);
+        assert_eq!(names(&mut set), [""; 0]);
     }
 
     #[test]
@@ -465,7 +552,13 @@ mod tests {
         for source in &sources {
             set.list(source, channels(&["default", "shop"]));
         }
-        assert_eq!(names(&set), ["default", "shop", "us.default", "us.shop"]);
+        assert_eq!(names(&mut set), ["default", "shop", "us.default", "us.shop"]);
+        let (one, other) = (set.select().own, set.select().own);
+        assert!(one.iter().zip(&other).all(|(one, other)| Arc::ptr_eq(one, other)));
+        let changed = set.list(&sources[1], channels(&["default", "shop"])).1;
+        assert!(!changed, "the same list, whatever its channels are called");
+        set.list(&sources[0], channels(&["default"]));
+        assert_eq!(names(&mut set), ["default", "us.default", "shop"], "the name is free again");
     }
 
     #[test]
@@ -475,7 +568,7 @@ mod tests {
         let mut set = TargetSet::new(vec![Arc::new(eu.clone())]);
         let named = |id: &str, name: &str| ListedChannel { name: Some(name.into()), ..channel(id) };
         set.list(&eu, vec![named("1", "one"), named("2", "two"), named("3", "not a name")]);
-        assert_eq!(names(&set), ["sales", "two", "3"]);
+        assert_eq!(names(&mut set), ["sales", "two", "3"]);
     }
 
     #[test]
@@ -489,7 +582,7 @@ mod tests {
             let (listed, _) = set.list(&eu, channels(&["Shop 1", "ok", "übrig"]));
             let listed = listed.unwrap();
             assert_eq!((listed.watched, listed.ignored), (3 - ignored, ignored));
-            assert_eq!(names(&set), shown);
+            assert_eq!(names(&mut set), shown);
         }
     }
 
@@ -508,7 +601,7 @@ mod tests {
         let (listed, _) = set.list(&eu, channels(&all));
         let listed = listed.unwrap();
         assert_eq!((listed.watched, listed.ignored), (2, 1));
-        assert_eq!(names(&set), ["sales-1", "sales-2"]);
+        assert_eq!(names(&mut set), ["sales-1", "sales-2"]);
     }
 
     /// Polls in one of several ways.
@@ -530,17 +623,21 @@ mod tests {
             ..channel(id)
         };
         let list = |c| vec![channel("0"), polled("a", 1), polled("b", 1), polled("c", c)];
-        let options = |set: &TargetSet| -> Vec<Arc<TargetOptions>> {
+        let options = |set: &mut TargetSet| -> Vec<Arc<TargetOptions>> {
             set.select().own[1..].iter().map(|target| Arc::clone(&target.options)).collect()
         };
         set.list(&eu, list(2));
-        let first = options(&set);
+        let first = options(&mut set);
         assert!(first[0].endpoint.is_none());
         assert!(Arc::ptr_eq(&first[1], &first[2]));
         assert!(!Arc::ptr_eq(&first[1], &first[3]));
+        let targets = set.select().own;
         assert!(!set.list(&eu, list(2)).1, "the same list with new endpoints");
         assert!(set.list(&eu, list(3)).1, "one channel is polled in another way");
-        let second = options(&set);
+        let again = set.select().own;
+        assert!(Arc::ptr_eq(&targets[1], &again[1]), "what stays as it is is in memory once");
+        assert!(!Arc::ptr_eq(&targets[4], &again[4]));
+        let second = options(&mut set);
         assert!(second[3].endpoint.as_deref() == Some(&Variant(3)));
         assert!(Arc::ptr_eq(&first[1], &second[1]));
     }
@@ -560,10 +657,10 @@ mod tests {
     }
 
     /// The targets of a kind, as `source/name`.
-    fn of_kind(set: &TargetSet, kind: TargetKind) -> Vec<String> {
+    fn of_kind(set: &mut TargetSet, kind: TargetKind) -> Vec<String> {
         let targets = set.select().own;
         let of_kind = targets.iter().filter(|target| target.kind == kind);
-        let named = of_kind.map(|one| format!("{}/{}", one.source.as_ref().unwrap(), one.name));
+        let named = of_kind.map(|one| format!("{}/{}", one.source().unwrap(), one.name));
         named.collect()
     }
 
@@ -575,7 +672,7 @@ mod tests {
         ids.iter().map(account).collect()
     }
 
-    fn account(set: &TargetSet, name: &str) -> Arc<Target> {
+    fn account(set: &mut TargetSet, name: &str) -> Arc<Target> {
         let targets = set.select().own;
         let mut found = targets.iter().filter(|target| target.kind == TargetKind::Account);
         Arc::clone(found.find(|target| target.name.as_str() == name).unwrap())
@@ -588,20 +685,20 @@ mod tests {
         let eu = Arc::new(source("eu", listing));
         let mut set = TargetSet::new(vec![Arc::clone(&eu)]);
         assert_eq!(set.list_accounts(&eu, accounts(&["1", "2"])), (None, true));
-        assert_eq!(of_kind(&set, TargetKind::Account), ["eu/shop", "eu/2"]);
+        assert_eq!(of_kind(&mut set, TargetKind::Account), ["eu/shop", "eu/2"]);
         let listed = |watched, ignored| Some(Listed { watched, ignored });
-        let (shop, two) = (account(&set, "shop"), account(&set, "2"));
+        let (shop, two) = (account(&mut set, "shop"), account(&mut set, "2"));
         assert_eq!(set.list(&shop, channels(&["a", "b"])), (listed(2, 0), true));
         let (told, _) = set.list(&two, channels(&["c", "d"]));
         assert_eq!(told, listed(3, 1), "the bound is the source's");
-        assert_eq!(of_kind(&set, TargetKind::Channel), ["eu/a", "eu/b", "eu/c"]);
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/a", "eu/b", "eu/c"]);
         let of_account = set.select().own[1].options.account.clone();
         assert_eq!(of_account.as_ref().map(Name::as_str), Some("shop"));
         assert_eq!(set.list_accounts(&eu, accounts(&["2", "1"])), (told, false));
         assert_eq!(set.list_accounts(&eu, accounts(&["2"])), (listed(1, 1), true));
-        assert_eq!(of_kind(&set, TargetKind::Channel), ["eu/c"]);
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/c"]);
         assert_eq!(set.list_accounts(&eu, accounts(&[])), (listed(0, 0), true));
-        assert!(of_kind(&set, TargetKind::Channel).is_empty());
+        assert!(of_kind(&mut set, TargetKind::Channel).is_empty());
     }
 
     #[test]
@@ -609,12 +706,13 @@ mod tests {
         let sources = [source("eu", Default::default()), source("us", Default::default())];
         let mut set = TargetSet::new(sources.iter().cloned().map(Arc::new).collect());
         set.list_accounts(&sources[1], accounts(&["1", "2"]));
-        let own = account(&set, "1");
+        let own = account(&mut set, "1");
         set.list(&own, channels(&["a"]));
         set.list_accounts(&sources[0], accounts(&["1"]));
-        assert_eq!(of_kind(&set, TargetKind::Account), ["eu/1", "us/2"]);
-        assert!(of_kind(&set, TargetKind::Channel).is_empty(), "the first source's comes soon");
-        set.list(&account(&set, "1"), channels(&["a"]));
-        assert_eq!(of_kind(&set, TargetKind::Channel), ["eu/a"]);
+        assert_eq!(of_kind(&mut set, TargetKind::Account), ["eu/1", "us/2"]);
+        assert!(of_kind(&mut set, TargetKind::Channel).is_empty(), "the first source's comes soon");
+        let one = account(&mut set, "1");
+        set.list(&one, channels(&["a"]));
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/a"]);
     }
 }

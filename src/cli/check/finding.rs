@@ -75,7 +75,7 @@ impl Finding {
             kind: target.kind.as_str(),
             provider: watched.provider().label(),
             name: target.name.to_string(),
-            source: target.source.as_ref().map(ToString::to_string),
+            source: target.source().map(ToString::to_string),
             level,
             status,
             reason,

@@ -138,7 +138,10 @@ impl GreenApiSettings {
         policy: PollPolicy,
     ) -> Target {
         let options = TargetOptions::new(self.provider, api_url, policy, GreenApiState);
-        Target { id: Some(id), ..Target::new(TargetKind::Channel, name, credential, options) }
+        Target {
+            id: Some(id.into()),
+            ..Target::new(TargetKind::Channel, name, credential, options)
+        }
     }
 
     fn source(

@@ -151,7 +151,10 @@ impl WhapiSettings {
         policy: PollPolicy,
     ) -> Target {
         let options = TargetOptions::new(self.provider, api_url, policy, Health);
-        Target { id, ..Target::new(TargetKind::Channel, name, credential, options) }
+        Target {
+            id: id.map(Into::into),
+            ..Target::new(TargetKind::Channel, name, credential, options)
+        }
     }
 
     fn source(
