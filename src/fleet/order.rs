@@ -42,6 +42,13 @@ pub struct NamedTarget<'a> {
 }
 
 impl Order {
+    /// No targets yet. There will be so many, mostly channels.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        let mut order = Self::default();
+        order.0[TargetKind::Channel.index()].entries.reserve_exact(count);
+        order
+    }
+
     /// Adds a target behind the last of its kind.
     pub(super) fn push(&mut self, reference: TargetRef, target: &Target) {
         let OrderOfKind { entries, names } = &mut self.0[target.kind.index()];

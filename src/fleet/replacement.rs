@@ -51,9 +51,9 @@ impl Replacement {
     pub fn new(targets: impl Into<Selection>, now: Now) -> Self {
         let Selection { own, elsewhere } = targets.into();
         Self {
+            order: Order::with_capacity(own.len()),
             new: own.into_iter(),
             elsewhere,
-            order: Order::default(),
             outcome: Replaced::default(),
             stay: Vec::new(),
             gone: None,

@@ -6,9 +6,7 @@ use serde::Deserialize;
 
 use super::limits::Me;
 use super::status::reported;
-use crate::domain::{
-    ChannelObservation, Failure, FailureReason, NewChatQuota, Reported, Restrictions,
-};
+use crate::domain::{ChannelObservation, Failure, FailureReason};
 use crate::upstream::lenient::{Lenient, LenientObject};
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, ListedChannel, PollContext, Reading,
@@ -29,14 +27,12 @@ impl Endpoint for Sessions {
     }
 }
 
-/// Only what is needed of a session, in few words: a list may have thousands.
+/// What a session says, made of its fields at once: a list may have thousands.
 #[derive(Deserialize)]
 #[serde(from = "SessionFields")]
 struct Session {
     name: Option<Box<str>>,
-    status: Option<Reported>,
-    restrictions: Option<Restrictions>,
-    quota: Option<NewChatQuota>,
+    fact: Fact,
 }
 
 #[derive(Deserialize)]
@@ -51,12 +47,16 @@ struct SessionFields {
 
 impl From<SessionFields> for Session {
     fn from(SessionFields { name, status, me }: SessionFields) -> Self {
-        Self {
-            name: name.label(),
-            status: status.raw_text().map(reported),
-            restrictions: me.0.as_ref().and_then(Me::restrictions),
-            quota: me.0.as_ref().and_then(Me::quota),
-        }
+        let me = me.0;
+        let observation = |status| ChannelObservation {
+            restrictions: me.as_ref().and_then(Me::restrictions),
+            quota: me.as_ref().and_then(Me::quota),
+            ..ChannelObservation::new(reported(status))
+        };
+        let outcome = status.raw_text().map(observation).ok_or_else(|| {
+            Failure::new(FailureReason::Decode, "the list does not say the session's status")
+        });
+        Self { name: name.label(), fact: Fact::Channel(outcome) }
     }
 }
 
@@ -76,38 +76,17 @@ fn sessions(answer: &Answer) -> Result<Vec<(Box<str>, Fact)>, Failure> {
     }
     let other = || answer.failure(FailureReason::Decode, "the answer is not a list of sessions");
     let sessions: Vec<Session> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
-    sessions
-        .into_iter()
-        .map(|session| {
-            let Session { name, status, restrictions, quota } = session;
-            let status = status.ok_or_else(|| {
-                answer.failure(FailureReason::Decode, "the list does not say the session's status")
-            });
-            let observation = |status| ChannelObservation {
-                restrictions,
-                quota,
-                ..ChannelObservation::new(status)
-            };
-            Ok((name.ok_or_else(other)?, Fact::Channel(status.map(observation))))
-        })
-        .collect()
+    sessions.into_iter().map(|Session { name, fact }| Ok((name.ok_or_else(other)?, fact))).collect()
 }
 
 fn listed(name: &str) -> ListedChannel {
-    let name: Box<str> = name.into();
-    ListedChannel {
-        id: name.clone(),
-        name: Some(name),
-        credential: None,
-        api_url: None,
-        endpoint: None,
-    }
+    ListedChannel { id: name.into(), name: None, credential: None, api_url: None, endpoint: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Status;
+    use crate::domain::{Reported, Status};
     use secrecy::ExposeSecret;
 
     fn answer(status: u16, body: &str) -> Answer {
