@@ -22,16 +22,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Debug, Default)]
-struct Row {
-    generation: u32,
-    watched: Option<Watched>,
-}
-
 /// All targets.
 #[derive(Debug)]
 pub(super) struct Table {
-    rows: Vec<Row>,
+    rows: Vec<Option<Watched>>,
+    /// How often each row was used anew. Apart from the rows, which a scrape reads again and again:
+    /// the generations of a large fleet stay in the processor's cache.
+    generations: Vec<u32>,
     free: Vec<u32>,
     order: Arc<Order>,
     hasher: RandomState,
@@ -49,6 +46,7 @@ impl Table {
     pub(super) fn new(unattributed: Vec<Unattributed>) -> Self {
         Self {
             rows: Vec::new(),
+            generations: Vec::new(),
             free: Vec::new(),
             order: Arc::default(),
             hasher: RandomState::new(),
@@ -84,19 +82,24 @@ impl Table {
     }
 
     pub(super) fn get(&self, target: TargetRef) -> Option<&Watched> {
-        let row = self.rows.get(target.row as usize)?;
-        row.watched.as_ref().filter(|_| row.generation == target.generation)
+        self.is_current(target).then(|| self.at(target.row))?
     }
 
     pub(super) fn get_mut(&mut self, target: TargetRef) -> Option<&mut Watched> {
-        let row = self.rows.get_mut(target.row as usize)?;
-        row.watched.as_mut().filter(|_| row.generation == target.generation)
+        if !self.is_current(target) {
+            return None;
+        }
+        self.rows.get_mut(target.row as usize)?.as_mut()
+    }
+
+    fn is_current(&self, target: TargetRef) -> bool {
+        self.generations.get(target.row as usize) == Some(&target.generation)
     }
 
     /// Every row that is in use.
     pub(super) fn refs(&self) -> impl Iterator<Item = TargetRef> {
-        let rows = self.rows.iter().zip(0..).filter(|(row, _)| row.watched.is_some());
-        rows.map(|(row, at)| TargetRef { row: at, generation: row.generation })
+        let rows = self.rows.iter().zip(0..).filter(|(watched, _)| watched.is_some());
+        rows.map(|(_, row)| self.reference(row))
     }
 
     pub(super) fn find(&self, kind: TargetKind, name: &str) -> Option<TargetRef> {
@@ -133,17 +136,18 @@ impl Table {
     /// Adds a target. One of the same kind and name is no longer found by its name.
     pub(super) fn insert(&mut self, watched: Watched) -> TargetRef {
         let row = self.free.pop().unwrap_or_else(|| {
-            self.rows.push(Row::default());
+            self.rows.push(None);
+            self.generations.push(0);
             u32::try_from(self.rows.len() - 1).unwrap_or(u32::MAX)
         });
         let hash = self.hash_name(watched.target.kind, watched.target.name.as_str());
         if let Some(old) = self.find(watched.target.kind, watched.target.name.as_str()) {
             self.forget_name(old, hash);
         }
-        self.rows[row as usize].watched = Some(watched);
+        self.rows[row as usize] = Some(watched);
         let Self { by_name, rows, hasher, .. } = self;
         by_name.insert_unique(hash, row, |other| {
-            let target = rows[*other as usize].watched.as_ref().map(|watched| &watched.target);
+            let target = rows[*other as usize].as_ref().map(|watched| &watched.target);
             target.map_or(0, |target| hash_name(hasher, target.kind, target.name.as_str()))
         });
         self.index_id(row);
@@ -158,15 +162,15 @@ impl Table {
         self.forget_name(target, name_hash);
         self.forget_id(target.row, id_hash);
         self.waiting.moved(target.row, self.waiting_messages(target.row), None);
-        let row = &mut self.rows[target.row as usize];
-        row.watched = None;
-        row.generation = row.generation.wrapping_add(1);
+        self.rows[target.row as usize] = None;
+        let generation = &mut self.generations[target.row as usize];
+        *generation = generation.wrapping_add(1);
         self.free.push(target.row);
     }
 
     /// Puts a target's new settings in the place of the old ones.
     pub(super) fn set_target(&mut self, target: TargetRef, settings: Arc<Target>) {
-        self.change(target, |watched| watched.target = settings);
+        self.change(target, |watched| watched.set_target(settings));
     }
 
     /// Changes a row, and keeps the index of ids right.
@@ -196,7 +200,7 @@ impl Table {
         self.waiting.moved(target.row, before, self.waiting_messages(target.row));
         while let Some(row) = self.waiting.too_many() {
             let before = self.waiting_messages(row);
-            let watched = self.rows.get_mut(row as usize).and_then(|row| row.watched.as_mut());
+            let watched = self.rows.get_mut(row as usize).and_then(Option::as_mut);
             if let Some(TargetState::Channel(state)) = watched.map(|watched| &mut watched.state) {
                 state.forget_oldest_message(&mut memory);
             }
@@ -211,11 +215,11 @@ impl Table {
     }
 
     fn at(&self, row: u32) -> Option<&Watched> {
-        self.rows.get(row as usize)?.watched.as_ref()
+        self.rows.get(row as usize)?.as_ref()
     }
 
     fn reference(&self, row: u32) -> TargetRef {
-        TargetRef { row, generation: self.rows[row as usize].generation }
+        TargetRef { row, generation: self.generations[row as usize] }
     }
 
     fn hash_name(&self, kind: TargetKind, name: &str) -> u64 {
@@ -250,7 +254,7 @@ impl Table {
         let Some(hash) = self.id_hash(row) else { return };
         let Self { by_id, rows, hasher, .. } = self;
         by_id.insert_unique(hash, row, |other| {
-            let watched = rows[*other as usize].watched.as_ref();
+            let watched = rows[*other as usize].as_ref();
             let id = watched.and_then(|watched| Some((watched.provider(), watched.id()?)));
             id.map_or(0, |id| hasher.hash_one(id))
         });

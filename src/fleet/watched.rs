@@ -8,7 +8,7 @@ use crate::domain::{
     AccountState, ChannelState, FailureReason, Now, PollPolicy, PollStats, RequestCounts,
     SourceState, TargetKind, Timestamp, TokenState,
 };
-use crate::target::Target;
+use crate::target::{Target, TargetOptions};
 use crate::upstream::ProviderId;
 
 /// A target and what is known of it.
@@ -16,6 +16,9 @@ use crate::upstream::ProviderId;
 pub struct Watched {
     /// As configured or listed.
     pub target: Arc<Target>,
+    /// The target's options. Many targets share them, so that a scrape has them at hand, and the
+    /// target itself it would have to fetch.
+    options: Arc<TargetOptions>,
     /// As known.
     pub state: TargetState,
     /// The application's requests with its credential; `None` before the first.
@@ -56,17 +59,24 @@ impl Watched {
                 false => AccountState::default(),
             })),
         };
-        Self { target, state, requests: None, created: now.unix }
+        let options = Arc::clone(&target.options);
+        Self { target, options, state, requests: None, created: now.unix }
     }
 
     /// The provider.
     pub fn provider(&self) -> ProviderId {
-        self.target.provider()
+        self.options.provider
     }
 
     /// How often it is polled, and how long answers count.
     pub fn policy(&self) -> PollPolicy {
-        self.target.policy()
+        self.options.policy
+    }
+
+    /// Puts new settings in the place of the old ones.
+    pub(super) fn set_target(&mut self, target: Arc<Target>) {
+        self.options = Arc::clone(&target.options);
+        self.target = target;
     }
 
     /// The channel's state, if it is one.

@@ -213,6 +213,11 @@ impl Exposition {
         if section.of_terms && !self.has_terms {
             return None;
         }
+        // Not read where it is not said.
+        let says_created = self.format == Format::OpenMetrics;
+        let created = |target: &Watched| {
+            if says_created { target.created } else { Default::default() }
+        };
         let (scratch, is_headed) = (&mut self.scratch, &mut self.is_headed);
         self.view.look(|targets| match section.rows_of {
             RowsOf::Targets(kind) => {
@@ -225,7 +230,7 @@ impl Exposition {
                         continue;
                     }
                     let NamedTarget { provider, name, .. } = named;
-                    let of = Counted { provider, name, created: target.created };
+                    let of = Counted { provider, name, created: created(target) };
                     let start = out.len();
                     section.plan.write(of, target, now, scratch, out);
                     if !*is_headed && out.len() > start {
