@@ -29,16 +29,20 @@ const fn is_fit(letter: char) -> bool {
 
 /// When the labels last changed. What they were first is no change.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct InfoChanges(Option<Now>);
+pub(super) struct InfoChanges {
+    /// By the steady clock.
+    last_millis: i64,
+}
 
 impl InfoChanges {
-    pub(super) const NONE: Self = Self(None);
+    /// As long ago as can be.
+    pub(super) const NONE: Self = Self { last_millis: i64::MIN };
 
     /// Whether they may change now. If so, they are taken to have.
     pub(super) fn may_change(&mut self, now: Now) -> bool {
-        let may = self.0.is_none_or(|last| now.millis_since(last) >= CHANGE_INTERVAL_MILLIS);
+        let may = now.steady.saturating_sub(self.last_millis) >= CHANGE_INTERVAL_MILLIS;
         if may {
-            self.0 = Some(now);
+            self.last_millis = now.steady;
         }
         may
     }

@@ -2,6 +2,7 @@
 //!
 //! Not here: their states. There is one owner of the set, so a reload and a discovery cannot fight.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -67,7 +68,7 @@ struct Candidate {
     /// As it is watched, by the name that it was last given. Kept from list to list while they say
     /// the same of it, so that a fleet is not in memory twice.
     target: Arc<Target>,
-    /// All names that it may have, the best first; empty while that is the target's alone.
+    /// All names that it may have, the best first; empty where that is its id alone.
     names: Box<[Name]>,
 }
 
@@ -321,7 +322,7 @@ impl PartialEq for Candidate {
     /// Whether lists say the same of both, whatever they were called.
     fn eq(&self, other: &Self) -> bool {
         let (one, two) = (&*self.target, &*other.target);
-        self.names() == other.names()
+        self.names == other.names
             && (&one.id, &one.credential, &one.options) == (&two.id, &two.credential, &two.options)
     }
 }
@@ -330,7 +331,8 @@ impl Candidate {
     /// A target that may have one of these names, the best first; `None` if there is none.
     fn new(names: Vec<Name>, target: impl FnOnce(Name) -> Target) -> Option<Self> {
         let target = Arc::new(target(names.first()?.clone()));
-        let names = if names.len() > 1 { names.into() } else { Box::default() };
+        let is_id = |name: &Name| Some(name.as_str()) == target.id.as_deref();
+        let names = if names.iter().all(is_id) { Box::default() } else { names.into() };
         Some(Self { target, names })
     }
 
@@ -339,8 +341,11 @@ impl Candidate {
     }
 
     /// All names that it may have, the best first.
-    fn names(&self) -> &[Name] {
-        if self.names.is_empty() { std::slice::from_ref(&self.target.name) } else { &self.names }
+    fn names(&self) -> Cow<'_, [Name]> {
+        match self.names.is_empty() {
+            true => Name::new(self.id()).into_iter().collect(),
+            false => Cow::Borrowed(&self.names),
+        }
     }
 
     /// The same candidate of the list before, if there was one. Lists are in the order of ids.
@@ -354,11 +359,8 @@ impl Candidate {
     /// The target by the best name that no other target of the kind has; with the source's name
     /// before it, if need be.
     fn named(&mut self, source: &Name, taken: impl Fn(&Name) -> bool) -> Option<Arc<Target>> {
-        let name = free_name(source, self.names(), taken)?;
+        let name = free_name(source, &self.names(), taken)?;
         if name != self.target.name {
-            if self.names.is_empty() {
-                self.names = [self.target.name.clone()].into();
-            }
             self.target = Arc::new(Target { name, ..(*self.target).clone() });
         }
         Some(Arc::clone(&self.target))
