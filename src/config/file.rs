@@ -2,15 +2,15 @@
 //!
 //! Not here: the environment. The file never holds a secret, only the names of files that do.
 
+use std::io;
 use std::path::Path;
 
 use super::targets::Collector;
 use crate::domain::TargetKind;
 use crate::input::yaml::{self, Node, Section};
-use crate::input::{Entry, EntryPlace, Policies, Problems};
+use crate::input::{Characters, Entry, EntryPlace, Policies, Problems};
 use crate::provider::ProviderSettings;
 use crate::providers;
-use crate::regular_file;
 use crate::secret::printable_path;
 use crate::target::Name;
 use crate::upstream::ProviderId;
@@ -39,19 +39,23 @@ impl FileReader<'_, '_> {
     /// targets themselves.
     pub(super) fn read(&mut self, path: &Path) {
         let place = format!("CONFIG_FILE {}", printable_path(path));
-        let text = match regular_file::read(path, LARGEST)
-            .map(|(bytes, _)| String::from_utf8(bytes))
-        {
-            Ok(Ok(text)) => text,
-            Ok(Err(_)) => return self.problems.add(format!("{place}: is not UTF-8 text")),
-            Err(error) => return self.problems.add(format!("{place}: cannot be read: {error}")),
+        let unread = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidData => format!("{place}: is not UTF-8 text"),
+            _ => format!("{place}: cannot be read: {error}"),
+        };
+        let mut text = match Characters::of(path, LARGEST) {
+            Ok(text) => text,
+            Err(error) => return self.problems.add(unread(error)),
         };
         let lists: Vec<&'static str> = LISTS.iter().map(|(list, _)| *list).collect();
         let directory = path.parent();
-        let rest = yaml::parse_lists(&text, &lists, &mut |list, at, node| {
+        let rest = yaml::parse_lists(&mut text, &lists, &mut |list, at, node| {
             let name = node.text_of("name").and_then(|name| Name::new(name).ok());
             self.entry(EntryPlace { file: &place, directory, list, at, name }, node);
         });
+        if let Some(error) = text.ended_by() {
+            return self.problems.add(unread(error));
+        }
         // What is left of the document are lists that are empty, and mistakes.
         let checked = rest.map_err(|what| format!("{place}{what}")).and_then(|node| {
             let mut section =

@@ -2,6 +2,7 @@
 //!
 //! Not here: which settings there are; `config/` and each provider have their own.
 
+mod characters;
 mod entry;
 mod nearest;
 mod policies;
@@ -12,6 +13,7 @@ pub mod value;
 mod variables;
 pub(crate) mod yaml;
 
+pub(crate) use characters::Characters;
 pub use entry::{CHANNEL_KEYS, Entry, EntryPlace, SOURCE_KEYS};
 pub use nearest::nearest;
 pub use policies::Policies;

@@ -19,7 +19,7 @@ use tree::{Mistake, Tree};
 ///
 /// The place and what is wrong, as `, line 3: …`.
 pub(crate) fn parse(text: &str) -> Result<Node, String> {
-    read(text, Tree::default())
+    read(&mut text.chars(), Tree::default())
 }
 
 /// Reads a document whose top level has some of these `lists`, and hands each of their items to
@@ -29,16 +29,17 @@ pub(crate) fn parse(text: &str) -> Result<Node, String> {
 ///
 /// The place and what is wrong, as `, line 3: …`.
 pub(crate) fn parse_lists(
-    text: &str,
+    text: &mut dyn Iterator<Item = char>,
     lists: &[&'static str],
     item: &mut dyn FnMut(&'static str, usize, Node),
 ) -> Result<Node, String> {
     read(text, Tree::handing_over(lists, item))
 }
 
-fn read(text: &str, mut tree: Tree<'_>) -> Result<Node, String> {
+/// One kind of text for all, so that the parser is in the program once.
+fn read(text: &mut dyn Iterator<Item = char>, mut tree: Tree<'_>) -> Result<Node, String> {
     let sentence = |Mistake { line, what }: Mistake| format!(", line {line}: {what}");
-    for event in Parser::new_from_str(text) {
+    for event in Parser::new_from_iter(text) {
         let (event, place) = event.map_err(|error| sentence(syntax(&error)))?;
         tree.take(event, place.start.line()).map_err(sentence)?;
     }
