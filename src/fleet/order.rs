@@ -45,7 +45,10 @@ impl Order {
     /// No targets yet. There will be so many, mostly channels.
     pub(super) fn with_capacity(count: usize) -> Self {
         let mut order = Self::default();
-        order.0[TargetKind::Channel.index()].entries.reserve_exact(count);
+        let channels = &mut order.0[TargetKind::Channel.index()];
+        channels.entries.reserve_exact(count);
+        // Most names are not longer.
+        channels.names.reserve_exact(16 * count);
         order
     }
 

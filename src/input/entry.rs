@@ -37,7 +37,7 @@ pub const SOURCE_KEYS: &[&str] = &[
 /// An entry, and where its mistakes are told.
 pub struct Entry<'a> {
     pub(crate) place: EntryPlace<'a>,
-    pub(crate) section: Section,
+    pub(crate) section: Section<'a>,
     pub(crate) policies: &'a Policies,
     pub(crate) problems: &'a mut Problems,
     /// Targets that the entry stands for beside its own.

@@ -66,18 +66,18 @@ fn syntax(error: &ScanError) -> Mistake {
 }
 
 /// A map whose keys are taken out one by one; what is left over is unknown.
-pub(crate) struct Section {
+pub(crate) struct Section<'k> {
     keys: Vec<(Box<str>, Node)>,
-    known: Vec<&'static str>,
+    known: &'k [&'static str],
 }
 
-impl Section {
+impl<'k> Section<'k> {
     /// A section that may hold these keys.
     ///
     /// # Errors
     ///
     /// When it is no map, or holds other keys.
-    pub(crate) fn new(node: Node, known: &[&'static str]) -> Result<Self, String> {
+    pub(crate) fn new(node: Node, known: &'k [&'static str]) -> Result<Self, String> {
         let Node::Map(keys) = node else {
             return Err("must be a set of `key: value` lines".to_owned());
         };
@@ -99,7 +99,7 @@ impl Section {
                 ));
             }
         }
-        Ok(Self { keys, known: known.to_vec() })
+        Ok(Self { keys, known })
     }
 
     /// Takes a key's value out; a null is as good as none.

@@ -247,7 +247,7 @@ impl Map {
             let merged = std::mem::take(&mut self.merged).into_iter().zip(new);
             self.keys.extend(merged.filter_map(|(entry, new)| new.then_some(entry)));
         }
-        self.keys.shrink_to_fit();
+        // Not shrunk: what was cut off would be a hole between the targets made of such maps.
         Ok(Node::Map(self.keys))
     }
 }
