@@ -29,10 +29,12 @@ impl Scratch {
     }
 
     /// The time as it is written, if this format says it.
+    #[inline]
     pub(super) fn created(&mut self, at: Timestamp) -> Option<&[u8]> {
-        if !self.says_created {
-            return None;
-        }
+        if self.says_created { self.written(at) } else { None }
+    }
+
+    fn written(&mut self, at: Timestamp) -> Option<&[u8]> {
         if self.created.as_ref().is_none_or(|(last, _)| *last != at) {
             let mut text = Vec::new();
             write_value(at.into(), &mut text);
