@@ -39,10 +39,14 @@ pub fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Metadata)> {
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        let what = format!("it is larger than {most} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        return Err(too_large(most));
     }
     Ok((bytes, metadata))
+}
+
+/// The error of a file that is larger than is read.
+pub fn too_large(most: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {most} bytes"))
 }
 
 /// Creates a file that only its owner may read. What has its name is removed first, and no link is

@@ -13,6 +13,9 @@ pub(crate) struct Characters {
     line: String,
     /// How much of the line was taken.
     taken: usize,
+    most: u64,
+    /// How many bytes more there may be.
+    left: u64,
     ended_by: Option<io::Error>,
 }
 
@@ -25,15 +28,15 @@ impl Characters {
     pub(crate) fn of(path: &Path, most: u64) -> io::Result<Self> {
         let (file, metadata) = regular_file::open(path)?;
         if metadata.len() > most {
-            let what = format!("it is larger than {most} bytes");
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+            return Err(regular_file::too_large(most));
         }
-        // One that grows meanwhile is read no further.
-        Ok(Self::new(BufReader::new(file.take(most))))
+        // One byte more shows that it grew meanwhile.
+        Ok(Self::new(BufReader::new(file.take(most.saturating_add(1))), most))
     }
 
-    fn new(reader: impl BufRead + 'static) -> Self {
-        Self { reader: Box::new(reader), line: String::new(), taken: 0, ended_by: None }
+    fn new(reader: impl BufRead + 'static, most: u64) -> Self {
+        let reader = Box::new(reader);
+        Self { reader, line: String::new(), taken: 0, most, left: most, ended_by: None }
     }
 
     /// The error that the characters ended with, if any; of the kind `InvalidData` where the file
@@ -53,9 +56,16 @@ impl Iterator for Characters {
         if self.taken == self.line.len() {
             self.line.clear();
             self.taken = 0;
-            if let Err(error) = self.reader.read_line(&mut self.line) {
-                self.ended_by = Some(error);
-                return None;
+            let read = self.reader.read_line(&mut self.line).and_then(|length| {
+                let left = self.left.checked_sub(length as u64);
+                left.ok_or_else(|| regular_file::too_large(self.most))
+            });
+            match read {
+                Ok(left) => self.left = left,
+                Err(error) => {
+                    self.ended_by = Some(error);
+                    return None;
+                }
             }
         }
         let next = self.line[self.taken..].chars().next()?;
@@ -71,7 +81,8 @@ mod tests {
     #[test]
     fn every_character_comes_whatever_ends_a_line() {
         for text in ["", "a", "a\n", "\r\nä\n\n€\u{1f600}", "no end"] {
-            let mut characters = Characters::new(BufReader::with_capacity(3, text.as_bytes()));
+            let reader = BufReader::with_capacity(3, text.as_bytes());
+            let mut characters = Characters::new(reader, text.len() as u64);
             assert_eq!(characters.by_ref().collect::<String>(), text);
             assert!(characters.next().is_none());
             assert!(characters.ended_by().is_none());
@@ -80,10 +91,17 @@ mod tests {
 
     #[test]
     fn what_is_not_utf_8_ends_them_with_an_error() {
-        let mut characters = Characters::new(&b"good\n\xff\nafter\n"[..]);
+        let mut characters = Characters::new(&b"good\n\xff\nafter\n"[..], 100);
         assert_eq!(characters.by_ref().collect::<String>(), "good\n");
         assert!(characters.next().is_none());
         assert_eq!(characters.ended_by().unwrap().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_never_taken_for_whole() {
+        let mut characters = Characters::new(&b"1\n2\n3\n"[..], 5);
+        assert_eq!(characters.by_ref().collect::<String>(), "1\n2\n");
+        assert_eq!(characters.ended_by().unwrap().kind(), io::ErrorKind::FileTooLarge);
     }
 
     #[test]

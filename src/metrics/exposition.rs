@@ -214,7 +214,7 @@ impl Exposition {
             return None;
         }
         // Not read where it is not said.
-        let says_created = self.format == Format::OpenMetrics;
+        let says_created = self.scratch.says_created();
         let created = |target: &Watched| {
             if says_created { target.created } else { Default::default() }
         };

@@ -28,6 +28,11 @@ impl Scratch {
         self.templates.clear();
     }
 
+    /// Whether this format says since when a counter counts.
+    pub(super) const fn says_created(&self) -> bool {
+        self.says_created
+    }
+
     /// The time as it is written, if this format says it.
     #[inline]
     pub(super) fn created(&mut self, at: Timestamp) -> Option<&[u8]> {
