@@ -2,6 +2,7 @@
 //!
 //! Not here: what happens to a row.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,7 +34,9 @@ pub(super) struct Table {
     order: Arc<Order>,
     hasher: RandomState,
     by_name: HashTable<u32>,
-    by_id: HashTable<u32>,
+    /// The hash of each row's id, and the row. In order: however many rows have one id, each is found
+    /// and removed at once.
+    by_id: BTreeSet<(u32, u32)>,
     waiting: WaitingIndex,
     /// The messages of all channels that were told of lately.
     pub(super) messages: MessageMemory,
@@ -51,7 +54,7 @@ impl Table {
             order: Arc::default(),
             hasher: RandomState::new(),
             by_name: HashTable::new(),
-            by_id: HashTable::new(),
+            by_id: BTreeSet::new(),
             waiting: WaitingIndex::default(),
             messages: MessageMemory::default(),
             unattributed,
@@ -120,7 +123,9 @@ impl Table {
         source: Option<&str>,
         id: &str,
     ) -> Option<TargetRef> {
-        let found = self.by_id.find(self.hash_id(provider, id), |row| {
+        let hash = self.hash_id(provider, id);
+        let mut rows = self.by_id.range((hash, 0)..=(hash, u32::MAX)).map(|(_, row)| *row);
+        let found = rows.find(|row| {
             self.at(*row).is_some_and(|watched| {
                 watched.target.kind == kind
                     && watched.provider() == provider
@@ -130,7 +135,7 @@ impl Table {
                     })
             })
         });
-        found.map(|row| self.reference(*row))
+        found.map(|row| self.reference(row))
     }
 
     /// Adds a target. One of the same kind and name is no longer found by its name.
@@ -226,12 +231,12 @@ impl Table {
         hash_name(&self.hasher, kind, name)
     }
 
-    fn hash_id(&self, provider: ProviderId, id: &str) -> u64 {
-        self.hasher.hash_one((provider, id))
+    fn hash_id(&self, provider: ProviderId, id: &str) -> u32 {
+        self.hasher.hash_one((provider, id)) as u32
     }
 
     /// The hash of a row's id, if it has one.
-    fn id_hash(&self, row: u32) -> Option<u64> {
+    fn id_hash(&self, row: u32) -> Option<u32> {
         let watched = self.at(row)?;
         watched.id().map(|id| self.hash_id(watched.provider(), id))
     }
@@ -242,25 +247,71 @@ impl Table {
         }
     }
 
-    fn forget_id(&mut self, row: u32, hash: Option<u64>) {
-        if let Some(hash) = hash
-            && let Ok(entry) = self.by_id.find_entry(hash, |other| *other == row)
-        {
-            entry.remove();
+    fn forget_id(&mut self, row: u32, hash: Option<u32>) {
+        if let Some(hash) = hash {
+            self.by_id.remove(&(hash, row));
         }
     }
 
     fn index_id(&mut self, row: u32) {
-        let Some(hash) = self.id_hash(row) else { return };
-        let Self { by_id, rows, hasher, .. } = self;
-        by_id.insert_unique(hash, row, |other| {
-            let watched = rows[*other as usize].as_ref();
-            let id = watched.and_then(|watched| Some((watched.provider(), watched.id()?)));
-            id.map_or(0, |id| hasher.hash_one(id))
-        });
+        if let Some(hash) = self.id_hash(row) {
+            self.by_id.insert((hash, row));
+        }
     }
 }
 
 fn hash_name(hasher: &RandomState, kind: TargetKind, name: impl Hash) -> u64 {
     hasher.hash_one((kind, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock;
+    use crate::domain::PollPolicy;
+    use crate::secret::SecretSource;
+    use crate::target::{Name, TargetOptions};
+
+    fn channel(name: &str, source: &str, id: &str) -> Watched {
+        let policy =
+            PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
+        let target = Target {
+            kind: TargetKind::Channel,
+            name: Name::new(name).unwrap(),
+            id: Some(id.into()),
+            credential: SecretSource::from_value("s3cret").unwrap(),
+            options: Arc::new(TargetOptions {
+                provider: ProviderId::new(&(0, "test")),
+                api_url: "http://one".into(),
+                policy,
+                required_scopes: Arc::new([]),
+                endpoint: None,
+                listing: None,
+                source: Name::new(source).ok(),
+                account: None,
+            }),
+        };
+        Watched::new(Arc::new(target), clock::now(), false)
+    }
+
+    #[test]
+    fn each_of_several_targets_with_one_id_is_found_until_it_goes() {
+        let mut table = Table::new(Vec::new());
+        let [one, two] = ["one", "two"].map(|name| table.insert(channel(name, name, "default")));
+        let other = table.insert(channel("other", "two", "sales"));
+        let provider = ProviderId::new(&(0, "test"));
+        let found =
+            |table: &Table, source, id| table.find_by_id(TargetKind::Channel, provider, source, id);
+        assert_eq!(found(&table, Some("one"), "default"), Some(one));
+        assert_eq!(found(&table, Some("two"), "default"), Some(two));
+        assert_eq!(found(&table, Some("two"), "sales"), Some(other));
+        table.remove(one);
+        assert_eq!(found(&table, Some("one"), "default"), None);
+        assert_eq!(found(&table, None, "default"), Some(two));
+        table.remove(two);
+        assert_eq!(found(&table, None, "default"), None);
+        assert_eq!(found(&table, None, "sales"), Some(other));
+    }
 }
