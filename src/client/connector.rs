@@ -1,20 +1,19 @@
-//! Connections for passing requests on: TCP, TLS, and the proxy that the usual variables name.
+//! Opening connections to upstreams: TCP, TLS, and the proxy that the usual variables name.
 //!
-//! Not here: which connection a request takes; that is hyper-util's pool, see `forward_client.rs`.
+//! Not here: which connection a request takes; see `pool.rs`.
 
 use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -22,8 +21,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-/// Look-up, TCP, proxy and TLS together may take this long.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// There is no limit on how long an answer may take, so a peer that is gone without a word has to
 /// be found out.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -111,51 +108,18 @@ impl Connector {
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = Link;
-    type Error = BoxError;
-    type Future = Opening<Link>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let opening = self.clone().open(uri);
-        Box::pin(async move {
-            let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-            tokio::time::timeout(CONNECT_TIMEOUT, opening).await.map_err(late)?
-        })
-    }
-}
-
-/// Whether a connection has brought an answer before.
-#[derive(Clone, Default)]
-pub(super) struct AnsweredFlag(Arc<AtomicBool>);
-
-impl AnsweredFlag {
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn seen(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// An open connection.
 pub(super) struct Link {
     stream: Stream,
     /// Whether at the other end is a proxy that wants to be told the whole address.
     to_proxy: bool,
-    answered: AnsweredFlag,
     /// Whether the other end takes nothing any more.
     write_closed: bool,
 }
 
 impl Link {
     fn new(stream: Stream, to_proxy: bool) -> Self {
-        Self { stream, to_proxy, answered: AnsweredFlag::default(), write_closed: false }
+        Self { stream, to_proxy, write_closed: false }
     }
 
     /// Whether a proxy at the other end wants to be told the whole address.
@@ -178,12 +142,6 @@ impl Link {
             }
             wrote => wrote,
         }
-    }
-}
-
-impl Connection for Link {
-    fn connected(&self) -> Connected {
-        Connected::new().proxy(self.to_proxy).extra(self.answered.clone())
     }
 }
 

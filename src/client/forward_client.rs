@@ -4,43 +4,39 @@
 //! adds headers of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::PROXY_AUTHORIZATION;
-use hyper::http::Extensions;
 use hyper::{Method, Request, Response};
-use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::connector::{AnsweredFlag, Connector};
+use super::connector::Connector;
 use super::failure::Cause;
-use super::pool::IDLE_TIMEOUT;
-use super::tls;
+use super::outgoing_body::OutgoingBody;
+use super::pool::{Pool, PoolLimits, SendError};
+use super::upstream_body::UpstreamBody;
+use super::{failure, origin_form, tls};
 use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
 
-/// Idle connections kept to one upstream: as many as a busy application needs, and at 78 KB of TLS
-/// each under 8 MB.
-const IDLE_CONNECTIONS: usize = 100;
-/// Largest head of an answer, and most bytes read or written at a time: little memory while many
-/// large bodies are under way.
-const BUFFER: usize = 32 * 1024;
+/// As many idle connections as a busy application needs, under 8 MB with TLS, and little memory
+/// while many large bodies are under way.
+const LIMITS: PoolLimits = PoolLimits { idle: 100, buffer: 32 * 1024, keeps_case: true };
+/// Look-up, TCP, proxy and TLS together may take this long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// So often an upstream may close a kept-alive connection in the very moment in which a request is
 /// sent on it.
 const ATTEMPTS: usize = 3;
 
 /// Sends requests of others.
-pub struct ForwardClient<B> {
-    http: legacy::Client<Connector, B>,
+pub struct ForwardClient {
+    pool: Arc<Pool>,
     proxies: Option<Arc<Matcher>>,
 }
 
-impl<B> ForwardClient<B>
-where
-    B: Body<Data = Bytes, Error = hyper::Error> + Default + Send + Unpin + 'static,
-{
+impl ForwardClient {
     /// A way to upstreams with the same trust and the same proxies as polls.
     ///
     /// # Errors
@@ -49,44 +45,54 @@ where
     pub fn new(polling: &Polling) -> Result<Self, String> {
         let tls = tls::configuration(polling.extra_ca_file.as_deref())?;
         let proxies = polling.use_proxy.then(|| Arc::new(Matcher::from_system()));
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .http1_max_buf_size(BUFFER)
-            .http1_preserve_header_case(true)
-            .set_host(false)
-            .build(Connector::new(tls, proxies.clone()));
-        Ok(Self { http, proxies })
+        let pool = Arc::new(Pool::new(Connector::new(tls, proxies.clone()), LIMITS));
+        Ok(Self { pool, proxies })
     }
 
-    /// Sends a request whose address is absolute, and returns when an answer has begun. There is no
-    /// limit on how long that takes.
+    /// Sends a request to its address, which is absolute and has this scheme and authority, and
+    /// returns when an answer has begun. There is no limit on how long that takes.
     ///
     /// # Errors
     ///
     /// Why there is none, in words without anything of the request.
-    pub async fn send(&self, mut request: Request<B>) -> Result<Response<Incoming>, Failure> {
-        self.introduce(&mut request);
-        for _ in 1..ATTEMPTS {
-            let again = repeatable(&request).then(|| copy(&request));
-            let error = match self.http.request(request).await {
-                Ok(response) => return Ok(noted(response)),
-                Err(error) => error,
+    pub async fn send<B>(
+        &self,
+        origin: &str,
+        request: Request<B>,
+    ) -> Result<Response<UpstreamBody>, Failure>
+    where
+        B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
+    {
+        let uri = request.uri().clone();
+        let mut request = request.map(OutgoingBody::new);
+        let mut attempts = 1;
+        loop {
+            let opening = tokio::time::timeout(CONNECT_TIMEOUT, self.pool.connection(origin, &uri));
+            let (mut connection, used) = opening.await.map_err(|_| late())?.map_err(not_sent)?;
+            *request.uri_mut() = if connection.is_to_proxy() {
+                self.introduce(&mut request);
+                uri.clone()
+            } else {
+                origin_form(&uri)
             };
-            match again {
-                Some(again) if was_reused(&error) => request = again,
-                _ => return Err(failure(&error)),
-            }
+            // The end of a connection that was idle says nothing of the request.
+            let again = (used && attempts < ATTEMPTS).then(|| copy(&request)).flatten();
+            request = match (connection.send(request).await, again) {
+                (Ok(answer), _) => return Ok(UpstreamBody::begun(answer, connection, &self.pool)),
+                (Err((_, Some(unsent))), _) if used => unsent,
+                (Err(_), Some(again)) => {
+                    attempts += 1;
+                    again
+                }
+                (Err((error, _)), None) => return Err(not_sent(error)),
+            };
         }
-        self.http.request(request).await.map(noted).map_err(|error| failure(&error))
     }
 
     /// A proxy that is told the whole address wants its password with each request; in a tunnel it
     /// had it before.
-    fn introduce(&self, request: &mut Request<B>) {
-        if request.uri().scheme_str() == Some("http")
-            && let Some(proxies) = &self.proxies
+    fn introduce<B>(&self, request: &mut Request<B>) {
+        if let Some(proxies) = &self.proxies
             && let Some(proxy) = proxies.intercept(request.uri())
             && let Some(credentials) = proxy.basic_auth()
         {
@@ -95,46 +101,28 @@ where
     }
 }
 
-/// Whether a request may be sent again when the connection broke: RFC 9110 §9.2.2 leaves that to
-/// idempotent methods.
-fn repeatable<B: Body>(request: &Request<B>) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        && request.body().is_end_stream()
+/// The same request once more, if it may be sent again when the connection broke: RFC 9110 §9.2.2
+/// leaves that to idempotent methods.
+fn copy(request: &Request<OutgoingBody>) -> Option<Request<OutgoingBody>> {
+    let repeatable = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        && request.body().is_end_stream();
+    repeatable.then(|| {
+        let mut copy = Request::new(OutgoingBody::default());
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        *copy.extensions_mut() = request.extensions().clone();
+        copy
+    })
 }
 
-fn copy<B: Default>(request: &Request<B>) -> Request<B> {
-    let mut copy = Request::new(B::default());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    *copy.extensions_mut() = request.extensions().clone();
-    copy
+fn late() -> Failure {
+    Failure::new(FailureReason::Timeout, "no connection in time")
 }
 
-fn noted(mut response: Response<Incoming>) -> Response<Incoming> {
-    if let Some(answered) = response.extensions_mut().remove::<AnsweredFlag>() {
-        answered.set();
-    }
-    response
-}
-
-/// Whether the connection had brought an answer before, so that its end says nothing of this
-/// request.
-fn was_reused(error: &legacy::Error) -> bool {
-    let mut extras = Extensions::new();
-    error.connect_info().inspect(|info| info.get_extras(&mut extras));
-    !error.is_connect() && extras.get::<AnsweredFlag>().is_some_and(AnsweredFlag::seen)
-}
-
-fn failure(error: &legacy::Error) -> Failure {
-    match Cause::of(error) {
-        Some(Cause::Io(std::io::ErrorKind::TimedOut)) => {
-            Failure::new(FailureReason::Timeout, "no connection in time")
-        }
-        Some(cause) => cause.into(),
-        None if error.is_connect() => {
-            Failure::new(FailureReason::Connect, "no connection; perhaps the proxy refuses it")
-        }
-        None => Failure::new(FailureReason::Connect, "the request could not be sent"),
+fn not_sent(error: SendError) -> Failure {
+    match Cause::of(&error) {
+        Some(Cause::Io(std::io::ErrorKind::TimedOut)) => late(),
+        _ => failure(&error),
     }
 }

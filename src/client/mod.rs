@@ -7,14 +7,16 @@ mod connector;
 mod failure;
 mod forward_client;
 mod large_answers;
+mod outgoing_body;
 mod pool;
 mod tls;
+mod upstream_body;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER,
@@ -32,7 +34,12 @@ use connector::Connector;
 use failure::Cause;
 pub use forward_client::ForwardClient;
 use large_answers::{LargeAnswers, Room};
-use pool::{Pool, PooledConnection, SendError};
+use outgoing_body::OutgoingBody;
+use pool::{Pool, PoolLimits, PooledConnection, SendError};
+pub use upstream_body::UpstreamBody;
+
+/// For polls. A busy upstream's further connections stay for as long as they are needed.
+const LIMITS: PoolLimits = PoolLimits { idle: 16, buffer: 16 * 1024, keeps_case: false };
 
 /// Asks upstreams, over kept-alive connections, through the proxy that the usual variables name.
 #[derive(Clone)]
@@ -52,7 +59,7 @@ impl Client {
     pub fn new(polling: &Polling) -> Result<Self, String> {
         let tls = tls::configuration(polling.extra_ca_file.as_deref())?;
         let proxies = polling.use_proxy.then(|| Arc::new(Matcher::from_system()));
-        let pool = Arc::new(Pool::new(Connector::new(tls, proxies.clone())));
+        let pool = Arc::new(Pool::new(Connector::new(tls, proxies.clone()), LIMITS));
         Ok(Self { pool, proxies, large: LargeAnswers::default(), timeout: polling.timeout })
     }
 
@@ -83,7 +90,7 @@ impl Client {
         let mut response = match connection.send(head).await {
             // It was closed while it was idle.
             Err((_, Some(unsent))) if used => {
-                connection = self.pool.open(&uri).await.map_err(|error| failure(&error))?;
+                connection = self.pool.open(origin, &uri).await.map_err(|error| failure(&error))?;
                 connection.send(unsent).await
             }
             sent => sent,
@@ -91,7 +98,7 @@ impl Client {
         .map_err(|(error, _)| failure(&error))?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
         let body = self.read_body(&mut connection, &mut response, max_bytes).await?;
-        self.pool.keep(origin, connection);
+        self.pool.keep(connection);
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         Ok(Answer { status, retry_after, headers, body })
@@ -102,10 +109,10 @@ impl Client {
         uri: &Uri,
         credential: Credential,
         to_proxy: bool,
-    ) -> Result<hyper::Request<Empty<Bytes>>, Failure> {
+    ) -> Result<hyper::Request<OutgoingBody>, Failure> {
         let not_valid = |_| Failure::new(FailureReason::Connect, "the address is not valid");
-        let mut request = hyper::Request::new(Empty::new());
-        *request.uri_mut() = if to_proxy { uri.clone() } else { path(uri) };
+        let mut request = hyper::Request::new(OutgoingBody::default());
+        *request.uri_mut() = if to_proxy { uri.clone() } else { origin_form(uri) };
         let headers = request.headers_mut();
         headers.insert(HOST, HeaderValue::from_str(host(uri)).map_err(not_valid)?);
         headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
@@ -179,7 +186,7 @@ fn origin(url: &str) -> &str {
 }
 
 /// An address as its own server is told it.
-fn path(uri: &Uri) -> Uri {
+fn origin_form(uri: &Uri) -> Uri {
     uri.path_and_query().cloned().map(Uri::from).unwrap_or_default()
 }
 

@@ -1,19 +1,18 @@
-//! Connections for polls, kept open between them.
+//! Connections to upstreams, kept open between requests.
 //!
-//! Not here: hyper-util's pool, which the gateway uses. A poll drives its connection itself, in its
-//! own task: with a task for each connection every answer would wake two, several times.
+//! Not here: what is sent. Whoever waits for an answer drives its connection, in its own task: with
+//! a task for each connection every answer would wake two, several times.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper::{Request, Response, Uri, body::Incoming};
 use tokio::time::Instant;
@@ -21,16 +20,25 @@ use tokio::time::Instant;
 use crate::clock;
 
 use super::connector::{BoxError, Connector, Link};
+use super::outgoing_body::{OutgoingBody, SentBody};
 
 /// Shorter than most upstreams keep idle connections.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
-
-/// An idle TLS connection costs about 78 KB, so only so many are kept to one upstream for long.
-const IDLE_CONNECTIONS: usize = 16;
-/// The others are kept for as long as they are needed again and again.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
+/// Those that are more than are kept idle stay for as long as they are needed again and again.
 const SURPLUS_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest head of an answer. So much memory a connection keeps after a long answer.
-const LARGEST_HEAD: usize = 16 * 1024;
+
+/// How much a pool keeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PoolLimits {
+    /// The connections to one upstream that stay while they are idle. One with TLS costs about
+    /// 78 KB.
+    pub(super) idle: usize,
+    /// The largest head of an answer, and most bytes read or written at a time. So much memory a
+    /// connection keeps after a long answer.
+    pub(super) buffer: usize,
+    /// Whether the names of headers stay as they are written.
+    pub(super) keeps_case: bool,
+}
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -65,23 +73,30 @@ impl From<hyper::Error> for SendError {
     }
 }
 
+type Connection = http1::Connection<Link, SentBody>;
+
 /// An open connection, which moves only while somebody drives it.
 pub(super) struct PooledConnection {
-    sender: http1::SendRequest<Empty<Bytes>>,
+    /// Its scheme and authority.
+    origin: Box<str>,
+    sender: http1::SendRequest<SentBody>,
     /// `None` once it has ended.
-    connection: Option<http1::Connection<Link, Empty<Bytes>>>,
+    connection: Option<Connection>,
     /// Whether requests need the whole address, and the proxy's password.
     to_proxy: bool,
+    /// Whether the body of a request is still being sent.
+    sending: Arc<AtomicBool>,
 }
 
 impl PooledConnection {
-    async fn open(connector: &Connector, uri: Uri) -> Result<Self, SendError> {
-        let link = connector.clone().open(uri).await.map_err(SendError::Connect)?;
+    async fn open(pool: &Pool, origin: &str, uri: Uri) -> Result<Self, SendError> {
+        let link = pool.connector.clone().open(uri).await.map_err(SendError::Connect)?;
         let to_proxy = link.is_to_proxy();
         let mut builder = http1::Builder::new();
-        builder.max_buf_size(LARGEST_HEAD);
+        builder.max_buf_size(pool.limits.buffer).preserve_header_case(pool.limits.keeps_case);
         let (sender, connection) = builder.handshake(link).await?;
-        Ok(Self { sender, connection: Some(connection), to_proxy })
+        let (origin, connection) = (origin.into(), Some(connection));
+        Ok(Self { origin, sender, connection, to_proxy, sending: Arc::default() })
     }
 
     pub(super) const fn is_to_proxy(&self) -> bool {
@@ -94,15 +109,21 @@ impl PooledConnection {
         drive(connection, sender.ready()).await.is_ok()
     }
 
+    /// Whether the body of the request is still being sent.
+    pub(super) fn is_sending(&self) -> bool {
+        self.sending.load(Ordering::Relaxed)
+    }
+
     /// Sends a request and waits for the head of its answer. The request comes back if it was not
     /// sent.
     pub(super) async fn send(
         &mut self,
-        request: Request<Empty<Bytes>>,
-    ) -> Result<Response<Incoming>, (SendError, Option<Request<Empty<Bytes>>>)> {
+        request: Request<OutgoingBody>,
+    ) -> Result<Response<Incoming>, (SendError, Option<Request<OutgoingBody>>)> {
+        let request = request.map(|body| SentBody::new(body, Arc::clone(&self.sending)));
         let sent = self.sender.try_send_request(request);
         drive(&mut self.connection, sent).await.map_err(|mut error| {
-            let request = error.take_message();
+            let request = error.take_message().map(|request| request.map(SentBody::unsent));
             (error.into_error().into(), request)
         })
     }
@@ -111,44 +132,50 @@ impl PooledConnection {
     pub(super) async fn drive<F: Future>(&mut self, what: F) -> F::Output {
         drive(&mut self.connection, what).await
     }
-}
 
-async fn drive<F: Future>(
-    connection: &mut Option<http1::Connection<Link, Empty<Bytes>>>,
-    what: F,
-) -> F::Output {
-    let mut driven = Driven { connection, what: pin!(what) };
-    std::future::poll_fn(|context| driven.poll(context)).await
-}
-
-/// A future, and the connection that it waits for.
-struct Driven<'a, F> {
-    connection: &'a mut Option<http1::Connection<Link, Empty<Bytes>>>,
-    what: Pin<&'a mut F>,
-}
-
-impl<F: Future> Driven<'_, F> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
-        // What is waited for may be there already, and else what it asks for moves the connection.
-        if let Poll::Ready(output) = self.what.as_mut().poll(context) {
-            return Poll::Ready(output);
-        }
-        if let Some(connection) = self.connection
-            && Pin::new(connection).poll(context).is_ready()
-        {
-            // Its error is told to whoever waits for an answer.
-            *self.connection = None;
-        }
-        self.what.as_mut().poll(context)
+    /// The same for what is polled.
+    pub(super) fn poll_driving<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        what: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        poll_driving(&mut self.connection, context, what)
     }
 }
 
+async fn drive<F: Future>(connection: &mut Option<Connection>, what: F) -> F::Output {
+    let mut what = pin!(what);
+    std::future::poll_fn(|context| {
+        poll_driving(connection, context, |context| what.as_mut().poll(context))
+    })
+    .await
+}
+
+fn poll_driving<T>(
+    connection: &mut Option<Connection>,
+    context: &mut Context<'_>,
+    mut what: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    // What is waited for may be there already, and else what it asks for moves the connection.
+    if let Poll::Ready(output) = what(context) {
+        return Poll::Ready(output);
+    }
+    if let Some(open) = connection
+        && Pin::new(open).poll(context).is_ready()
+    {
+        // Its error is told to whoever waits for an answer.
+        *connection = None;
+    }
+    what(context)
+}
+
 /// Idle connections, by scheme and authority.
-type Idle = HashMap<Box<str>, Vec<(Instant, PooledConnection)>>;
+type Idle = HashMap<Box<str>, Vec<(Instant, Box<PooledConnection>)>>;
 
 /// Opens connections, and keeps those that are idle.
 pub(super) struct Pool {
     connector: Connector,
+    limits: PoolLimits,
     idle: Arc<Mutex<Idle>>,
 }
 
@@ -157,8 +184,8 @@ fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, idle: Arc::default() }
+    pub(super) fn new(connector: Connector, limits: PoolLimits) -> Self {
+        Self { connector, limits, idle: Arc::default() }
     }
 
     /// A connection on which a request can be sent, and whether it was used before.
@@ -166,7 +193,7 @@ impl Pool {
         &self,
         origin: &str,
         uri: &Uri,
-    ) -> Result<(PooledConnection, bool), SendError> {
+    ) -> Result<(Box<PooledConnection>, bool), SendError> {
         loop {
             let idle = lock(&self.idle).get_mut(origin).and_then(Vec::pop);
             let Some((_, mut connection)) = idle else { break };
@@ -174,36 +201,51 @@ impl Pool {
                 return Ok((connection, true));
             }
         }
-        Ok((self.open(uri).await?, false))
+        Ok((self.open(origin, uri).await?, false))
     }
 
     /// A new connection.
-    pub(super) async fn open(&self, uri: &Uri) -> Result<PooledConnection, SendError> {
-        let mut connection = PooledConnection::open(&self.connector, uri.clone()).await?;
-        let PooledConnection { sender, connection: driven, .. } = &mut connection;
+    pub(super) async fn open(
+        &self,
+        origin: &str,
+        uri: &Uri,
+    ) -> Result<Box<PooledConnection>, SendError> {
+        let mut connection = Box::new(PooledConnection::open(self, origin, uri.clone()).await?);
+        let PooledConnection { sender, connection: driven, .. } = &mut *connection;
         drive(driven, sender.ready()).await?;
         Ok(connection)
     }
 
     /// Keeps a connection whose answer was read to its end.
-    pub(super) fn keep(&self, origin: &str, connection: PooledConnection) {
+    pub(super) fn keep(&self, connection: Box<PooledConnection>) {
         if connection.connection.is_none() {
             return;
         }
         let mut idle = lock(&self.idle);
         if idle.is_empty() {
-            tokio::spawn(close_idle(Arc::downgrade(&self.idle)));
+            tokio::spawn(close_idle(Arc::downgrade(&self.idle), self.limits.idle));
         }
-        let entry = (clock::instant(), connection);
-        match idle.get_mut(origin) {
-            Some(idle) => idle.push(entry),
-            None => drop(idle.insert(origin.into(), vec![entry])),
+        let since = clock::instant();
+        match idle.get_mut(&connection.origin) {
+            Some(idle) => idle.push((since, connection)),
+            None => drop(idle.insert(connection.origin.clone(), vec![(since, connection)])),
         }
+    }
+
+    /// Drives a connection whose request is still being sent in a task of its own, and keeps it
+    /// when the request and its answer are over.
+    pub(super) fn keep_later(self: &Arc<Self>, mut connection: Box<PooledConnection>) {
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            if connection.is_ready().await {
+                pool.keep(connection);
+            }
+        });
     }
 }
 
 /// Closes connections that nobody needs, until none is left.
-async fn close_idle(idle: Weak<Mutex<Idle>>) {
+async fn close_idle(idle: Weak<Mutex<Idle>>, most: usize) {
     const EVERY: Duration = Duration::from_secs(2);
     loop {
         tokio::time::sleep(EVERY).await;
@@ -211,7 +253,7 @@ async fn close_idle(idle: Weak<Mutex<Idle>>) {
         let mut idle = lock(&idle);
         idle.retain(|_, connections| {
             // They are taken from the end, so the first ones idle longest.
-            let mut surplus = connections.len().saturating_sub(IDLE_CONNECTIONS);
+            let mut surplus = connections.len().saturating_sub(most);
             connections.retain(|(since, _)| {
                 let longest = if surplus > 0 { SURPLUS_TIMEOUT } else { IDLE_TIMEOUT };
                 surplus = surplus.saturating_sub(1);

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
 use super::answer_inspector::AnswerInspector;
+use crate::client::UpstreamBody;
 
 /// The body of an answer.
 pub(crate) struct AnswerBody {
@@ -16,7 +17,7 @@ pub(crate) struct AnswerBody {
     begun: Option<Bytes>,
     /// How the upstream broke off, which the application must see too.
     broken: Option<hyper::Error>,
-    rest: Option<Incoming>,
+    rest: Option<UpstreamBody>,
     /// Who looks at it as it passes.
     inspector: Option<AnswerInspector>,
 }
@@ -28,7 +29,7 @@ impl AnswerBody {
     }
 
     /// An upstream's body.
-    pub(super) const fn passed(rest: Incoming, inspector: Option<AnswerInspector>) -> Self {
+    pub(super) const fn passed(rest: UpstreamBody, inspector: Option<AnswerInspector>) -> Self {
         Self { begun: None, broken: None, rest: Some(rest), inspector }
     }
 
@@ -37,7 +38,7 @@ impl AnswerBody {
     pub(super) fn begun(
         begun: Bytes,
         broken: Option<hyper::Error>,
-        rest: Incoming,
+        rest: UpstreamBody,
         inspector: Option<AnswerInspector>,
     ) -> Self {
         let begun = Some(begun).filter(|begun| !begun.is_empty());

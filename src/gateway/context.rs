@@ -8,7 +8,6 @@ use tokio::sync::watch;
 
 use super::credential_index::CredentialIndex;
 use super::hold_room::HoldRoom;
-use super::request_body::RequestBody;
 use super::route::Base;
 use crate::client::ForwardClient;
 use crate::config::{self, Polling};
@@ -23,7 +22,7 @@ pub struct Gateway {
     pub(super) fleet: Arc<Fleet>,
     pub(super) metrics: ExporterMetrics,
     pub(super) poll_now: PollNow,
-    pub(super) client: ForwardClient<RequestBody>,
+    pub(super) client: ForwardClient,
     pub(super) credentials: CredentialIndex,
     /// Where requests with an unknown credential go, by provider; `None` where there is no route.
     bases: Vec<Option<Arc<Base>>>,

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::Response;
-use hyper::body::Incoming;
 
 use super::coding::BodyBeginning;
 use super::context::Gateway;
+use crate::client::UpstreamBody;
 use crate::clock;
 use crate::domain::UnauthorizedReason;
 use crate::fleet::TargetRef;
@@ -33,7 +33,7 @@ impl ErrorInspector {
         gateway: &Arc<Gateway>,
         api: &'static dyn GatewayApi,
         owner: Option<TargetRef>,
-        answer: &Response<Incoming>,
+        answer: &Response<UpstreamBody>,
     ) -> Option<Self> {
         let status = answer.status().as_u16();
         Some(Self {

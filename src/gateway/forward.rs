@@ -16,12 +16,14 @@ use super::answer_body::AnswerBody;
 use super::answer_inspector::AnswerInspector;
 use super::coding::MOST;
 use super::context::Gateway;
+use super::credential_index::CredentialOwner;
 use super::error_inspector::ErrorInspector;
 use super::hold::Held;
 use super::request_body::RequestBody;
 use super::request_metrics::RequestMetricsGuard;
 use super::send_inspector::{Send, SendInspector};
 use super::{headers, route};
+use crate::client::UpstreamBody;
 use crate::clock;
 use crate::domain::{Failure, FailureReason, UnauthorizedReason};
 use crate::fleet::TargetRef;
@@ -65,12 +67,12 @@ pub(super) async fn answer(
     head.headers = headers::to_upstream(head.headers, &base.host, chunked);
     head.uri = address;
     head.version = Version::HTTP_11;
-    let owner = owner.map(|owner| owner.target);
-    metrics.set_owner(owner.clone());
-    let owner = owner.and_then(|owner| owner.watched());
+    let owner = owner.as_ref().map(|owner| &owner.target);
+    metrics.set_owner(owner.cloned());
+    let owner = owner.and_then(CredentialOwner::watched);
 
     let method = head.method.clone();
-    let exchange = Forwarding { gateway: &gateway, api, owner, send };
+    let exchange = Forwarding { gateway: &gateway, api, owner, origin: &base.origin, send };
     let answered = match exchange.may_be_held() {
         Some(held) => exchange.holding(held, head, body).await,
         None => exchange.send(head, body.into()).await.map(|answer| exchange.watched(answer)),
@@ -89,6 +91,8 @@ struct Forwarding<'a> {
     gateway: &'a Arc<Gateway>,
     api: &'static dyn GatewayApi,
     owner: Option<TargetRef>,
+    /// Where the request goes: scheme and authority.
+    origin: &'a str,
     /// What the request sends, if it sends a message.
     send: Option<Send>,
 }
@@ -99,8 +103,12 @@ impl Forwarding<'_> {
     }
 
     /// Sends a request, and returns when an answer has begun.
-    async fn send(&self, head: Parts, body: RequestBody) -> Result<Response<Incoming>, Failure> {
-        let answer = self.gateway.client.send(Request::from_parts(head, body)).await?;
+    async fn send(
+        &self,
+        head: Parts,
+        body: RequestBody,
+    ) -> Result<Response<UpstreamBody>, Failure> {
+        let answer = self.gateway.client.send(self.origin, Request::from_parts(head, body)).await?;
         if answer.status().is_informational() {
             let what = "it switched to another protocol, which nobody asked it for";
             return Err(Failure::new(FailureReason::Decode, what));
@@ -109,7 +117,7 @@ impl Forwarding<'_> {
     }
 
     /// The answer, looked at as it passes.
-    fn watched(&self, answer: Response<Incoming>) -> Response<AnswerBody> {
+    fn watched(&self, answer: Response<UpstreamBody>) -> Response<AnswerBody> {
         let inspector = ErrorInspector::of(self.gateway, self.api, self.owner, &answer);
         let inspector = match inspector {
             Some(inspector) => Some(AnswerInspector::Error(inspector)),
@@ -118,7 +126,7 @@ impl Forwarding<'_> {
         answer.map(|body| AnswerBody::passed(body, inspector))
     }
 
-    fn send_inspector(&self, answer: &Response<Incoming>) -> Option<AnswerInspector> {
+    fn send_inspector(&self, answer: &Response<UpstreamBody>) -> Option<AnswerInspector> {
         let send = self.send.as_ref()?;
         SendInspector::of(self.gateway, self.api, send, self.owner, answer)
             .map(AnswerInspector::Send)
@@ -161,7 +169,7 @@ impl Forwarding<'_> {
         held: &mut Held,
         head: Parts,
         body: RequestBody,
-    ) -> Result<Response<Incoming>, Failure> {
+    ) -> Result<Response<UpstreamBody>, Failure> {
         let broken_off = body.broken_off();
         let answer = self.send(head, body).await;
         if !broken_off.has_happened() {
@@ -171,7 +179,7 @@ impl Forwarding<'_> {
     }
 
     /// Reads what a 401 says before it is passed on. Whether it says that the session is gone.
-    async fn understood(&self, answer: Response<Incoming>) -> (Response<AnswerBody>, bool) {
+    async fn understood(&self, answer: Response<UpstreamBody>) -> (Response<AnswerBody>, bool) {
         let error_inspector = ErrorInspector::of(self.gateway, self.api, self.owner, &answer);
         let Some(mut error_inspector) = error_inspector else {
             let inspector = self.send_inspector(&answer);

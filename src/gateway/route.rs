@@ -17,6 +17,8 @@ use crate::upstream::ProviderId;
 /// Where requests to an upstream go.
 #[derive(Debug, Clone)]
 pub(super) struct Base {
+    /// The scheme and the authority in one.
+    pub(super) origin: Box<str>,
     scheme: Scheme,
     authority: Authority,
     /// Without a slash at its end.
@@ -29,10 +31,11 @@ impl Base {
     /// The upstream at this address, which the settings have checked.
     pub(super) fn new(url: &str) -> Option<Arc<Self>> {
         let Parts { scheme, authority, path_and_query, .. } = url.parse::<Uri>().ok()?.into_parts();
-        let authority = authority?;
+        let (scheme, authority) = (scheme?, authority?);
         let path = path_and_query.map(|path| path.path().trim_end_matches('/').into());
         Some(Arc::new(Self {
-            scheme: scheme?,
+            origin: format!("{scheme}://{authority}").into(),
+            scheme,
             host: HeaderValue::from_str(authority.as_str()).ok()?,
             authority,
             path: path.unwrap_or_default(),

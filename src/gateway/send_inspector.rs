@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::Response;
-use hyper::body::Incoming;
 
 use super::coding::BodyBeginning;
 use super::context::Gateway;
+use crate::client::UpstreamBody;
 use crate::clock;
 use crate::fleet::TargetRef;
 use crate::provider::{GatewayApi, SendingLine};
@@ -39,7 +39,7 @@ impl SendInspector {
         api: &'static dyn GatewayApi,
         send: &Send,
         owner: Option<TargetRef>,
-        answer: &Response<Incoming>,
+        answer: &Response<UpstreamBody>,
     ) -> Option<Self> {
         answer.status().is_success().then(|| Self {
             gateway: Arc::clone(gateway),
