@@ -19,16 +19,20 @@ mod route;
 mod send_inspector;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::{Request, Response};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::http::{ConnectionRefusal, Descriptors, Handler, Limits, Listener, ListenerKind, Peer};
-use answer_body::AnswerBody;
+use crate::http::{
+    AnswerFuture, AnyBody, ConnectionRefusal, Descriptors, Handler, Limits, Listener, ListenerKind,
+    Peer,
+};
 pub use context::Gateway;
 
 /// The limits of the gateway. How long a request and its answer take is up to the application and
@@ -58,7 +62,7 @@ impl Gateway {
         self: Arc<Self>,
         listener: TcpListener,
         shares: Descriptors,
-        shutdown: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()> + Send,
     ) {
         if let Ok(address) = listener.local_addr() {
             info!(%address, "the gateway is open");
@@ -70,20 +74,21 @@ impl Gateway {
         let metrics = self.metrics.clone();
         let count =
             move |why: ConnectionRefusal| metrics.connection_refused(ListenerKind::Gateway, why);
-        let listening =
-            Listener::new(ListenerKind::Gateway, limits(shares), Arc::clone(&self), count);
+        let handler = Arc::<Self>::clone(&self);
+        let listening = Listener::new(ListenerKind::Gateway, limits(shares), handler, count);
         let shutdown = async {
             shutdown.await;
             self.stopping.send_replace(true);
         };
-        listening.serve(listener, shutdown).await;
+        listening.serve(listener, pin!(shutdown)).await;
     }
 }
 
 impl Handler for Gateway {
-    type Body = AnswerBody;
-
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, _: Peer) -> Response<AnswerBody> {
-        forward::answer(request, self).await
+    fn answer(self: Arc<Self>, request: Request<Incoming>, _: Peer) -> AnswerFuture {
+        Box::pin(async move {
+            let answer = forward::answer(request, self).await;
+            answer.map(|body| AnyBody::new(body.map_err(Into::into)))
+        })
     }
 }

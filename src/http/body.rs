@@ -12,16 +12,17 @@ use hyper::header::CONTENT_LENGTH;
 use hyper::{Response, StatusCode};
 
 use super::connections::Answering;
+use super::handler::AnyBody;
 
 /// A body, and the request that it answers.
-pub(super) struct ServedBody<B> {
-    content: ServedContent<B>,
+pub(super) struct ServedBody {
+    content: ServedContent,
     _answering: Option<Answering>,
 }
 
-enum ServedContent<B> {
+enum ServedContent {
     /// As the handler gave it.
-    Given(B),
+    Given(AnyBody),
     /// A sentence of the listener's own.
     Sentence(Bytes),
     /// There is none, but the head says how long it would be. hyper drops that length from an
@@ -29,9 +30,9 @@ enum ServedContent<B> {
     Described,
 }
 
-impl<B: Body> ServedBody<B> {
+impl ServedBody {
     /// A handler's answer.
-    pub(super) fn given(answer: Response<B>, answering: Answering) -> Response<Self> {
+    pub(super) fn given(answer: Response<AnyBody>, answering: Answering) -> Response<Self> {
         let described = answer.status() == StatusCode::NOT_MODIFIED
             && answer.headers().contains_key(CONTENT_LENGTH);
         answer.map(|body| {
@@ -50,14 +51,14 @@ impl<B: Body> ServedBody<B> {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for ServedBody<B> {
+impl Body for ServedBody {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = <AnyBody as Body>::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut self.get_mut().content {
             ServedContent::Given(body) => Pin::new(body).poll_frame(cx),
             ServedContent::Sentence(text) if text.is_empty() => Poll::Ready(None),

@@ -22,12 +22,15 @@ use tracing::debug;
 
 use super::body::ServedBody;
 use super::connections::Slot;
-use super::handler::Handler;
 use super::peer::Peer;
 use super::refusal::{self, ConnectionRefusal};
 use super::shared::Shared;
 use super::socket::{bound_unsent, first_byte, has_unread, whole_head};
 use super::stream::WatchedStream;
+
+/// What requests come over, with TLS or without.
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// How a connection begins.
 enum Opened {
@@ -40,12 +43,7 @@ enum Opened {
 }
 
 /// Serves a connection until it ends, or is told to leave and has no request.
-pub(super) async fn run<H: Handler>(
-    tcp: Arc<TcpStream>,
-    ip: IpAddr,
-    slot: Slot,
-    shared: Arc<Shared<H>>,
-) {
+pub(super) async fn run(tcp: Arc<TcpStream>, ip: IpAddr, slot: Slot, shared: Arc<Shared>) {
     let slot = Arc::new(slot);
     match until_closed(&slot, open(&tcp, &slot, &shared)).await {
         Some(Opened::Served(tls)) => {
@@ -73,7 +71,7 @@ async fn until_closed<T>(slot: &Slot, work: impl Future<Output = T>) -> Option<T
 }
 
 /// Waits for a request or a handshake, and for a place.
-async fn open<H>(tcp: &TcpStream, slot: &Slot, shared: &Shared<H>) -> Opened {
+async fn open(tcp: &TcpStream, slot: &Slot, shared: &Shared) -> Opened {
     let first = tokio::select! {
         () = slot.leaving() => {
             slot.leave_later();
@@ -105,19 +103,19 @@ async fn open<H>(tcp: &TcpStream, slot: &Slot, shared: &Shared<H>) -> Opened {
 }
 
 /// Serves the requests of a connection that has a place, after a handshake if there is TLS.
-async fn serve<H: Handler>(
+async fn serve(
     stream: WatchedStream,
     tls: Option<Arc<ServerConfig>>,
     slot: Arc<Slot>,
-    shared: Arc<Shared<H>>,
+    shared: Arc<Shared>,
     mut peer: Peer,
 ) {
-    let Some(tls) = tls else { return drive(stream, slot, shared, peer).await };
+    let Some(tls) = tls else { return drive(Box::new(stream), slot, shared, peer).await };
     match until_closed(&slot, TlsAcceptor::from(tls).accept(stream)).await {
         Some(Ok(stream)) => {
             slot.idle();
             peer.has_certificate = stream.get_ref().1.peer_certificates().is_some();
-            drive(stream, slot, shared, peer).await;
+            drive(Box::new(stream), slot, shared, peer).await;
         }
         Some(Err(error)) => debug!(%error, "a TLS handshake failed"),
         None => {}
@@ -125,11 +123,7 @@ async fn serve<H: Handler>(
 }
 
 /// Serves the requests of a connection.
-async fn drive<S, H>(stream: S, slot: Arc<Slot>, shared: Arc<Shared<H>>, peer: Peer)
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-    H: Handler,
-{
+async fn drive(stream: Box<dyn Io>, slot: Arc<Slot>, shared: Arc<Shared>, peer: Peer) {
     let limits = shared.connections.limits();
     let mut builder = http1::Builder::new();
     builder
@@ -178,10 +172,7 @@ where
 }
 
 /// The answer to a request that is one too many; the connection ends with it.
-fn refused<H: Handler>(
-    shared: &Shared<H>,
-    why: ConnectionRefusal,
-) -> Response<ServedBody<H::Body>> {
+fn refused(shared: &Shared, why: ConnectionRefusal) -> Response<ServedBody> {
     shared.count(why);
     let mut answer = Response::new(ServedBody::sentence(refusal::sentence(shared.kind, why)));
     *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -3,27 +3,23 @@
 //! Not here: any answer.
 
 use std::error::Error;
-use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 use super::peer::Peer;
 
+/// The body of an answer, of whatever kind.
+pub(crate) type AnyBody = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
+/// An answer to come.
+pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = Response<AnyBody>> + Send>>;
+
 /// What answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {
-    /// The body of an answer.
-    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static;
-
     /// Answers a request of this client.
-    fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        peer: Peer,
-    ) -> impl Future<Output = Response<Self::Body>> + Send;
+    fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> AnswerFuture;
 }

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,20 +33,20 @@ const PAUSE: Duration = Duration::from_millis(50);
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// A listener's limits, its handler, and who is let in.
-pub(crate) struct Listener<H> {
+pub(crate) struct Listener {
     kind: ListenerKind,
     limits: Limits,
     auth: Option<Arc<Auth>>,
-    handler: Arc<H>,
+    handler: Arc<dyn Handler>,
     on_refusal: OnRefusal,
 }
 
-impl<H: Handler> Listener<H> {
+impl Listener {
     /// A listener with these limits. Each connection that is not served is given to `on_refusal`.
     pub fn new(
         kind: ListenerKind,
         limits: Limits,
-        handler: Arc<H>,
+        handler: Arc<dyn Handler>,
         on_refusal: impl Fn(ConnectionRefusal) + Send + Sync + 'static,
     ) -> Self {
         Self { kind, limits, auth: None, handler, on_refusal: Box::new(on_refusal) }
@@ -58,12 +58,15 @@ impl<H: Handler> Listener<H> {
     }
 
     /// Serves until `shutdown` ends, then lets requests under way finish for a few seconds.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        mut shutdown: Pin<&mut (dyn Future<Output = ()> + Send)>,
+    ) {
         let connections = Connections::new(self.limits);
         let shared = Shared::new(self.kind, connections, self.auth, self.handler, self.on_refusal);
         let shared = Arc::new(shared);
         let connections = &shared.connections;
-        let mut shutdown = pin!(shutdown);
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -101,7 +104,7 @@ impl<H: Handler> Listener<H> {
 }
 
 /// Serves a connection, if there is a place for it.
-fn take<H: Handler>(shared: &Arc<Shared<H>>, stream: TcpStream, peer: SocketAddr) {
+fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
     let _ = stream.set_nodelay(true);
     let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE);
     let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive);

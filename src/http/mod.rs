@@ -22,7 +22,7 @@ mod web_config;
 
 pub use auth::{Access, Auth};
 pub use descriptors::Descriptors;
-pub(crate) use handler::Handler;
+pub(crate) use handler::{AnswerFuture, AnyBody, Handler};
 pub(crate) use limits::Limits;
 pub(crate) use listener::Listener;
 pub use listener::bind;

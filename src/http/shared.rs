@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::auth::Auth;
 use super::connections::Connections;
+use super::handler::Handler;
 use super::refusal::{ConnectionRefusal, ListenerKind, answer_503, sentence};
 use super::throttle::Throttle;
 
@@ -19,23 +20,23 @@ const REFUSALS: usize = 32;
 pub(super) type OnRefusal = Box<dyn Fn(ConnectionRefusal) + Send + Sync>;
 
 /// What all connections of a listener share.
-pub(super) struct Shared<H> {
+pub(super) struct Shared {
     pub(super) kind: ListenerKind,
     pub(super) connections: Arc<Connections>,
     pub(super) auth: Option<Arc<Auth>>,
-    pub(super) handler: Arc<H>,
+    pub(super) handler: Arc<dyn Handler>,
     on_refusal: OnRefusal,
     refusals: Arc<Semaphore>,
     /// What was logged of each kind of refusal.
     throttles: Mutex<[Throttle; ConnectionRefusal::COUNT]>,
 }
 
-impl<H> Shared<H> {
+impl Shared {
     pub(super) fn new(
         kind: ListenerKind,
         connections: Arc<Connections>,
         auth: Option<Arc<Auth>>,
-        handler: Arc<H>,
+        handler: Arc<dyn Handler>,
         on_refusal: OnRefusal,
     ) -> Self {
         let refusals = Arc::new(Semaphore::new(REFUSALS));

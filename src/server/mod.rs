@@ -14,15 +14,19 @@ mod webhook;
 mod webhook_body;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+
 use tokio::net::TcpListener;
 
-use crate::http::{ConnectionRefusal, Handler, Limits, Listener, ListenerKind, Peer};
-use body::ReplyBody;
+use crate::http::{
+    AnswerFuture, AnyBody, ConnectionRefusal, Handler, Limits, Listener, ListenerKind, Peer,
+};
 pub use state::State;
 
 /// The limits of the exporter's own listener, with so many connections at a time.
@@ -45,14 +49,11 @@ const fn limits(connections: usize) -> Limits {
 }
 
 impl Handler for State {
-    type Body = ReplyBody;
-
-    async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        peer: Peer,
-    ) -> Response<ReplyBody> {
-        routes::answer(request, &self, peer).await
+    fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> AnswerFuture {
+        Box::pin(async move {
+            let answer = routes::answer(request, &self, peer).await;
+            answer.map(|body| AnyBody::new(body.map_err(|never| match never {})))
+        })
     }
 }
 
@@ -62,12 +63,12 @@ pub async fn serve(
     listener: TcpListener,
     state: Arc<State>,
     connections: usize,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()> + Send,
 ) {
     let (auth, metrics) = (Arc::clone(&state.auth), state.metrics.clone());
     let count =
         move |why: ConnectionRefusal| metrics.connection_refused(ListenerKind::Metrics, why);
     let listening =
         Listener::new(ListenerKind::Metrics, limits(connections), state, count).secured(auth);
-    listening.serve(listener, shutdown).await;
+    listening.serve(listener, pin!(shutdown)).await;
 }
