@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hyper::HeaderMap;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::domain::ApiUsage;
 use crate::upstream::lenient::{Lenient, LenientList};
@@ -28,13 +29,16 @@ struct UseCase {
 
 /// What the headers say, if anything.
 pub(super) fn usage(headers: &HeaderMap) -> Option<ApiUsage> {
-    let text = |name| headers.get(name)?.to_str().ok();
-    let app = text("x-app-usage").and_then(|text| serde_json::from_str::<UseCase>(text).ok());
-    let business = text("x-business-use-case-usage")
-        .and_then(|text| serde_json::from_str::<BTreeMap<String, LenientList<UseCase>>>(text).ok());
+    let app: Option<UseCase> = json(headers, "x-app-usage");
+    let business: Option<BTreeMap<String, LenientList<UseCase>>> =
+        json(headers, "x-business-use-case-usage");
     let of_business = business.into_iter().flat_map(BTreeMap::into_values);
     let all = of_business.flat_map(|LenientList(uses)| uses).chain(app);
     all.filter_map(|one| one.usage()).reduce(ApiUsage::worse)
+}
+
+fn json<T: DeserializeOwned>(headers: &HeaderMap, name: &str) -> Option<T> {
+    serde_json::from_slice(headers.get(name)?.as_bytes()).ok()
 }
 
 impl UseCase {

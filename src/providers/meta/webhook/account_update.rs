@@ -32,8 +32,8 @@ struct RestrictionInfo {
     expiration: Lenient,
 }
 
-pub(super) fn read(value: &str) -> AccountFact {
-    let update: AccountUpdate = serde_json::from_str(value).unwrap_or_default();
+pub(super) fn read(value: &[u8]) -> AccountFact {
+    let update: AccountUpdate = serde_json::from_slice(value).unwrap_or_default();
     let ban = update.ban_info.0.as_ref().map(|ban| &ban.waba_ban_state);
     // Seen as one word and as a list of one.
     let ban = ban.and_then(|state| state.label().or_else(|| state.labels().into_iter().next()));

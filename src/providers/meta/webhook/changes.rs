@@ -98,7 +98,8 @@ struct ReviewUpdate {
 }
 
 fn fact(kind: AccountEventKind, value: Option<&RawValue>) -> AccountFact {
-    let Some(value) = value.map(RawValue::get).filter(|value| is_object(value.as_bytes())) else {
+    let Some(value) = value.map(|value| value.get().as_bytes()).filter(|value| is_object(value))
+    else {
         return match kind {
             AccountEventKind::Other => AccountFact::None,
             _ => AccountFact::Malformed,
@@ -107,7 +108,7 @@ fn fact(kind: AccountEventKind, value: Option<&RawValue>) -> AccountFact {
     match kind {
         AccountEventKind::AccountUpdate => account_update::read(value),
         AccountEventKind::AccountReviewUpdate => {
-            let update: ReviewUpdate = serde_json::from_str(value).unwrap_or_default();
+            let update: ReviewUpdate = serde_json::from_slice(value).unwrap_or_default();
             let decision = update.decision.raw_text().filter(|word| !word.is_empty());
             decision.map_or(AccountFact::Malformed, |word| {
                 AccountFact::Review(word.parse().unwrap_or(ReviewStatus::Other))
