@@ -34,8 +34,8 @@ pub(super) struct Table {
     order: Arc<Order>,
     hasher: RandomState,
     by_name: HashTable<u32>,
-    /// The hash of each row's id, and the row. In order: however many rows have one id, each is found
-    /// and removed at once.
+    /// The hash of each row's id, and the row. In order: however many rows have one id, each is
+    /// found and removed at once.
     by_id: BTreeSet<(u32, u32)>,
     waiting: WaitingIndex,
     /// The messages of all channels that were told of lately.

@@ -29,8 +29,8 @@ use super::socket::{bound_unsent, first_byte, has_unread, whole_head};
 use super::stream::WatchedStream;
 
 /// What requests come over, with TLS or without.
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// How a connection begins.
 enum Opened {
@@ -123,7 +123,7 @@ async fn serve(
 }
 
 /// Serves the requests of a connection.
-async fn drive(stream: Box<dyn Io>, slot: Arc<Slot>, shared: Arc<Shared>, peer: Peer) {
+async fn drive(stream: Box<dyn Transport>, slot: Arc<Slot>, shared: Arc<Shared>, peer: Peer) {
     let limits = shared.connections.limits();
     let mut builder = http1::Builder::new();
     builder

@@ -5,7 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -269,6 +270,37 @@ fn an_answer_before_the_upload_is_done_reaches_the_application() {
             program.until_is(counted, 1.0);
         }
     }
+}
+
+#[test]
+fn an_application_may_send_everything_before_it_reads_a_long_answer_that_came_early() {
+    // More than all buffers of the system between the two hold.
+    let size = 64 << 20;
+    let block = vec![b'x'; 64 * 1024];
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", upstream.local_addr().unwrap());
+    let answer = block.clone();
+    std::thread::spawn(move || {
+        let (mut stream, _) = upstream.accept().unwrap();
+        let mut reader = stream.try_clone().unwrap();
+        // It answers a request, of which this is the beginning.
+        reader.read_exact(&mut [0; 64]).unwrap();
+        std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n").unwrap();
+        for _ in 0..size / answer.len() {
+            stream.write_all(&answer).unwrap();
+        }
+    });
+    let setup = Setup::new().set("GATEWAY_ADDRESS", "127.0.0.1:0").set("WHAPI_API_URL", &url);
+    let (_files, program) = elsewhere(setup);
+    let mut wire = Wire::to(program.gateway());
+    wire.send(format!("POST /whapi/x HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n"))
+        .unwrap();
+    for _ in 0..size / block.len() {
+        wire.send(&block).expect("the gateway takes what is sent while the answer waits");
+    }
+    assert!(wire.head().unwrap()[0].starts_with("HTTP/1.1 200"));
+    assert_eq!(wire.take(size).expect("the whole answer").len(), size);
 }
 
 #[test]
