@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Uri;
+use hyper::header::HeaderValue;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -20,6 +21,9 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
+
+use super::tls;
+use crate::config::Polling;
 
 /// There is no limit on how long an answer may take, so a peer that is gone without a word has to
 /// be found out.
@@ -78,53 +82,69 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(tls: rustls::ClientConfig, proxies: Option<Arc<Matcher>>) -> Self {
+    /// A way to upstreams with the trust and the proxies of these settings.
+    ///
+    /// # Errors
+    ///
+    /// When the extra CA cannot be read, in a sentence that names its setting.
+    pub(super) fn new(polling: &Polling) -> Result<Self, String> {
+        let tls = tls::configuration(polling.extra_ca_file.as_deref())?;
+        let proxies = polling.use_proxy.then(|| Arc::new(Matcher::from_system()));
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEP_ALIVE));
         let direct = Direct { tcp, tls: TlsConnector::from(Arc::new(tls)) };
-        Self { direct, proxies }
+        Ok(Self { direct, proxies })
     }
 
     /// Opens a connection that requests to `uri` can be sent on.
     pub(super) async fn open(mut self, uri: Uri) -> Result<Link, BoxError> {
         let proxy = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
         let Some(proxy) = proxy else {
-            return Ok(Link::new(self.direct.call(uri).await?, false));
+            return Ok(Link::new(self.direct.call(uri).await?, None));
         };
         if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {
             return Err("the proxy is not an HTTP proxy".into());
         }
         if uri.scheme_str() != Some("https") {
-            return Ok(Link::new(self.direct.call(proxy.uri().clone()).await?, true));
+            let stream = self.direct.call(proxy.uri().clone()).await?;
+            let password = proxy.basic_auth().cloned();
+            return Ok(Link::new(stream, Some(HttpProxy { password })));
         }
         let mut tunnel = Tunnel::new(proxy.uri().clone(), self.direct.clone());
         if let Some(credentials) = proxy.basic_auth() {
             tunnel = tunnel.with_auth(credentials.clone());
         }
         let stream = tunnel.call(uri.clone()).await?;
-        Ok(Link::new(secure(stream, &uri, &self.direct.tls).await?, false))
+        Ok(Link::new(secure(stream, &uri, &self.direct.tls).await?, None))
     }
+}
+
+/// A proxy that wants to be told the whole address.
+#[derive(Clone)]
+pub(super) struct HttpProxy {
+    /// What it wants with each request; in a tunnel it had it before.
+    pub(super) password: Option<HeaderValue>,
 }
 
 /// An open connection.
 pub(super) struct Link {
     stream: Stream,
-    /// Whether at the other end is a proxy that wants to be told the whole address.
-    to_proxy: bool,
+    /// The proxy at the other end, unless it is a tunnel.
+    proxy: Option<HttpProxy>,
     /// Whether the other end takes nothing any more.
     write_closed: bool,
 }
 
 impl Link {
-    fn new(stream: Stream, to_proxy: bool) -> Self {
-        Self { stream, to_proxy, write_closed: false }
+    const fn new(stream: Stream, proxy: Option<HttpProxy>) -> Self {
+        Self { stream, proxy, write_closed: false }
     }
 
-    /// Whether a proxy at the other end wants to be told the whole address.
-    pub(super) const fn is_to_proxy(&self) -> bool {
-        self.to_proxy
+    /// The HTTP proxy that requests go to, if there is one.
+    pub(super) const fn proxy(&self) -> Option<&HttpProxy> {
+        self.proxy.as_ref()
     }
 
     /// An upstream may answer early and close while much is still to be sent. hyper would give up

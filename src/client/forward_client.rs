@@ -8,16 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Body;
-use hyper::header::PROXY_AUTHORIZATION;
 use hyper::{Method, Request, Response};
-use hyper_util::client::proxy::matcher::Matcher;
 
 use super::connector::Connector;
+use super::failure;
 use super::failure::Cause;
 use super::outgoing_body::OutgoingBody;
 use super::pool::{Pool, PoolLimits, SendError};
 use super::upstream_body::UpstreamBody;
-use super::{failure, origin_form, tls};
 use crate::config::Polling;
 use crate::domain::{Failure, FailureReason};
 
@@ -33,7 +31,6 @@ const ATTEMPTS: usize = 3;
 /// Sends requests of others.
 pub struct ForwardClient {
     pool: Arc<Pool>,
-    proxies: Option<Arc<Matcher>>,
 }
 
 impl ForwardClient {
@@ -43,10 +40,7 @@ impl ForwardClient {
     ///
     /// When the extra CA cannot be read, in a sentence that names its setting.
     pub fn new(polling: &Polling) -> Result<Self, String> {
-        let tls = tls::configuration(polling.extra_ca_file.as_deref())?;
-        let proxies = polling.use_proxy.then(|| Arc::new(Matcher::from_system()));
-        let pool = Arc::new(Pool::new(Connector::new(tls, proxies.clone()), LIMITS));
-        Ok(Self { pool, proxies })
+        Ok(Self { pool: Arc::new(Pool::new(Connector::new(polling)?, LIMITS)) })
     }
 
     /// Sends a request to its address, which is absolute and has this scheme and authority, and
@@ -69,12 +63,6 @@ impl ForwardClient {
         loop {
             let opening = tokio::time::timeout(CONNECT_TIMEOUT, self.pool.connection(origin, &uri));
             let (mut connection, used) = opening.await.map_err(|_| late())?.map_err(not_sent)?;
-            *request.uri_mut() = if connection.is_to_proxy() {
-                self.introduce(&mut request);
-                uri.clone()
-            } else {
-                origin_form(&uri)
-            };
             // The end of a connection that was idle says nothing of the request.
             let again = (used && attempts < ATTEMPTS).then(|| copy(&request)).flatten();
             request = match (connection.send(request).await, again) {
@@ -86,17 +74,6 @@ impl ForwardClient {
                 }
                 (Err((error, _)), None) => return Err(not_sent(error)),
             };
-        }
-    }
-
-    /// A proxy that is told the whole address wants its password with each request; in a tunnel it
-    /// had it before.
-    fn introduce<B>(&self, request: &mut Request<B>) {
-        if let Some(proxies) = &self.proxies
-            && let Some(proxy) = proxies.intercept(request.uri())
-            && let Some(credentials) = proxy.basic_auth()
-        {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
         }
     }
 }

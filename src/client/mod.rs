@@ -19,11 +19,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER,
-    USER_AGENT,
+    ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 use hyper::{Response, Uri};
-use hyper_util::client::proxy::matcher::Matcher;
 use secrecy::ExposeSecret;
 
 use crate::clock;
@@ -45,7 +43,6 @@ const LIMITS: PoolLimits = PoolLimits { idle: 16, buffer: 16 * 1024, keeps_case:
 #[derive(Clone)]
 pub struct Client {
     pool: Arc<Pool>,
-    proxies: Option<Arc<Matcher>>,
     large: LargeAnswers,
     timeout: Duration,
 }
@@ -57,10 +54,8 @@ impl Client {
     ///
     /// When the extra CA cannot be read, in a sentence that names its setting.
     pub fn new(polling: &Polling) -> Result<Self, String> {
-        let tls = tls::configuration(polling.extra_ca_file.as_deref())?;
-        let proxies = polling.use_proxy.then(|| Arc::new(Matcher::from_system()));
-        let pool = Arc::new(Pool::new(Connector::new(tls, proxies.clone()), LIMITS));
-        Ok(Self { pool, proxies, large: LargeAnswers::default(), timeout: polling.timeout })
+        let pool = Arc::new(Pool::new(Connector::new(polling)?, LIMITS));
+        Ok(Self { pool, large: LargeAnswers::default(), timeout: polling.timeout })
     }
 
     /// Sends a request and reads the whole answer, of at most so many bytes. A redirect is not
@@ -86,7 +81,7 @@ impl Client {
         let origin = origin(url);
         let (mut connection, used) =
             self.pool.connection(origin, &uri).await.map_err(|error| failure(&error))?;
-        let head = self.head(&uri, request.credential, connection.is_to_proxy())?;
+        let head = head(uri.clone(), request.credential)?;
         let mut response = match connection.send(head).await {
             // It was closed while it was idle.
             Err((_, Some(unsent))) if used => {
@@ -102,40 +97,6 @@ impl Client {
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         Ok(Answer { status, retry_after, headers, body })
-    }
-
-    fn head(
-        &self,
-        uri: &Uri,
-        credential: Credential,
-        to_proxy: bool,
-    ) -> Result<hyper::Request<OutgoingBody>, Failure> {
-        let not_valid = |_| Failure::new(FailureReason::Connect, "the address is not valid");
-        let mut request = hyper::Request::new(OutgoingBody::default());
-        *request.uri_mut() = if to_proxy { uri.clone() } else { origin_form(uri) };
-        let headers = request.headers_mut();
-        headers.insert(HOST, HeaderValue::from_str(host(uri)).map_err(not_valid)?);
-        headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        match credential {
-            Credential::Bearer(token) => {
-                let value = format!("Bearer {}", token.expose_secret());
-                headers.insert(AUTHORIZATION, sensitive(value)?);
-            }
-            Credential::Header(name, value) => {
-                let value = sensitive(value.expose_secret().to_owned())?;
-                headers.insert(HeaderName::from_static(name), value);
-            }
-            Credential::InUrl => {}
-        }
-        if to_proxy
-            && let Some(proxies) = &self.proxies
-            && let Some(proxy) = proxies.intercept(uri)
-            && let Some(password) = proxy.basic_auth()
-        {
-            headers.insert(PROXY_AUTHORIZATION, password.clone());
-        }
-        Ok(request)
     }
 
     async fn read_body(
@@ -178,16 +139,35 @@ impl Client {
 
 const NAME: &str = concat!("whatsapp-exporter/", env!("CARGO_PKG_VERSION"));
 
+/// The request of a poll.
+fn head(uri: Uri, credential: Credential) -> Result<hyper::Request<OutgoingBody>, Failure> {
+    let not_valid = |_| Failure::new(FailureReason::Connect, "the address is not valid");
+    let mut request = hyper::Request::new(OutgoingBody::default());
+    let host = HeaderValue::from_str(host(&uri)).map_err(not_valid)?;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(HOST, host);
+    headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    match credential {
+        Credential::Bearer(token) => {
+            let value = format!("Bearer {}", token.expose_secret());
+            headers.insert(AUTHORIZATION, sensitive(value)?);
+        }
+        Credential::Header(name, value) => {
+            let value = sensitive(value.expose_secret().to_owned())?;
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        Credential::InUrl => {}
+    }
+    Ok(request)
+}
+
 /// The scheme and the authority of an address.
 fn origin(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
     &url[..end]
-}
-
-/// An address as its own server is told it.
-fn origin_form(uri: &Uri) -> Uri {
-    uri.path_and_query().cloned().map(Uri::from).unwrap_or_default()
 }
 
 /// The host, and its port unless the scheme implies it.

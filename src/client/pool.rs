@@ -14,13 +14,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::client::conn::http1;
+use hyper::header::PROXY_AUTHORIZATION;
 use hyper::{Request, Response, Uri, body::Incoming};
 use tokio::time::Instant;
 
 use crate::clock;
 
-use super::connector::{BoxError, Connector, Link};
-use super::outgoing_body::{OutgoingBody, SentBody};
+use super::connector::{BoxError, Connector, HttpProxy, Link};
+use super::outgoing_body::OutgoingBody;
 
 /// Shorter than most upstreams keep idle connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
@@ -73,17 +74,17 @@ impl From<hyper::Error> for SendError {
     }
 }
 
-type Connection = http1::Connection<Link, SentBody>;
+type Connection = http1::Connection<Link, OutgoingBody>;
 
 /// An open connection, which moves only while somebody drives it.
 pub(super) struct PooledConnection {
     /// Its scheme and authority.
     origin: Box<str>,
-    sender: http1::SendRequest<SentBody>,
+    sender: http1::SendRequest<OutgoingBody>,
     /// `None` once it has ended.
     connection: Option<Connection>,
-    /// Whether requests need the whole address, and the proxy's password.
-    to_proxy: bool,
+    /// The HTTP proxy that requests go to, if there is one.
+    proxy: Option<HttpProxy>,
     /// Whether the body of a request is still being sent.
     sending: Arc<AtomicBool>,
 }
@@ -91,16 +92,12 @@ pub(super) struct PooledConnection {
 impl PooledConnection {
     async fn open(pool: &Pool, origin: &str, uri: Uri) -> Result<Self, SendError> {
         let link = pool.connector.clone().open(uri).await.map_err(SendError::Connect)?;
-        let to_proxy = link.is_to_proxy();
+        let proxy = link.proxy().cloned();
         let mut builder = http1::Builder::new();
         builder.max_buf_size(pool.limits.buffer).preserve_header_case(pool.limits.keeps_case);
         let (sender, connection) = builder.handshake(link).await?;
         let (origin, connection) = (origin.into(), Some(connection));
-        Ok(Self { origin, sender, connection, to_proxy, sending: Arc::default() })
-    }
-
-    pub(super) const fn is_to_proxy(&self) -> bool {
-        self.to_proxy
+        Ok(Self { origin, sender, connection, proxy, sending: Arc::default() })
     }
 
     /// Whether a request can be sent now.
@@ -114,16 +111,23 @@ impl PooledConnection {
         self.sending.load(Ordering::Relaxed)
     }
 
-    /// Sends a request and waits for the head of its answer. The request comes back if it was not
-    /// sent.
+    /// Sends a request, whose address is absolute, and waits for the head of its answer. The
+    /// request comes back if it was not sent.
     pub(super) async fn send(
         &mut self,
-        request: Request<OutgoingBody>,
+        mut request: Request<OutgoingBody>,
     ) -> Result<Response<Incoming>, (SendError, Option<Request<OutgoingBody>>)> {
-        let request = request.map(|body| SentBody::new(body, Arc::clone(&self.sending)));
+        match &self.proxy {
+            None => *request.uri_mut() = origin_form(request.uri()),
+            Some(HttpProxy { password: Some(password) }) => {
+                request.headers_mut().insert(PROXY_AUTHORIZATION, password.clone());
+            }
+            Some(HttpProxy { password: None }) => {}
+        }
+        request.body_mut().is_sent_while(Arc::clone(&self.sending));
         let sent = self.sender.try_send_request(request);
         drive(&mut self.connection, sent).await.map_err(|mut error| {
-            let request = error.take_message().map(|request| request.map(SentBody::unsent));
+            let request = error.take_message();
             (error.into_error().into(), request)
         })
     }
@@ -167,6 +171,11 @@ fn poll_driving<T>(
         *connection = None;
     }
     what(context)
+}
+
+/// An address as its own server is told it.
+fn origin_form(uri: &Uri) -> Uri {
+    uri.path_and_query().cloned().map(Uri::from).unwrap_or_default()
 }
 
 /// Idle connections, by scheme and authority.
