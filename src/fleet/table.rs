@@ -266,33 +266,14 @@ fn hash_name(hasher: &RandomState, kind: TargetKind, name: impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock;
-    use crate::domain::PollPolicy;
-    use crate::secret::SecretSource;
-    use crate::target::{Name, TargetOptions};
+    use crate::target::Name;
 
     fn channel(name: &str, source: &str, id: &str) -> Watched {
-        let policy =
-            PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
-        let target = Target {
-            kind: TargetKind::Channel,
-            name: Name::new(name).unwrap(),
-            id: Some(id.into()),
-            credential: SecretSource::from_value("s3cret").unwrap(),
-            options: Arc::new(TargetOptions {
-                provider: ProviderId::new(&(0, "test")),
-                api_url: "http://one".into(),
-                policy,
-                required_scopes: Arc::new([]),
-                endpoint: None,
-                listing: None,
-                source: Name::new(source).ok(),
-                account: None,
-            }),
-        };
+        let mut target = Target::of_test(TargetKind::Channel, name);
+        target.id = Some(id.into());
+        Arc::make_mut(&mut target.options).source = Name::new(source).ok();
         Watched::new(Arc::new(target), clock::now(), false)
     }
 

@@ -180,40 +180,17 @@ fn authority(url: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
     use crate::domain::{Now, TargetKind, Timestamp};
     use crate::fleet::Fleet;
+    use crate::target::Target;
 
     /// So many references of a fleet of that many targets.
     fn refs(count: usize) -> Vec<TargetRef> {
-        use std::sync::Arc;
-
-        use crate::domain::PollPolicy;
-        use crate::secret::SecretSource;
-        use crate::target::{Name, Target, TargetOptions};
-
-        let policy = PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::MAX };
-        let options = Arc::new(TargetOptions {
-            provider: crate::providers::all().next().unwrap(),
-            api_url: "http://a".into(),
-            policy,
-            required_scopes: Arc::new([]),
-            endpoint: None,
-            listing: None,
-            source: None,
-            account: None,
-        });
-        let target = |at: usize| {
-            Arc::new(Target {
-                kind: TargetKind::Channel,
-                name: Name::new(&format!("c{at}")).unwrap(),
-                id: None,
-                credential: SecretSource::from_value("s3cret").unwrap(),
-                options: Arc::clone(&options),
-            })
-        };
+        let target = |at| Arc::new(Target::of_test(TargetKind::Channel, &format!("c{at}")));
         let now = Now { unix: Timestamp::from_secs(0), steady: 0 };
         Fleet::new((0..count).map(target).collect::<Vec<_>>(), now, false).refs()
     }

@@ -113,3 +113,30 @@ impl Target {
         Ok(Credentials { own, second })
     }
 }
+
+#[cfg(test)]
+impl Target {
+    /// A target that a test may change, of no real provider and polled by nobody.
+    pub(crate) fn of_test(kind: TargetKind, name: &str) -> Self {
+        use std::time::Duration;
+
+        let policy =
+            PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
+        Self {
+            kind,
+            name: Name::new(name).unwrap(),
+            id: None,
+            credential: SecretSource::from_value("s3cret").unwrap(),
+            options: Arc::new(TargetOptions {
+                provider: ProviderId::new(&(0, "test")),
+                api_url: "http://one".into(),
+                policy,
+                required_scopes: Arc::new([]),
+                endpoint: None,
+                listing: None,
+                source: None,
+                account: None,
+            }),
+        }
+    }
+}

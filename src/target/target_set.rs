@@ -494,24 +494,9 @@ mod tests {
     use crate::upstream::{Credentials, Endpoint, Exchange, PollContext};
 
     fn source(name: &str, listing: ListingOptions) -> Target {
-        let policy =
-            PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
-        Target {
-            kind: TargetKind::Source,
-            name: Name::new(name).unwrap(),
-            id: None,
-            credential: SecretSource::from_value("s3cret").unwrap(),
-            options: Arc::new(TargetOptions {
-                provider: ProviderId::new(&(0, "test")),
-                api_url: "http://one".into(),
-                policy,
-                required_scopes: Arc::new([]),
-                endpoint: None,
-                listing: Some(Arc::new(listing)),
-                source: None,
-                account: None,
-            }),
-        }
+        let mut source = Target::of_test(TargetKind::Source, name);
+        Arc::make_mut(&mut source.options).listing = Some(Arc::new(listing));
+        source
     }
 
     fn channel(id: &str) -> ListedChannel {
