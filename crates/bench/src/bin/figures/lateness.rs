@@ -4,8 +4,7 @@
 //! From outside it is not known when a poll is due, since each is moved by chance; but a fleet's
 //! first polls are spread over its interval, each within its own slot of interval / targets. So an
 //! arrival minus the start of its slot, counted from the earliest such difference of all, is the
-//! lateness and up to one slot more; the way over loopback and the responder's own delay are in it
-//! too.
+//! lateness and up to one slot more; the way over loopback is in it too.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -5,12 +5,16 @@
 //! its answer is the simulator's, byte for byte. It runs in a thread of the benchmark, so none of
 //! its work is counted as the exporter's.
 
+use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use whatsapp_simulator::{MetaToken, Simulator, WhapiChannel};
@@ -93,13 +97,17 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
+    let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
     let mut buffer = [0; 4096];
     let mut end = 0;
     loop {
-        match stream.read(&mut buffer[end..]).await {
-            Ok(0) | Err(_) => return,
-            Ok(more) => end += more,
-        }
+        let arrived = match receive(&stream, &mut buffer[end..]).await {
+            Ok((0, _)) | Err(_) => return,
+            Ok((more, arrived)) => {
+                end += more;
+                arrived
+            }
+        };
         // One request at a time: neither the exporter nor its peers send the next before the
         // answer.
         if !buffer[..end].ends_with(b"\r\n\r\n") {
@@ -108,7 +116,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         if let Some(number) = number(&buffer[..end]) {
             let mut first = shared.first.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(slot) = first.get_mut(number) {
-                slot.get_or_insert_with(Instant::now);
+                slot.get_or_insert(arrived);
             }
         }
         end = 0;
@@ -117,6 +125,25 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             return;
         }
     }
+}
+
+/// Reads what has come, and tells when it came by the system's own note, where it keeps one: this
+/// thread reads it later, the more so while the other core reads scrapes.
+async fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Instant)> {
+    stream
+        .async_io(Interest::READABLE, || {
+            let mut slices = [IoSliceMut::new(buffer)];
+            let mut space = nix::cmsg_space!(TimeSpec);
+            let (socket, space) = (stream.as_raw_fd(), Some(&mut space[..]));
+            let message = recvmsg::<()>(socket, &mut slices, space, MsgFlags::MSG_DONTWAIT)?;
+            let noted = message.cmsgs()?.find_map(|part| match part {
+                ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+                _ => None,
+            });
+            let age = noted.map(|at| SystemTime::UNIX_EPOCH + at).and_then(|at| at.elapsed().ok());
+            Ok((message.bytes, Instant::now() - age.unwrap_or_default()))
+        })
+        .await
 }
 
 /// The number in `GET /c/<number>/health…`.
