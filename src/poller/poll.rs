@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::clock;
 use crate::domain::{Failure, FailureReason, TargetKind};
 use crate::secret::Fingerprint;
 use crate::target::Target;
@@ -17,6 +16,7 @@ use crate::upstream::{
     Answer, Endpoint, Fact, LONG_ANSWER_BYTES, MAX_ANSWER_BYTES, MAX_LIST_BYTES, Next, PollContext,
     Reading, Request,
 };
+use crate::{blocking, clock};
 
 /// Sends a request whose answer may have so many bytes; [`crate::client::Client`] in the program,
 /// something else in a test.
@@ -48,14 +48,7 @@ async fn read(read: Box<dyn FnOnce(Answer) -> Next + Send>, answer: Answer) -> N
         return read(answer);
     }
     let _place = READING.acquire().await;
-    match tokio::task::spawn_blocking(move || read(answer)).await {
-        Ok(next) => next,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The program ends.
-            Err(_) => std::future::pending().await,
-        },
-    }
+    blocking::run(move || read(answer)).await
 }
 
 /// Polls a target.

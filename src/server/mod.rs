@@ -2,6 +2,7 @@
 //!
 //! Not here: connections (`http/`), and what is served; see `routes.rs` and the files it names.
 
+mod block_stream;
 mod body;
 mod negotiate;
 mod page;
