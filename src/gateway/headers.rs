@@ -94,7 +94,7 @@ pub(super) fn to_application(headers: HeaderMap, bodiless: bool, length: Option<
 /// Everything but what belongs to the one connection, in its order.
 fn end_to_end(headers: HeaderMap) -> HeaderMap {
     // Most have none of these, and a new map costs more than all that is done here.
-    if !HOP_BY_HOP.iter().any(|name| headers.contains_key(name)) {
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
         return headers;
     }
     let named: Vec<HeaderName> = headers

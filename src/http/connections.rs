@@ -3,11 +3,12 @@
 //!
 //! Not here: reading and writing them; see `connection.rs`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fnv::FnvHashMap;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -57,7 +58,8 @@ pub(super) struct Connections {
 
 #[derive(Default)]
 struct OpenConnections {
-    all: HashMap<u64, OpenConnection>,
+    /// By numbers of our own, so that a simple hash does.
+    all: FnvHashMap<u64, OpenConnection>,
     phases: [BTreeSet<Since>; PHASES],
     /// Readers that are behind.
     stalled: BTreeSet<Since>,
