@@ -4,7 +4,6 @@
 //! up: `server` → `metrics` → `fleet`. They meet in the fleet. `ARCHITECTURE.md` has the map.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files and threads"))]
 
-mod blocking;
 pub mod cli;
 pub mod client;
 pub mod clock;

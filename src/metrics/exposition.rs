@@ -21,10 +21,6 @@ use crate::domain::{ChannelState, RequestCounts, TargetKind};
 use crate::fleet::{FleetView, NamedTarget, Watched};
 use crate::target::UNKNOWN_CREDENTIAL;
 
-/// What is written between two looks at the fleet: polls on the other thread wait for the end of a
-/// look.
-const LOOK: usize = 16 * 1024;
-
 /// A family of one kind of target, or one kind's part of a family that several share.
 struct ExpositionSection {
     plan: FamilyPlan,
@@ -192,8 +188,8 @@ impl Exposition {
         !matches!(self.place, Place::End)
     }
 
-    /// Writes rows until the block is full or others should have a look at the fleet; returns the
-    /// target to go on with, or `None` after the last.
+    /// Writes rows until the block is full; returns the target to go on with, or `None` after the
+    /// last.
     fn write_section(
         &mut self,
         section: &ExpositionSection,
@@ -202,7 +198,6 @@ impl Exposition {
         out: &mut Vec<u8>,
     ) -> Option<usize> {
         let now = self.view.now;
-        let full = full.min(out.len().saturating_add(LOOK));
         let headed = match (section.header, section.rows_of) {
             (Header::WithRows, RowsOf::Targets(kind)) => self.view.count(kind) > 0,
             (Header::Always | Header::WithRows, _) => true,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::clock;
 use crate::domain::{Failure, FailureReason, TargetKind};
 use crate::secret::Fingerprint;
 use crate::target::Target;
@@ -16,7 +17,6 @@ use crate::upstream::{
     Answer, Endpoint, Fact, LONG_ANSWER_BYTES, MAX_ANSWER_BYTES, MAX_LIST_BYTES, Next, PollContext,
     Reading, Request,
 };
-use crate::{blocking, clock};
 
 /// Sends a request whose answer may have so many bytes; [`crate::client::Client`] in the program,
 /// something else in a test.
@@ -48,7 +48,14 @@ async fn read(read: Box<dyn FnOnce(Answer) -> Next + Send>, answer: Answer) -> N
         return read(answer);
     }
     let _place = READING.acquire().await;
-    blocking::run(move || read(answer)).await
+    match tokio::task::spawn_blocking(move || read(answer)).await {
+        Ok(next) => next,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The program ends.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// Polls a target.

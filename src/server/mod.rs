@@ -2,7 +2,6 @@
 //!
 //! Not here: connections (`http/`), and what is served; see `routes.rs` and the files it names.
 
-mod block_stream;
 mod body;
 mod negotiate;
 mod page;

@@ -23,8 +23,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode, body::Incoming};
 
-use super::block_stream::Blocks;
-use super::body::ReplyBody;
+use super::body::{Blocks, ReplyBody};
 use super::page::{PageQuery, Which};
 use super::reply::{Reply, ok, text, with};
 use super::state::State;

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::block_stream::Blocks;
+use super::body::Blocks;
 use crate::domain::TargetKind;
 use crate::fleet::FleetView;
 use crate::report::account_report::AccountView;

@@ -18,7 +18,6 @@ use whatsapp_exporter::providers;
 const LAYERS: &[&str] = &[
     "domain",
     "clock",
-    "blocking",
     "file_version",
     "regular_file",
     "secret",
