@@ -17,7 +17,7 @@ pub(super) struct Order([OrderOfKind; TargetKind::COUNT]);
 struct OrderOfKind {
     entries: Vec<OrderEntry>,
     /// All names, one after the other.
-    names: String,
+    names: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct NamedTarget<'a> {
     /// The label `provider`.
     pub provider: ProviderId,
     /// Its name.
-    pub name: &'a str,
+    pub name: &'a [u8],
 }
 
 impl Order {
@@ -55,7 +55,7 @@ impl Order {
     /// Adds a target behind the last of its kind.
     pub(super) fn push(&mut self, reference: TargetRef, target: &Target) {
         let OrderOfKind { entries, names } = &mut self.0[target.kind.index()];
-        names.push_str(target.name.as_str());
+        names.extend_from_slice(target.name.as_str().as_bytes());
         // Names are shorter than 64 letters, so these are more than 60 million targets.
         let name_end = u32::try_from(names.len()).unwrap_or(u32::MAX);
         let provider = target.provider();

@@ -252,7 +252,7 @@ impl Exposition {
                     }
                     let counts = RequestCounts::answer_counts(&one.requests);
                     let (provider, created) = (one.provider, one.created);
-                    let of = Counted { provider, name: one.name.as_str(), created };
+                    let of = Counted { provider, name: one.name.as_str().as_bytes(), created };
                     section.plan.write_counts(of, Some(counts), scratch, out);
                 }
                 None
@@ -262,7 +262,7 @@ impl Exposition {
                     let counts = RequestCounts::answer_counts(&one.requests);
                     let of = Counted {
                         provider: one.provider,
-                        name: UNKNOWN_CREDENTIAL,
+                        name: UNKNOWN_CREDENTIAL.as_bytes(),
                         created: one.created,
                     };
                     section.plan.write_counts(of, Some(counts), scratch, out);

@@ -101,8 +101,8 @@ impl FamilyPlan {
             Rows::Scopes(row) => {
                 let mut at = 0;
                 while let Some((scope, value)) = row(target, at) {
-                    let name = of.name.as_bytes();
-                    for part in [&fixed.before, name, b"\",scope=\"", scope.as_bytes(), b"\"} "] {
+                    for part in [&fixed.before, of.name, b"\",scope=\"", scope.as_bytes(), b"\"} "]
+                    {
                         out.extend_from_slice(part);
                     }
                     write_value(value, out);
@@ -113,7 +113,7 @@ impl FamilyPlan {
             Rows::Info(values) => {
                 if let Some(values) = values(target) {
                     out.extend_from_slice(&fixed.before);
-                    out.extend_from_slice(of.name.as_bytes());
+                    out.extend_from_slice(of.name);
                     out.push(b'"');
                     for (label, value) in self.family.metric.labels.iter().zip(values) {
                         write_label(label.name, value, out);
@@ -251,7 +251,8 @@ mod tests {
             let (mut out, mut expected) = (Vec::new(), String::new());
             for (name, provider, created, counts) in &targets {
                 let provider = providers::all().nth(*provider).unwrap();
-                let of = Counted { provider, name, created: Timestamp::from_millis(*created) };
+                let created = Timestamp::from_millis(*created);
+                let of = Counted { provider, name: name.as_bytes(), created };
                 plan.write_counts(of, Some(counts), &mut scratch, &mut out);
                 for (code, count) in crate::domain::AnswerClass::LABELS.iter().zip(counts) {
                     let labels =
@@ -259,7 +260,7 @@ mod tests {
                             code=\"{code}\"}}", provider.label());
                     expected += &format!("whatsapp_gateway_requests_total{labels} {count}\n");
                     if open_metrics {
-                        let created = *created as f64 / 1000.0;
+                        let created = created.millis() as f64 / 1000.0;
                         expected += &format!("whatsapp_gateway_requests_created{labels} \
                             {created}\n");
                     }

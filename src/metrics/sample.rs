@@ -23,7 +23,7 @@ pub(super) struct Fixed {
 #[derive(Clone, Copy)]
 pub(super) struct Counted<'a> {
     pub(super) provider: ProviderId,
-    pub(super) name: &'a str,
+    pub(super) name: &'a [u8],
     /// Since when its counters count.
     pub(super) created: Timestamp,
 }
@@ -31,7 +31,7 @@ pub(super) struct Counted<'a> {
 /// One row of a family.
 #[derive(Clone, Copy)]
 pub(super) struct SampleRow<'a> {
-    pub(super) name: &'a str,
+    pub(super) name: &'a [u8],
     /// Which of the family's rows.
     pub(super) at: usize,
     /// Since when it counts, as it is written; `None` where that is not said.
@@ -41,7 +41,7 @@ pub(super) struct SampleRow<'a> {
 impl Fixed {
     /// Writes one row, and since when it counts.
     pub(super) fn write(&self, row: SampleRow<'_>, value: Value, out: &mut Vec<u8>) {
-        let (name, after) = (row.name.as_bytes(), &self.after[row.at]);
+        let (name, after) = (row.name, &self.after[row.at]);
         for part in [&self.before, name, after] {
             out.extend_from_slice(part);
         }

@@ -59,7 +59,7 @@ impl Scratch {
         let start = out.len();
         out.extend_from_slice(&template.bytes);
         let rows = &mut out[start..];
-        put(of.name.as_bytes(), &template.names, rows);
+        put(of.name, &template.names, rows);
         Written { rows, values: &template.values }
     }
 
@@ -70,7 +70,7 @@ impl Scratch {
             return self.zeros(fixed, of, out).set(0, digit as u8);
         }
         let template = self.template(fixed, of);
-        let name = of.name.as_bytes();
+        let name = of.name;
         let at = template.values[0];
         let start = out.len();
         out.extend_from_slice(&template.bytes[..at]);
@@ -83,7 +83,21 @@ impl Scratch {
         }
     }
 
+    #[inline]
     fn template(&mut self, fixed: &Fixed, of: Counted<'_>) -> &Template {
+        let (provider, length) = (of.provider.index(), of.name.len());
+        let known = self.templates.get(provider).and_then(|templates| templates.get(length));
+        let fits = |template: &Template| {
+            !(template.bytes.is_empty() || self.says_created && template.created != of.created)
+        };
+        if !known.is_some_and(fits) {
+            self.make_template(fixed, of);
+        }
+        &self.templates[provider][length]
+    }
+
+    #[cold]
+    fn make_template(&mut self, fixed: &Fixed, of: Counted<'_>) {
         let (provider, length) = (of.provider.index(), of.name.len());
         // Two borrows of different fields, so the time is drawn first.
         self.created(of.created);
@@ -96,12 +110,7 @@ impl Scratch {
         if templates.len() <= length {
             templates.resize_with(length + 1, Template::default);
         }
-        let template = &mut templates[length];
-        let stale = created.is_some() && template.created != of.created;
-        if template.bytes.is_empty() || stale {
-            *template = Template::new(fixed, of, created);
-        }
-        template
+        templates[length] = Template::new(fixed, of, created);
     }
 }
 
@@ -123,7 +132,7 @@ fn put(name: &[u8], places: &[usize], rows: &mut [u8]) {
 fn put_ends<const N: usize>(name: &[u8], places: &[usize], rows: &mut [u8]) {
     let Some((first, last)) = name.first_chunk::<N>().zip(name.last_chunk::<N>()) else { return };
     for at in places {
-        let place = &mut rows[*at..*at + name.len()];
+        let place = &mut rows[*at..][..name.len()];
         place.first_chunk_mut::<N>().into_iter().for_each(|chunk| *chunk = *first);
         place.last_chunk_mut::<N>().into_iter().for_each(|chunk| *chunk = *last);
     }
