@@ -251,8 +251,8 @@ mod tests {
             let (mut out, mut expected) = (Vec::new(), String::new());
             for (name, provider, created, counts) in &targets {
                 let provider = providers::all().nth(*provider).unwrap();
-                let created = Timestamp::from_millis(*created);
-                let of = Counted { provider, name: name.as_bytes(), created };
+                let since = Timestamp::from_millis(*created);
+                let of = Counted { provider, name: name.as_bytes(), created: since };
                 plan.write_counts(of, Some(counts), &mut scratch, &mut out);
                 for (code, count) in crate::domain::AnswerClass::LABELS.iter().zip(counts) {
                     let labels =
@@ -260,7 +260,7 @@ mod tests {
                             code=\"{code}\"}}", provider.label());
                     expected += &format!("whatsapp_gateway_requests_total{labels} {count}\n");
                     if open_metrics {
-                        let created = created.millis() as f64 / 1000.0;
+                        let created = *created as f64 / 1000.0;
                         expected += &format!("whatsapp_gateway_requests_created{labels} \
                             {created}\n");
                     }

@@ -70,16 +70,15 @@ impl Scratch {
             return self.zeros(fixed, of, out).set(0, digit as u8);
         }
         let template = self.template(fixed, of);
-        let name = of.name;
         let at = template.values[0];
         let start = out.len();
         out.extend_from_slice(&template.bytes[..at]);
-        put(name, &template.names[..1], &mut out[start..]);
+        put(of.name, &template.names[..1], &mut out[start..]);
         write_value(value, out);
         let start = out.len();
         out.extend_from_slice(&template.bytes[at + 1..]);
         if let Some(created) = template.names.get(1) {
-            put(name, &[created - at - 1], &mut out[start..]);
+            put(of.name, &[created - at - 1], &mut out[start..]);
         }
     }
 
@@ -132,7 +131,7 @@ fn put(name: &[u8], places: &[usize], rows: &mut [u8]) {
 fn put_ends<const N: usize>(name: &[u8], places: &[usize], rows: &mut [u8]) {
     let Some((first, last)) = name.first_chunk::<N>().zip(name.last_chunk::<N>()) else { return };
     for at in places {
-        let place = &mut rows[*at..][..name.len()];
+        let place = &mut rows[*at..*at + name.len()];
         place.first_chunk_mut::<N>().into_iter().for_each(|chunk| *chunk = *first);
         place.last_chunk_mut::<N>().into_iter().for_each(|chunk| *chunk = *last);
     }
