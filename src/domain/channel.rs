@@ -436,6 +436,7 @@ impl ChannelState {
 
     /// The last known status, however old; [`Status::Unknown`] when the last that was learnt is no
     /// status of the list.
+    #[inline]
     pub fn last_known_status(&self) -> Status {
         match (self.evidence, &self.last) {
             (StatusEvidence::Reported, Some(last)) => last.status,

@@ -145,6 +145,7 @@ impl PollStats {
     ///
     /// It counts for `stale_after` from the first failed poll, or, should no poll end at all, from
     /// the time the next was due.
+    #[inline]
     pub fn stale_since(&self, now: Now, policy: PollPolicy) -> Option<Now> {
         let updated = self.last_updated?;
         let silent = updated.plus(policy.interval);

@@ -31,8 +31,6 @@ struct OrderEntry {
 /// A target, and what names it.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedTarget<'a> {
-    /// Its position among those of its kind.
-    pub at: usize,
     /// What finds it.
     pub(super) target: TargetRef,
     /// The label `provider`.
@@ -79,20 +77,15 @@ impl Order {
         self.0[kind.index()].entries.iter().map(|entry| entry.target)
     }
 
-    /// The targets of a kind from a position on, and what names them.
-    pub(super) fn named(
-        &self,
-        kind: TargetKind,
-        from: usize,
-    ) -> impl Iterator<Item = NamedTarget<'_>> {
+    /// The target of a kind at a position, and what names it.
+    #[inline]
+    pub(super) fn named(&self, kind: TargetKind, at: usize) -> Option<NamedTarget<'_>> {
         let OrderOfKind { entries, names } = &self.0[kind.index()];
-        let before = from.checked_sub(1).and_then(|before| entries.get(before));
-        let mut start = before.map_or(0, |before| before.name_end);
-        entries.iter().enumerate().skip(from).map(move |(at, entry)| {
-            let name = names.get(start as usize..entry.name_end as usize).unwrap_or_default();
-            start = entry.name_end;
-            NamedTarget { at, target: entry.target, provider: entry.provider, name }
-        })
+        let entry = entries.get(at)?;
+        let before = at.checked_sub(1).and_then(|before| entries.get(before));
+        let start = before.map_or(0, |before| before.name_end);
+        let name = names.get(start as usize..entry.name_end as usize)?;
+        Some(NamedTarget { target: entry.target, provider: entry.provider, name })
     }
 
     /// All targets, those of one kind together.

@@ -84,6 +84,7 @@ impl Table {
         self.order = Arc::new(order);
     }
 
+    #[inline]
     pub(super) fn get(&self, target: TargetRef) -> Option<&Watched> {
         self.is_current(target).then(|| self.at(target.row))?
     }
@@ -95,6 +96,7 @@ impl Table {
         self.rows.get_mut(target.row as usize)?.as_mut()
     }
 
+    #[inline]
     fn is_current(&self, target: TargetRef) -> bool {
         self.generations.get(target.row as usize) == Some(&target.generation)
     }
@@ -219,6 +221,7 @@ impl Table {
         self.at(row)?.channel().and_then(ChannelState::waiting_messages)
     }
 
+    #[inline]
     fn at(&self, row: u32) -> Option<&Watched> {
         self.rows.get(row as usize)?.as_ref()
     }

@@ -58,20 +58,16 @@ impl<'a> Targets<'a> {
         kind: TargetKind,
         position: usize,
     ) -> impl Iterator<Item = (usize, &'a Watched)> {
-        self.named(kind, position).map(|(named, watched)| (named.at, watched))
+        let positions = position..self.order.count(kind);
+        positions.filter_map(move |at| Some((at, self.named(kind, at)?.1)))
     }
 
-    /// The same with what names them, without a look at their settings.
-    pub fn named(
-        self,
-        kind: TargetKind,
-        position: usize,
-    ) -> impl Iterator<Item = (NamedTarget<'a>, &'a Watched)> {
-        let named = self.order.named(kind, position);
-        named.filter_map(move |named| {
-            let watched = self.table.get(named.target)?;
-            Some((named, watched))
-        })
+    /// The target at a position, with what names it, without a look at its settings. `None` if it
+    /// is gone.
+    #[inline]
+    pub fn named(self, kind: TargetKind, at: usize) -> Option<(NamedTarget<'a>, &'a Watched)> {
+        let named = self.order.named(kind, at)?;
+        Some((named, self.table.get(named.target)?))
     }
 
     /// The application's requests with credentials of other shards' targets.

@@ -64,11 +64,13 @@ impl Watched {
     }
 
     /// The provider.
+    #[inline]
     pub fn provider(&self) -> ProviderId {
         self.options.provider
     }
 
     /// How often it is polled, and how long answers count.
+    #[inline]
     pub fn policy(&self) -> PollPolicy {
         self.options.policy
     }
@@ -112,6 +114,7 @@ impl Watched {
     }
 
     /// The statistics of its polls.
+    #[inline]
     pub const fn polls(&self) -> &PollStats {
         match &self.state {
             TargetState::Channel(state) => state.polls(),

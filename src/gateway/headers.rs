@@ -4,26 +4,26 @@
 //! forwarding stays as it came.
 
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, Entry, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING,
 };
 use hyper::{Method, Request, Version};
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-
-/// Headers of one connection only (RFC 9110 §7.6.1), whether `Connection` names them or not.
-/// `Trailer` goes through, as trailers do.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+/// Whether this is a header of one connection only (RFC 9110 §7.6.1), whether `Connection` names it
+/// or not. `Trailer` goes through, as trailers do.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// What is wrong with the shape of a request, if it could be read in two ways or is not meant for a
 /// server.
@@ -94,7 +94,7 @@ pub(super) fn to_application(headers: HeaderMap, bodiless: bool, length: Option<
 /// Everything but what belongs to the one connection, in its order.
 fn end_to_end(headers: HeaderMap) -> HeaderMap {
     // Most have none of these, and a new map costs more than all that is done here.
-    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+    if !headers.keys().any(is_hop_by_hop) {
         return headers;
     }
     let named: Vec<HeaderName> = headers
@@ -109,7 +109,7 @@ fn end_to_end(headers: HeaderMap) -> HeaderMap {
     for (name, value) in headers {
         // A header's further values come without its name.
         if let Some(name) = name {
-            let stays = !HOP_BY_HOP.contains(&name) && !named.contains(&name);
+            let stays = !is_hop_by_hop(&name) && !named.contains(&name);
             current = stays.then_some(name);
         }
         if let Some(name) = &current {

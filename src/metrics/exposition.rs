@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use bytes::{BufMut as _, BytesMut};
 use prometheus::proto::{Metric as Sample, MetricFamily, MetricType};
 
 use super::Features;
@@ -155,7 +156,7 @@ impl Exposition {
     }
 
     /// Appends about `size` bytes more; returns whether there is more to come.
-    pub fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
+    pub fn write_block(&mut self, size: usize, out: &mut BytesMut) -> bool {
         let full = out.len() + size;
         while out.len() < full {
             self.place = match self.place {
@@ -195,7 +196,7 @@ impl Exposition {
         section: &ExpositionSection,
         from: usize,
         full: usize,
-        out: &mut Vec<u8>,
+        out: &mut BytesMut,
     ) -> Option<usize> {
         let now = self.view.now;
         let headed = match (section.header, section.rows_of) {
@@ -221,11 +222,12 @@ impl Exposition {
         let (scratch, is_headed) = (&mut self.scratch, &mut self.is_headed);
         self.view.look(|targets| match section.rows_of {
             RowsOf::Targets(kind) => {
-                for (named, target) in targets.named(kind, from) {
+                for at in from..self.view.count(kind) {
                     // The header is followed by at least one row, or it would be written again.
-                    if out.len() >= full && named.at > 0 {
-                        return Some(named.at);
+                    if out.len() >= full && at > 0 {
+                        return Some(at);
                     }
+                    let Some((named, target)) = targets.named(kind, at) else { continue };
                     if section.of_terms && !has_terms(target) {
                         continue;
                     }
@@ -236,7 +238,7 @@ impl Exposition {
                     if !*is_headed && out.len() > start {
                         let rows = out.split_off(start);
                         section.plan.header(self.format, out);
-                        out.extend(rows);
+                        out.extend_from_slice(&rows);
                         *is_headed = true;
                     }
                 }
@@ -274,14 +276,14 @@ impl Exposition {
 
     /// The whole page at once.
     pub fn into_bytes(mut self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = BytesMut::new();
         while self.write_block(usize::MAX / 2, &mut out) {}
-        out
+        out.into()
     }
 }
 
 /// Writes one of the prometheus crate's families, in our order of lines and numbers.
-fn write_family(family: &MetricFamily, format: Format, created: Option<&str>, out: &mut Vec<u8>) {
+fn write_family(family: &MetricFamily, format: Format, created: Option<&str>, out: &mut BytesMut) {
     let kind = match family.get_field_type() {
         MetricType::COUNTER => "counter",
         MetricType::HISTOGRAM => "histogram",
@@ -308,7 +310,7 @@ fn write_family(family: &MetricFamily, format: Format, created: Option<&str>, ou
     }
 }
 
-fn write_histogram(name: &str, sample: &Sample, out: &mut Vec<u8>) {
+fn write_histogram(name: &str, sample: &Sample, out: &mut BytesMut) {
     let histogram = sample.get_histogram();
     let bucket = format!("{name}_bucket");
     for step in histogram.get_bucket() {
@@ -323,9 +325,9 @@ fn write_histogram(name: &str, sample: &Sample, out: &mut Vec<u8>) {
     write_sample(&format!("{name}_count"), sample, None, &count, out);
 }
 
-fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: &str, out: &mut Vec<u8>) {
+fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: &str, out: &mut BytesMut) {
     out.extend_from_slice(name.as_bytes());
-    let mut labels = Vec::new();
+    let mut labels = BytesMut::new();
     for label in sample.get_label() {
         write_label(label.name(), label.value(), &mut labels);
     }
@@ -333,13 +335,13 @@ fn write_sample(name: &str, sample: &Sample, le: Option<&str>, value: &str, out:
         write_label("le", le, &mut labels);
     }
     if let Some((_, labels)) = labels.split_first() {
-        out.push(b'{');
+        out.put_u8(b'{');
         out.extend_from_slice(labels);
-        out.push(b'}');
+        out.put_u8(b'}');
     }
-    out.push(b' ');
+    out.put_u8(b' ');
     out.extend_from_slice(value.as_bytes());
-    out.push(b'\n');
+    out.put_u8(b'\n');
 }
 
 /// A number as both formats write it.

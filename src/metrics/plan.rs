@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use bytes::{BufMut as _, BytesMut};
+
 use super::catalog::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::format::Format;
 use super::sample::{Counted, Fixed, SampleRow, write_value};
@@ -47,7 +49,7 @@ impl FamilyPlan {
         Self { family, fixed: providers::all().map(fixed).collect() }
     }
 
-    pub(super) fn header(&self, format: Format, out: &mut Vec<u8>) {
+    pub(super) fn header(&self, format: Format, out: &mut BytesMut) {
         header(&self.family.metric, format, out);
     }
 
@@ -58,7 +60,7 @@ impl FamilyPlan {
         target: &Watched,
         now: Now,
         scratch: &mut Scratch,
-        out: &mut Vec<u8>,
+        out: &mut BytesMut,
     ) {
         let fixed = &self.fixed[of.provider.index()];
         match self.family.rows {
@@ -106,7 +108,7 @@ impl FamilyPlan {
                         out.extend_from_slice(part);
                     }
                     write_value(value, out);
-                    out.push(b'\n');
+                    out.put_u8(b'\n');
                     at += 1;
                 }
             }
@@ -114,7 +116,7 @@ impl FamilyPlan {
                 if let Some(values) = values(target) {
                     out.extend_from_slice(&fixed.before);
                     out.extend_from_slice(of.name);
-                    out.push(b'"');
+                    out.put_u8(b'"');
                     for (label, value) in self.family.metric.labels.iter().zip(values) {
                         write_label(label.name, value, out);
                     }
@@ -130,7 +132,7 @@ impl FamilyPlan {
         of: Counted<'_>,
         counts: Option<&[N]>,
         scratch: &mut Scratch,
-        out: &mut Vec<u8>,
+        out: &mut BytesMut,
     ) {
         let fixed = &self.fixed[of.provider.index()];
         let counts = counts.unwrap_or_default();
@@ -177,11 +179,11 @@ fn combinations(labels: &[Label]) -> Vec<String> {
 }
 
 /// Writes the `# HELP` and `# TYPE` lines.
-pub(super) fn header(metric: &Metric, format: Format, out: &mut Vec<u8>) {
+pub(super) fn header(metric: &Metric, format: Format, out: &mut BytesMut) {
     write_header(metric.name, metric.kind.as_str(), metric.help, format, out);
 }
 
-pub(super) fn write_header(name: &str, kind: &str, help: &str, format: Format, out: &mut Vec<u8>) {
+pub(super) fn write_header(name: &str, kind: &str, help: &str, format: Format, out: &mut BytesMut) {
     // OpenMetrics names a counter's family without its suffix.
     let name = match format {
         Format::OpenMetrics if kind == "counter" => name.strip_suffix("_total").unwrap_or(name),
@@ -202,8 +204,8 @@ pub(super) fn write_header(name: &str, kind: &str, help: &str, format: Format, o
 }
 
 /// Writes `,name="value"` with the value escaped as both formats ask.
-pub(super) fn write_label(name: &str, value: &str, out: &mut Vec<u8>) {
-    out.push(b',');
+pub(super) fn write_label(name: &str, value: &str, out: &mut BytesMut) {
+    out.put_u8(b',');
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
     let is_special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n');
@@ -214,10 +216,10 @@ pub(super) fn write_label(name: &str, value: &str, out: &mut Vec<u8>) {
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'"' => out.extend_from_slice(b"\\\""),
             b'\n' => out.extend_from_slice(b"\\n"),
-            other => out.push(other),
+            other => out.put_u8(other),
         }
     }
-    out.push(b'"');
+    out.put_u8(b'"');
 }
 
 #[cfg(test)]
@@ -248,7 +250,7 @@ mod tests {
             let format = if open_metrics { Format::OpenMetrics } else { Format::Text };
             let plan = FamilyPlan::new(&GATEWAY_TARGET, "channel");
             let mut scratch = Scratch::new(format);
-            let (mut out, mut expected) = (Vec::new(), String::new());
+            let (mut out, mut expected) = (BytesMut::new(), String::new());
             for (name, provider, created, counts) in &targets {
                 let provider = providers::all().nth(*provider).unwrap();
                 let since = Timestamp::from_millis(*created);
@@ -266,7 +268,7 @@ mod tests {
                     }
                 }
             }
-            prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+            prop_assert_eq!(String::from_utf8(out.into()).unwrap(), expected);
         }
     }
 
@@ -281,16 +283,16 @@ mod tests {
             (1_795_000_000_010, "1795000000.01"),
             (30_000, "30"),
         ] {
-            let mut out = Vec::new();
+            let mut out = BytesMut::new();
             write_value(Value::Millis(millis), &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), shown);
+            assert_eq!(String::from_utf8(out.into()).unwrap(), shown);
         }
     }
 
     #[test]
     fn labels_are_escaped() {
-        let mut out = Vec::new();
+        let mut out = BytesMut::new();
         write_label("application", "Lucky \"Shrub\" \\ \n", &mut out);
-        assert_eq!(out, br#",application="Lucky \"Shrub\" \\ \n""#);
+        assert_eq!(&out[..], br#",application="Lucky \"Shrub\" \\ \n""#);
     }
 }

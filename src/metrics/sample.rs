@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use bytes::{BufMut as _, BytesMut};
+
 use super::catalog::Value;
 use crate::domain::Timestamp;
 use crate::upstream::ProviderId;
@@ -40,13 +42,13 @@ pub(super) struct SampleRow<'a> {
 
 impl Fixed {
     /// Writes one row, and since when it counts.
-    pub(super) fn write(&self, row: SampleRow<'_>, value: Value, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, row: SampleRow<'_>, value: Value, out: &mut BytesMut) {
         let (name, after) = (row.name, &self.after[row.at]);
         for part in [&self.before, name, after] {
             out.extend_from_slice(part);
         }
         write_value(value, out);
-        out.push(b'\n');
+        out.put_u8(b'\n');
         if let Some((before, created)) = self.created.as_ref().zip(row.created) {
             for part in [before, name, after, created, b"\n"] {
                 out.extend_from_slice(part);
@@ -55,14 +57,14 @@ impl Fixed {
     }
 }
 
-pub(super) fn write_value(value: Value, out: &mut Vec<u8>) {
+pub(super) fn write_value(value: Value, out: &mut BytesMut) {
     let mut digits = itoa::Buffer::new();
     match value {
         Value::Int(number) => out.extend_from_slice(digits.format(number).as_bytes()),
         Value::Infinity => out.extend_from_slice(b"+Inf"),
         Value::Millis(millis) => {
             if millis < 0 {
-                out.push(b'-');
+                out.put_u8(b'-');
             }
             let millis = millis.unsigned_abs();
             out.extend_from_slice(digits.format(millis / 1000).as_bytes());

@@ -3,6 +3,8 @@
 //!
 //! Not here: what the rows are; that is `plan.rs`.
 
+use bytes::BytesMut;
+
 use super::catalog::Value;
 use super::format::Format;
 use super::sample::{Counted, Fixed, SampleRow, write_value};
@@ -12,7 +14,7 @@ use crate::domain::Timestamp;
 pub(super) struct Scratch {
     says_created: bool,
     /// The time that was written last: most targets of a fleet began together.
-    created: Option<(Timestamp, Vec<u8>)>,
+    created: Option<(Timestamp, BytesMut)>,
     /// By provider and length of the name.
     templates: Vec<Vec<Template>>,
 }
@@ -41,11 +43,11 @@ impl Scratch {
 
     fn written(&mut self, at: Timestamp) -> Option<&[u8]> {
         if self.created.as_ref().is_none_or(|(last, _)| *last != at) {
-            let mut text = Vec::new();
+            let mut text = BytesMut::new();
             write_value(at.into(), &mut text);
             self.created = Some((at, text));
         }
-        self.created.as_ref().map(|(_, text)| text.as_slice())
+        self.created.as_ref().map(|(_, text)| &**text)
     }
 
     /// Writes all rows of a target as zeros.
@@ -53,7 +55,7 @@ impl Scratch {
         &'a mut self,
         fixed: &Fixed,
         of: Counted<'_>,
-        out: &'a mut Vec<u8>,
+        out: &'a mut BytesMut,
     ) -> Written<'a> {
         let template = self.template(fixed, of);
         let start = out.len();
@@ -64,7 +66,7 @@ impl Scratch {
     }
 
     /// Writes the row of a family that has one for each target.
-    pub(super) fn one(&mut self, fixed: &Fixed, of: Counted<'_>, value: Value, out: &mut Vec<u8>) {
+    pub(super) fn one(&mut self, fixed: &Fixed, of: Counted<'_>, value: Value, out: &mut BytesMut) {
         if let Value::Int(digit @ 0..=9) = value {
             // Checked in this line's pattern.
             return self.zeros(fixed, of, out).set(0, digit as u8);
@@ -101,7 +103,7 @@ impl Scratch {
         // Two borrows of different fields, so the time is drawn first.
         self.created(of.created);
         let created = self.created.as_ref().filter(|_| self.says_created);
-        let created = created.map(|(_, text)| text.as_slice());
+        let created = created.map(|(_, text)| &**text);
         if self.templates.len() <= provider {
             self.templates.resize_with(provider + 1, Vec::new);
         }
@@ -140,7 +142,7 @@ fn put_ends<const N: usize>(name: &[u8], places: &[usize], rows: &mut [u8]) {
 /// The rows of one family with zeros.
 #[derive(Default)]
 struct Template {
-    bytes: Vec<u8>,
+    bytes: BytesMut,
     /// Where the name stands.
     names: Vec<usize>,
     /// Where the values stand, one for each row.

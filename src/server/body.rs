@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::{Body, Frame, SizeHint};
@@ -46,11 +46,11 @@ const RETRY: Duration = Duration::from_millis(250);
 /// Something long that is written in blocks.
 pub(super) trait Blocks: Send {
     /// Appends about `size` bytes more; returns whether there is more to come.
-    fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool;
+    fn write_block(&mut self, size: usize, out: &mut BytesMut) -> bool;
 }
 
 impl Blocks for crate::metrics::exposition::Exposition {
-    fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
+    fn write_block(&mut self, size: usize, out: &mut BytesMut) -> bool {
         Self::write_block(self, size, out)
     }
 }
@@ -225,16 +225,16 @@ impl BlockStream {
         let blocks = self.blocks.as_mut()?;
         let streams = self.streams.load(Ordering::Relaxed).max(1);
         let size = (BLOCKS / streams).clamp(SHORT_BLOCK, BLOCK);
-        let mut block = Vec::with_capacity(size + SHORT_BLOCK);
+        let mut block = BytesMut::with_capacity(size + SHORT_BLOCK);
         let more = blocks.write_block(size, &mut block);
-        if size < BLOCK {
-            // Many are in memory at once.
-            block.shrink_to_fit();
-        }
         if !more {
             self.blocks = None;
         }
-        let Some(mut gzip) = self.gzip.take() else { return Some(block.into()) };
+        let Some(mut gzip) = self.gzip.take() else {
+            // Of short blocks many are in memory at once, so without their room to grow.
+            let is_short = size < BLOCK;
+            return Some(if is_short { Bytes::copy_from_slice(&block) } else { block.freeze() });
+        };
         // Writing to a vector cannot fail.
         let _ = gzip.encoder.write_all(&block);
         if more {

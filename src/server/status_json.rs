@@ -2,6 +2,7 @@
 //!
 //! Not here: what is said of a target; that is `report/`.
 
+use bytes::{BufMut as _, BytesMut};
 use serde::Serialize;
 
 use super::body::Blocks;
@@ -29,15 +30,15 @@ impl StatusJson {
 }
 
 /// Views are strings and flags, which always can be written.
-fn write(value: &impl Serialize, first: bool, out: &mut Vec<u8>) {
+fn write(value: &impl Serialize, first: bool, out: &mut BytesMut) {
     if !first {
-        out.push(b',');
+        out.put_u8(b',');
     }
-    let _ = serde_json::to_writer(&mut *out, value);
+    let _ = serde_json::to_writer(out.writer(), value);
 }
 
 impl Blocks for StatusJson {
-    fn write_block(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
+    fn write_block(&mut self, size: usize, out: &mut BytesMut) -> bool {
         let full = out.len() + size;
         let now = self.view.now;
         if !self.begun {
@@ -70,7 +71,7 @@ impl Blocks for StatusJson {
         match stopped {
             Some(at) => self.target = at,
             None => {
-                out.push(b']');
+                out.put_u8(b']');
                 (self.list, self.target) = (self.list + 1, 0);
             }
         }
