@@ -28,3 +28,4 @@ pub mod state_file;
 pub mod target;
 pub mod tasks;
 pub mod upstream;
+pub mod write_turn;

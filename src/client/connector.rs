@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::Uri;
@@ -24,6 +24,7 @@ use tower_service::Service;
 
 use super::tls;
 use crate::config::Polling;
+use crate::write_turn::WriteTurn;
 
 /// There is no limit on how long an answer may take, so a peer that is gone without a word has to
 /// be found out.
@@ -135,11 +136,18 @@ pub(super) struct Link {
     proxy: Option<HttpProxy>,
     /// Whether the other end takes nothing any more.
     write_closed: bool,
+    turn: WriteTurn,
 }
 
 impl Link {
     const fn new(stream: Stream, proxy: Option<HttpProxy>) -> Self {
-        Self { stream, proxy, write_closed: false }
+        Self { stream, proxy, write_closed: false, turn: WriteTurn::new(false) }
+    }
+
+    /// Has its writes wait for the other tasks that are ready, or not.
+    pub(super) const fn with_turn(mut self, turn: WriteTurn) -> Self {
+        self.turn = turn;
+        self
     }
 
     /// The HTTP proxy that requests go to, if there is one.
@@ -152,16 +160,13 @@ impl Link {
     /// reading tells whether there is an answer or an end.
     fn written(
         &mut self,
-        wrote: Poll<io::Result<usize>>,
+        wrote: io::Result<usize>,
         length: impl FnOnce() -> usize,
     ) -> Poll<io::Result<usize>> {
-        match wrote {
-            Poll::Ready(Err(_)) => {
-                self.write_closed = true;
-                Poll::Ready(Ok(length()))
-            }
-            wrote => wrote,
-        }
+        Poll::Ready(wrote.or_else(|_| {
+            self.write_closed = true;
+            Ok(length())
+        }))
     }
 }
 
@@ -184,7 +189,9 @@ impl Write for Link {
         if self.write_closed {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
+        ready!(self.turn.poll(context));
+        let wrote = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
+        self.turn.written();
         self.written(wrote, || bytes.len())
     }
 
@@ -192,8 +199,8 @@ impl Write for Link {
         if self.write_closed {
             return Poll::Ready(Ok(()));
         }
-        let flushed = Pin::new(&mut self.stream).poll_flush(context).map_ok(|()| 0);
-        self.written(flushed, || 0).map_ok(drop)
+        let flushed = ready!(Pin::new(&mut self.stream).poll_flush(context));
+        self.written(flushed.map(|()| 0), || 0).map_ok(drop)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -213,7 +220,41 @@ impl Write for Link {
         if self.write_closed {
             return Poll::Ready(Ok(length()));
         }
-        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        ready!(self.turn.poll(context));
+        let wrote = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices));
+        self.turn.written();
         self.written(wrote, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_write_waits_for_its_turn_where_requests_come_together() {
+        for (waits, expected) in [(true, 2), (false, 1)] {
+            let (near, _far) = tokio::io::duplex(64);
+            let link = Link::new(TokioIo::new(Box::new(near)), None);
+            let mut link = link.with_turn(WriteTurn::new(waits));
+            for _ in 0..2 {
+                let (mut plain, mut vectored) = (0, 0);
+                poll_fn(|context| {
+                    plain += 1;
+                    Pin::new(&mut link).poll_write(context, b"x")
+                })
+                .await
+                .unwrap();
+                poll_fn(|context| {
+                    vectored += 1;
+                    Pin::new(&mut link).poll_write_vectored(context, &[io::IoSlice::new(b"x")])
+                })
+                .await
+                .unwrap();
+                assert_eq!((plain, vectored), (expected, expected));
+            }
+        }
     }
 }

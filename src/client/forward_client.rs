@@ -21,7 +21,8 @@ use crate::domain::{Failure, FailureReason};
 
 /// As many idle connections as a busy application needs, under 8 MB with TLS, and little memory
 /// while many large bodies are under way.
-const LIMITS: PoolLimits = PoolLimits { idle: 100, buffer: 32 * 1024, keeps_case: true };
+const LIMITS: PoolLimits =
+    PoolLimits { idle: 100, buffer: 32 * 1024, keeps_case: true, writes_together: true };
 /// Look-up, TCP, proxy and TLS together may take this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// So often an upstream may close a kept-alive connection in the very moment in which a request is

@@ -37,7 +37,8 @@ use pool::{Pool, PoolLimits, PooledConnection, SendError};
 pub use upstream_body::UpstreamBody;
 
 /// For polls. A busy upstream's further connections stay for as long as they are needed.
-const LIMITS: PoolLimits = PoolLimits { idle: 16, buffer: 16 * 1024, keeps_case: false };
+const LIMITS: PoolLimits =
+    PoolLimits { idle: 16, buffer: 16 * 1024, keeps_case: false, writes_together: false };
 
 /// Asks upstreams, over kept-alive connections, through the proxy that the usual variables name.
 #[derive(Clone)]

@@ -19,6 +19,7 @@ use hyper::{Request, Response, Uri, body::Incoming};
 use tokio::time::Instant;
 
 use crate::clock;
+use crate::write_turn::WriteTurn;
 
 use super::connector::{BoxError, Connector, HttpProxy, Link};
 use super::outgoing_body::OutgoingBody;
@@ -39,6 +40,8 @@ pub(super) struct PoolLimits {
     pub(super) buffer: usize,
     /// Whether the names of headers stay as they are written.
     pub(super) keeps_case: bool,
+    /// Whether requests wait for the other tasks that are ready.
+    pub(super) writes_together: bool,
 }
 
 /// Why there is no answer.
@@ -92,6 +95,7 @@ pub(super) struct PooledConnection {
 impl PooledConnection {
     async fn open(pool: &Pool, origin: &str, uri: Uri) -> Result<Self, SendError> {
         let link = pool.connector.clone().open(uri).await.map_err(SendError::Connect)?;
+        let link = link.with_turn(WriteTurn::new(pool.limits.writes_together));
         let proxy = link.proxy().cloned();
         let mut builder = http1::Builder::new();
         builder.max_buf_size(pool.limits.buffer).preserve_header_case(pool.limits.keeps_case);

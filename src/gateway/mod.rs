@@ -53,6 +53,7 @@ const fn limits(shares: Descriptors) -> Limits {
         unsent: None,
         headers: Some(256),
         own_answers: false,
+        writes_together: true,
     }
 }
 

@@ -14,9 +14,15 @@ use hyper::{Response, StatusCode};
 use super::connections::Answering;
 use super::handler::AnyBody;
 
+/// How often an error is held back: hyper drops what it has not written when a body fails, and a
+/// write may have to wait for its turn first.
+const HELD_BACK: usize = 2;
+
 /// A body, and the request that it answers.
 pub(super) struct ServedBody {
     content: ServedContent,
+    /// An error to be told after so many polls more.
+    broken: Option<(<AnyBody as Body>::Error, usize)>,
     _answering: Option<Answering>,
 }
 
@@ -38,7 +44,7 @@ impl ServedBody {
         answer.map(|body| {
             let content =
                 if described { ServedContent::Described } else { ServedContent::Given(body) };
-            Self { content, _answering: Some(answering) }
+            Self { content, broken: None, _answering: Some(answering) }
         })
     }
 
@@ -46,6 +52,7 @@ impl ServedBody {
     pub(super) const fn sentence(text: &'static str) -> Self {
         Self {
             content: ServedContent::Sentence(Bytes::from_static(text.as_bytes())),
+            broken: None,
             _answering: None,
         }
     }
@@ -59,8 +66,23 @@ impl Body for ServedBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match &mut self.get_mut().content {
-            ServedContent::Given(body) => Pin::new(body).poll_frame(cx),
+        let this = self.get_mut();
+        if let Some((error, left)) = this.broken.take() {
+            if left == 0 {
+                return Poll::Ready(Some(Err(error)));
+            }
+            this.broken = Some((error, left - 1));
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match &mut this.content {
+            ServedContent::Given(body) => match Pin::new(body).poll_frame(cx) {
+                Poll::Ready(Some(Err(error))) => {
+                    this.broken = Some((error, HELD_BACK));
+                    Pin::new(this).poll_frame(cx)
+                }
+                polled => polled,
+            },
             ServedContent::Sentence(text) if text.is_empty() => Poll::Ready(None),
             ServedContent::Sentence(text) => {
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))))
@@ -71,6 +93,7 @@ impl Body for ServedBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
+            _ if self.broken.is_some() => false,
             ServedContent::Given(body) => body.is_end_stream(),
             ServedContent::Sentence(text) => text.is_empty(),
             ServedContent::Described => false,

@@ -27,6 +27,7 @@ use super::refusal::{self, ConnectionRefusal};
 use super::shared::Shared;
 use super::socket::{bound_unsent, first_byte, has_unread, whole_head};
 use super::stream::WatchedStream;
+use crate::write_turn::WriteTurn;
 
 /// What requests come over, with TLS or without.
 trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -50,7 +51,8 @@ pub(super) async fn run(tcp: Arc<TcpStream>, ip: IpAddr, slot: Slot, shared: Arc
             let connections = Arc::clone(&shared.connections);
             let peer = Peer::new(ip, connections);
             // On the heap, so that a connection that only waits is small.
-            let stream = WatchedStream::new(tcp, Arc::clone(&slot));
+            let turn = WriteTurn::new(shared.connections.limits().writes_together);
+            let stream = WatchedStream::new(tcp, Arc::clone(&slot), turn);
             Box::pin(serve(stream, tls, slot, shared, peer)).await;
         }
         Some(Opened::Refused(why)) => shared.refuse(tcp, why),

@@ -416,21 +416,7 @@ impl Drop for Answering {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LIMITS: Limits = Limits {
-        connections: 100,
-        served: 50,
-        requests: 40,
-        idle: Duration::from_secs(65),
-        head: Duration::from_secs(10),
-        answer: Some(Duration::from_secs(60)),
-        stall: Some(Duration::from_secs(10)),
-        patience: Duration::from_secs(1),
-        buffer: 16 * 1024,
-        unsent: None,
-        headers: None,
-        own_answers: true,
-    };
+    use crate::http::limits::LIMITS_OF_TESTS as LIMITS;
 
     fn connections() -> Arc<Connections> {
         Connections::new(LIMITS)

@@ -33,4 +33,26 @@ pub(crate) struct Limits {
     /// Whether an answer gets a `Date`, and the names of headers are sent in lower case. A gateway
     /// passes on what it got.
     pub own_answers: bool,
+    /// Whether writes wait for the other tasks that are ready ([`WriteTurn`]).
+    ///
+    /// [`WriteTurn`]: crate::write_turn::WriteTurn
+    pub writes_together: bool,
 }
+
+/// Limits that a test can reach.
+#[cfg(test)]
+pub(super) const LIMITS_OF_TESTS: Limits = Limits {
+    connections: 100,
+    served: 50,
+    requests: 40,
+    idle: Duration::from_secs(65),
+    head: Duration::from_secs(10),
+    answer: Some(Duration::from_secs(60)),
+    stall: Some(Duration::from_secs(10)),
+    patience: Duration::from_secs(1),
+    buffer: 16 * 1024,
+    unsent: None,
+    headers: None,
+    own_answers: true,
+    writes_together: false,
+};

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connections::Slot;
+use crate::write_turn::WriteTurn;
 
 /// A reader that took this much since it was last waited for is not stalled.
 const TAKES: usize = 32 * 1024;
@@ -22,16 +23,18 @@ const TAKES: usize = 32 * 1024;
 pub(super) struct WatchedStream {
     tcp: Arc<TcpStream>,
     slot: Arc<Slot>,
+    turn: WriteTurn,
     /// Whether its reader is behind, and how much it took since.
     behind: Option<usize>,
 }
 
 impl WatchedStream {
-    pub(super) const fn new(tcp: Arc<TcpStream>, slot: Arc<Slot>) -> Self {
-        Self { tcp, slot, behind: None }
+    pub(super) const fn new(tcp: Arc<TcpStream>, slot: Arc<Slot>, turn: WriteTurn) -> Self {
+        Self { tcp, slot, turn, behind: None }
     }
 
     fn wrote(&mut self, wrote: io::Result<usize>) -> Poll<io::Result<usize>> {
+        self.turn.written();
         if let (Some(took), Ok(size)) = (&mut self.behind, &wrote) {
             *took += size;
             if *took >= TAKES {
@@ -74,6 +77,7 @@ impl WatchedStream {
         cx: &mut Context<'_>,
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        ready!(self.turn.poll(cx));
         loop {
             match self.tcp.poll_write_ready(cx) {
                 Poll::Ready(ready) => ready?,
@@ -143,5 +147,51 @@ impl AsyncWrite for WatchedStream {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             done => Poll::Ready(done),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::http::connections::Connections;
+    use crate::http::limits::LIMITS_OF_TESTS;
+
+    /// The server's end of a connection, and the client's.
+    async fn connected(turn: WriteTurn) -> (WatchedStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let tcp = Arc::new(listener.accept().await.unwrap().0);
+        let slot = Connections::new(LIMITS_OF_TESTS).open(Some(Arc::clone(&tcp)));
+        let slot = Arc::new(slot.unwrap_or_else(|why| panic!("{why:?}")));
+        (WatchedStream::new(tcp, slot, turn), client)
+    }
+
+    async fn polls_of_a_write(stream: &mut WatchedStream) -> usize {
+        let mut polls = 0;
+        poll_fn(|cx| {
+            polls += 1;
+            Pin::new(&mut *stream).poll_write(cx, b"x")
+        })
+        .await
+        .unwrap();
+        polls
+    }
+
+    #[tokio::test]
+    async fn each_write_waits_for_its_turn_where_writes_come_together() {
+        let (mut stream, _client) = connected(WriteTurn::new(true)).await;
+        stream.tcp.writable().await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(polls_of_a_write(&mut stream).await, 2);
+            stream.flush().await.unwrap();
+        }
+        let (mut stream, _client) = connected(WriteTurn::new(false)).await;
+        stream.tcp.writable().await.unwrap();
+        assert_eq!(polls_of_a_write(&mut stream).await, 1);
     }
 }

@@ -45,6 +45,7 @@ const fn limits(connections: usize) -> Limits {
         unsent: Some(128 * 1024),
         headers: None,
         own_answers: true,
+        writes_together: false,
     }
 }
 

@@ -21,6 +21,7 @@ const LAYERS: &[&str] = &[
     "file_version",
     "regular_file",
     "secret",
+    "write_turn",
     "upstream",
     "target",
     "input",
