@@ -13,6 +13,9 @@ use super::watched::{TargetState, Watched};
 use crate::domain::Now;
 use crate::target::{Elsewhere, Selection, Target};
 
+/// How many of the targets that are gone are kept to be named.
+pub const EXAMPLES: usize = 10;
+
 /// A replacement under way. A target that stays keeps its state where it is: nothing is copied or
 /// moved. Until the last step readers see the old targets.
 pub struct Replacement {
@@ -34,6 +37,10 @@ pub struct Replaced {
     pub added: Vec<TargetRef>,
     /// Targets whose poll interval is another one now.
     pub rescheduled: Vec<TargetRef>,
+    /// How many targets are gone.
+    pub removed: usize,
+    /// The first of those that are gone, to be named.
+    pub removed_examples: Vec<Arc<Target>>,
 }
 
 /// What a step of a replacement came to.
@@ -137,7 +144,10 @@ impl Replacement {
     fn publish(&mut self, table: &Mutex<Table>) -> Vec<TargetRef> {
         let mut table = lock(table);
         let stays = |target: &TargetRef| self.stay.get(target.row as usize) == Some(&true);
-        let gone = table.refs().filter(|target| !stays(target)).collect();
+        let gone: Vec<TargetRef> = table.refs().filter(|target| !stays(target)).collect();
+        let examples = gone.iter().filter_map(|gone| table.get(*gone)).take(EXAMPLES);
+        self.outcome.removed_examples = examples.map(|one| Arc::clone(&one.target)).collect();
+        self.outcome.removed = gone.len();
         table.set_order(std::mem::take(&mut self.order));
         table.set_elsewhere(std::mem::take(&mut self.elsewhere));
         gone

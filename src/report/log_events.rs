@@ -2,13 +2,15 @@
 //!
 //! Not here: what a status means for them; that is `advice.rs`.
 
+use std::sync::Arc;
+
 use tracing::{info, warn};
 
 use super::advice;
 use crate::domain::{Listed, Status, Transition};
 use crate::fleet::Change;
 use crate::provider::TokenProblem;
-use crate::target::Name;
+use crate::target::{Name, Target};
 use crate::upstream::ProviderId;
 
 /// Logs changes of this provider's targets.
@@ -32,6 +34,33 @@ pub fn log_list(source: &Name, before: Option<Listed>, listed: Listed) {
         let todo = advice::CHANNELS_IGNORED;
         warn!(source = %source, ignored, todo, "channels of the list are not watched");
     }
+}
+
+/// Logs that there are new targets, and the names of the first.
+pub fn log_watched(count: usize, examples: &[Arc<Target>]) {
+    if count > 0 {
+        info!(count, targets = list(count, examples), "new targets are watched");
+    }
+}
+
+/// Logs that neither the settings nor a list have these targets any more, and the names of the
+/// first.
+pub fn log_unwatched(count: usize, examples: &[Arc<Target>]) {
+    if count > 0 {
+        info!(
+            count,
+            targets = list(count, examples),
+            "targets are no longer watched: the settings \
+            or a source's list do not have them any more"
+        );
+    }
+}
+
+fn list(count: usize, examples: &[Arc<Target>]) -> String {
+    let named = examples.iter().map(|one| format!("{} {}", one.kind.as_str(), one.name));
+    let more = count.saturating_sub(examples.len());
+    let more = (more > 0).then(|| format!("{more} more"));
+    named.chain(more).collect::<Vec<_>>().join(", ")
 }
 
 fn moved(provider: ProviderId, name: &Name, transition: Transition) {

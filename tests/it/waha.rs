@@ -88,6 +88,14 @@ fn sessions_come_and_go_and_a_failing_list_keeps_the_last() {
     assert_eq!(page.get(&status("shop", "AUTH")), Some(1.0), "the last word still counts");
     upstream.set_fault(KEY, None);
     program.until_is("whatsapp_source_poll_success{source=\"eu\"}", 1.0);
+
+    let log = program.log();
+    let told = |what: &str, name: &str| {
+        log.lines().any(|line| line.contains(what) && line.contains(&format!("channel {name}")))
+    };
+    assert!(told("targets are no longer watched", "old"), "{log}");
+    assert!(told("new targets are watched", "shop"), "{log}");
+    assert!(!told("targets are no longer watched", "shop"), "{log}");
 }
 
 #[test]
