@@ -1,11 +1,12 @@
 # CI runs the same commands as people. `make demo` and `make test` need no set-up.
 
-.PHONY: demo test bench soak release docs packages help
+.PHONY: demo test bench bench-image soak release docs packages help
 
 help:
 	@echo 'make demo   run the exporter against the embedded simulator'
 	@echo 'make test   install what is missing from Debian packages, then run everything CI runs'
 	@echo 'make bench  measure speed and memory, side by side with nginx and blackbox_exporter'
+	@echo 'make bench-image   the memory of the program that the image holds'
 	@echo 'make soak   ten minutes of faults (SOAK=60s: one): no scrape fails, no count is lost, nothing grows'
 	@echo 'make docs   regenerate docs/metrics.md, the golden pages, and what the chart copies'
 
@@ -28,6 +29,13 @@ test: packages
 # FIGURES names groups, and `quick` shortens them: make bench FIGURES="quick scrape".
 bench: packages release
 	cargo run --release --locked -p whatsapp-exporter-bench --bin figures -- $(FIGURES)
+
+# The image's program is linked statically, so no pages of libc's file are part of its memory.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+bench-image: packages
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target $(HOST)
+	BENCH_BINARY=$(CURDIR)/target/$(HOST)/release/whatsapp-exporter \
+		cargo run --release --locked -p whatsapp-exporter-bench --bin figures -- $(or $(FIGURES),single)
 
 # The faults take ten minutes, or the duration in SOAK, such as 60s; the calm after them one more.
 soak: release
