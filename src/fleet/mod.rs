@@ -32,7 +32,7 @@ pub use order::NamedTarget;
 pub use passed::PassedRequests;
 use recall::Recall;
 use replacement::Step;
-pub use replacement::{EXAMPLES, Replaced, Replacement};
+pub use replacement::{Replaced, Replacement};
 use table::{Table, lock};
 pub use target_ref::TargetRef;
 pub use view::{FleetView, Targets};

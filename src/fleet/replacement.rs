@@ -13,8 +13,8 @@ use super::watched::{TargetState, Watched};
 use crate::domain::Now;
 use crate::target::{Elsewhere, Selection, Target};
 
-/// How many of the targets that are gone are kept to be named.
-pub const EXAMPLES: usize = 10;
+/// How many targets that came, and how many that are gone, are kept to be named.
+const EXAMPLES: usize = 10;
 
 /// A replacement under way. A target that stays keeps its state where it is: nothing is copied or
 /// moved. Until the last step readers see the old targets.
@@ -35,6 +35,8 @@ pub struct Replacement {
 pub struct Replaced {
     /// Targets that were not there before.
     pub added: Vec<TargetRef>,
+    /// The first of them, to be named.
+    pub added_examples: Vec<Arc<Target>>,
     /// Targets whose poll interval is another one now.
     pub rescheduled: Vec<TargetRef>,
     /// How many targets are gone.
@@ -127,6 +129,9 @@ impl Replacement {
             None => {
                 let mut watched = Watched::new(Arc::clone(&target), self.now, receives_webhooks);
                 recall.restore(&mut watched);
+                if self.outcome.added_examples.len() < EXAMPLES {
+                    self.outcome.added_examples.push(Arc::clone(&target));
+                }
                 let added = table.insert(watched);
                 self.outcome.added.push(added);
                 added

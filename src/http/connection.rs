@@ -50,9 +50,9 @@ pub(super) async fn run(tcp: Arc<TcpStream>, ip: IpAddr, slot: Slot, shared: Arc
         Some(Opened::Served(tls)) => {
             let connections = Arc::clone(&shared.connections);
             let peer = Peer::new(ip, connections);
-            // On the heap, so that a connection that only waits is small.
             let turn = WriteTurn::new(shared.connections.limits().writes_together);
             let stream = WatchedStream::new(tcp, Arc::clone(&slot), turn);
+            // On the heap, so that a connection that only waits is small.
             Box::pin(serve(stream, tls, slot, shared, peer)).await;
         }
         Some(Opened::Refused(why)) => shared.refuse(tcp, why),

@@ -22,7 +22,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::domain::{ApiUsage, Failure, FailureReason, Listed, SentAt, TargetKind, backoff};
-use crate::fleet::{Applied, EXAMPLES, Fleet, Replacement, TargetRef};
+use crate::fleet::{Applied, Fleet, Replacement, TargetRef};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::report::{advice, log_events};
 use crate::secret::Fingerprint;
@@ -250,10 +250,7 @@ impl Poller {
         // Polls in flight for targets that are gone end without a trace.
         self.backoff.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
         self.out_of_turn.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
-        let added = replaced.added.iter().take(EXAMPLES);
-        let added = added.filter_map(|one| self.fleet.look(*one, |one| Arc::clone(&one.target)));
-        log_events::log_watched(replaced.added.len(), &added.collect::<Vec<_>>());
-        log_events::log_unwatched(replaced.removed, &replaced.removed_examples);
+        log_events::log_replaced(&replaced);
         self.begin(replaced.added).await;
         if !replaced.rescheduled.is_empty() {
             let now = clock::instant();

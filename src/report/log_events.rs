@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::advice;
 use crate::domain::{Listed, Status, Transition};
-use crate::fleet::Change;
+use crate::fleet::{Change, Replaced};
 use crate::provider::TokenProblem;
 use crate::target::{Name, Target};
 use crate::upstream::ProviderId;
@@ -36,27 +36,25 @@ pub fn log_list(source: &Name, before: Option<Listed>, listed: Listed) {
     }
 }
 
-/// Logs that there are new targets, and the names of the first.
-pub fn log_watched(count: usize, examples: &[Arc<Target>]) {
-    if count > 0 {
-        info!(count, targets = list(count, examples), "new targets are watched");
+/// Logs which targets are new and which are gone, and the names of the first.
+pub fn log_replaced(replaced: &Replaced) {
+    let Replaced { added, added_examples, removed, removed_examples, .. } = replaced;
+    if !added.is_empty() {
+        let targets = names(added.len(), added_examples);
+        info!(count = added.len(), targets, "new targets are watched");
     }
-}
-
-/// Logs that neither the settings nor a list have these targets any more, and the names of the
-/// first.
-pub fn log_unwatched(count: usize, examples: &[Arc<Target>]) {
-    if count > 0 {
+    if *removed > 0 {
+        let targets = names(*removed, removed_examples);
         info!(
-            count,
-            targets = list(count, examples),
-            "targets are no longer watched: the settings \
-            or a source's list do not have them any more"
+            count = removed,
+            targets,
+            "targets are no longer watched: neither the settings nor \
+            a source's list has them any more"
         );
     }
 }
 
-fn list(count: usize, examples: &[Arc<Target>]) -> String {
+fn names(count: usize, examples: &[Arc<Target>]) -> String {
     let named = examples.iter().map(|one| format!("{} {}", one.kind.as_str(), one.name));
     let more = count.saturating_sub(examples.len());
     let more = (more > 0).then(|| format!("{more} more"));
