@@ -55,7 +55,10 @@ pub fn log_replaced(replaced: &Replaced) {
 }
 
 fn names(count: usize, examples: &[Arc<Target>]) -> String {
-    let named = examples.iter().map(|one| format!("{} {}", one.kind.as_str(), one.name));
+    let named = examples.iter().map(|one| {
+        let of = one.source().map(|source| format!(" of source {source}")).unwrap_or_default();
+        format!("{} {}{of}", one.kind.as_str(), one.name)
+    });
     let more = count.saturating_sub(examples.len());
     let more = (more > 0).then(|| format!("{more} more"));
     named.chain(more).collect::<Vec<_>>().join(", ")

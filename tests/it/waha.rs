@@ -93,8 +93,8 @@ fn sessions_come_and_go_and_a_failing_list_keeps_the_last() {
     let told = |what: &str, name: &str| {
         log.lines().any(|line| line.contains(what) && line.contains(&format!("channel {name}")))
     };
-    assert!(told("targets are no longer watched", "old"), "{log}");
-    assert!(told("new targets are watched", "shop"), "{log}");
+    assert!(told("targets are no longer watched", "old of source eu"), "{log}");
+    assert!(told("new targets are watched", "shop of source eu"), "{log}");
     assert!(!told("targets are no longer watched", "shop"), "{log}");
 }
 
