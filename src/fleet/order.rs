@@ -77,15 +77,20 @@ impl Order {
         self.0[kind.index()].entries.iter().map(|entry| entry.target)
     }
 
-    /// The target of a kind at a position, and what names it.
-    #[inline]
-    pub(super) fn named(&self, kind: TargetKind, at: usize) -> Option<NamedTarget<'_>> {
+    /// The targets of a kind from a position on, and what names each.
+    pub(super) fn named(
+        &self,
+        kind: TargetKind,
+        from: usize,
+    ) -> impl Iterator<Item = NamedTarget<'_>> {
         let OrderOfKind { entries, names } = &self.0[kind.index()];
-        let entry = entries.get(at)?;
-        let before = at.checked_sub(1).and_then(|before| entries.get(before));
-        let start = before.map_or(0, |before| before.name_end);
-        let name = names.get(start as usize..entry.name_end as usize)?;
-        Some(NamedTarget { target: entry.target, provider: entry.provider, name })
+        let (before, after) = entries.split_at(from.min(entries.len()));
+        let mut start = before.last().map_or(0, |entry| entry.name_end);
+        after.iter().map(move |entry| {
+            let name = names.get(start as usize..entry.name_end as usize).unwrap_or_default();
+            start = entry.name_end;
+            NamedTarget { target: entry.target, provider: entry.provider, name }
+        })
     }
 
     /// All targets, those of one kind together.

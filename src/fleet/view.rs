@@ -58,16 +58,17 @@ impl<'a> Targets<'a> {
         kind: TargetKind,
         position: usize,
     ) -> impl Iterator<Item = (usize, &'a Watched)> {
-        let positions = position..self.order.count(kind);
-        positions.filter_map(move |at| Some((at, self.named(kind, at)?.1)))
+        self.named(kind, position).map(|(at, _, watched)| (at, watched))
     }
 
-    /// The target at a position, with what names it, without a look at its settings. `None` if it
-    /// is gone.
-    #[inline]
-    pub fn named(self, kind: TargetKind, at: usize) -> Option<(NamedTarget<'a>, &'a Watched)> {
-        let named = self.order.named(kind, at)?;
-        Some((named, self.table.get(named.target)?))
+    /// The same with what names them, without a look at their settings.
+    pub fn named(
+        self,
+        kind: TargetKind,
+        position: usize,
+    ) -> impl Iterator<Item = (usize, NamedTarget<'a>, &'a Watched)> {
+        let named = self.order.named(kind, position).zip(position..);
+        named.filter_map(move |(named, at)| Some((at, named, self.table.get(named.target)?)))
     }
 
     /// The application's requests with credentials of other shards' targets.

@@ -219,30 +219,15 @@ impl Exposition {
         let created = |target: &Watched| {
             if says_created { target.created } else { Default::default() }
         };
-        let (scratch, is_headed) = (&mut self.scratch, &mut self.is_headed);
-        self.view.look(|targets| match section.rows_of {
+        let (scratch, start) = (&mut self.scratch, out.len());
+        let next = self.view.look(|targets| match section.rows_of {
             RowsOf::Targets(kind) => {
-                for at in from..self.view.count(kind) {
-                    // The header is followed by at least one row, or it would be written again.
-                    if out.len() >= full && at > 0 {
-                        return Some(at);
-                    }
-                    let Some((named, target)) = targets.named(kind, at) else { continue };
-                    if section.of_terms && !has_terms(target) {
-                        continue;
-                    }
-                    let NamedTarget { provider, name, .. } = named;
-                    let of = Counted { provider, name, created: created(target) };
-                    let start = out.len();
-                    section.plan.write(of, target, now, scratch, out);
-                    if !*is_headed && out.len() > start {
-                        let rows = out.split_off(start);
-                        section.plan.header(self.format, out);
-                        out.extend_from_slice(&rows);
-                        *is_headed = true;
-                    }
-                }
-                None
+                let named = targets.named(kind, from);
+                let named = named.filter(|(_, _, target)| !section.of_terms || has_terms(target));
+                let counted = named.map(|(at, NamedTarget { provider, name, .. }, target)| {
+                    (at, Counted { provider, name, created: created(target) }, target)
+                });
+                section.plan.write(counted, now, full, scratch, out)
             }
             RowsOf::Elsewhere(kind) => {
                 for (at, one) in targets.passed().iter().enumerate().skip(from) {
@@ -271,7 +256,14 @@ impl Exposition {
                 }
                 None
             }
-        })
+        });
+        if !self.is_headed && out.len() > start {
+            let rows = out.split_off(start);
+            section.plan.header(self.format, out);
+            out.extend_from_slice(&rows);
+            self.is_headed = true;
+        }
+        next
     }
 
     /// The whole page at once.

@@ -9,7 +9,7 @@ use bytes::{BufMut as _, BytesMut};
 
 use super::catalog::{Family, Kind, Label, Metric, Rows, Value, Values};
 use super::format::Format;
-use super::sample::{Counted, Fixed, SampleRow, write_value};
+use super::sample::{Counted, Fixed, SampleRow, write_value_line};
 use super::template::Scratch;
 use crate::domain::Now;
 use crate::fleet::Watched;
@@ -33,9 +33,13 @@ impl FamilyPlan {
             | Rows::LargeCounts(_)
             | Rows::SingleOf(_)
             | Rows::Each(_) => combinations(family.metric.labels),
-            Rows::One(_) | Rows::Scopes(_) | Rows::Info(_) => vec![String::new()],
+            Rows::One(_) | Rows::Scopes(_) => vec![String::new()],
+            Rows::Info(_) => Vec::new(),
         };
-        let after: Arc<[Box<[u8]>]> = rows.iter().map(|row| bytes(format!("\"{row}}} "))).collect();
+        let rows = rows.iter().map(|row| bytes(format!("\"{row}}} ")));
+        let labels = family.metric.labels.iter().filter(|_| matches!(family.rows, Rows::Info(_)));
+        let labels = labels.map(|label| bytes(format!("\",{}=\"", label.name)));
+        let after: Arc<[Box<[u8]>]> = rows.chain(labels).collect();
         let fixed = |provider: ProviderId| {
             let before =
                 |name: &str| bytes(format!("{name}{{provider=\"{}\",{label}=\"", provider.label()));
@@ -53,76 +57,78 @@ impl FamilyPlan {
         header(&self.family.metric, format, out);
     }
 
-    /// Writes one target's rows.
-    pub(super) fn write(
+    /// Writes the rows of these targets, each with its position, until `out` is `full` bytes long.
+    /// Returns the position to go on with, or `None` after the last.
+    pub(super) fn write<'a>(
         &self,
-        of: Counted<'_>,
-        target: &Watched,
+        targets: impl Iterator<Item = (usize, Counted<'a>, &'a Watched)>,
         now: Now,
+        full: usize,
         scratch: &mut Scratch,
         out: &mut BytesMut,
-    ) {
-        let fixed = &self.fixed[of.provider.index()];
+    ) -> Option<usize> {
+        let fixed = |of: Counted<'_>| &self.fixed[of.provider.index()];
+        // What the rows are is told apart once, not for each target.
         match self.family.rows {
-            Rows::One(value) => {
+            Rows::One(value) => each(targets, full, out, |of, target, out| {
                 if let Some(value) = value(target, now) {
-                    scratch.one(fixed, of, value, out);
+                    scratch.template(fixed(of), of).one(of.name, value, out);
                 }
-            }
-            Rows::OneOf(which) => {
-                let mut rows = scratch.zeros(fixed, of, out);
+            }),
+            Rows::OneOf(which) => each(targets, full, out, |of, target, out| {
+                let mut rows = scratch.template(fixed(of), of).zeros(of.name, out);
                 if let Some(which) = which(target, now) {
                     rows.set(which, 1);
                 }
-            }
-            Rows::Counts(counts) => {
+            }),
+            Rows::Counts(counts) => each(targets, full, out, |of, target, out| {
                 self.write_counts(of, counts(target), scratch, out);
-            }
-            Rows::CountsIfAny(counts) => {
+            }),
+            Rows::CountsIfAny(counts) => each(targets, full, out, |of, target, out| {
                 if let Some(counts) = counts(target) {
                     self.write_counts(of, Some(counts), scratch, out);
                 }
-            }
-            Rows::LargeCounts(counts) => {
+            }),
+            Rows::LargeCounts(counts) => each(targets, full, out, |of, target, out| {
                 self.write_counts(of, counts(target), scratch, out);
-            }
-            Rows::Each(value) => {
+            }),
+            Rows::Each(value) => each(targets, full, out, |of, target, out| {
+                let fixed = fixed(of);
                 for at in 0..fixed.after.len() {
                     if let Some(value) = value(target, now, at) {
                         let created = scratch.created(of.created);
                         fixed.write(SampleRow { name: of.name, at, created }, value, out);
                     }
                 }
-            }
-            Rows::SingleOf(row) => {
+            }),
+            Rows::SingleOf(row) => each(targets, full, out, |of, target, out| {
                 if let Some((at, value)) = row(target, now) {
                     let created = scratch.created(of.created);
-                    fixed.write(SampleRow { name: of.name, at, created }, value, out);
+                    fixed(of).write(SampleRow { name: of.name, at, created }, value, out);
                 }
-            }
-            Rows::Scopes(row) => {
-                let mut at = 0;
-                while let Some((scope, value)) = row(target, at) {
-                    for part in [&fixed.before, of.name, b"\",scope=\"", scope.as_bytes(), b"\"} "]
-                    {
+            }),
+            Rows::Scopes(row) => each(targets, full, out, |of, target, out| {
+                let rows = (0..).map_while(|at| row(target, at));
+                for (scope, value) in rows {
+                    let before = &fixed(of).before;
+                    for part in [before, of.name, b"\",scope=\"", scope.as_bytes(), b"\"} "] {
                         out.extend_from_slice(part);
                     }
-                    write_value(value, out);
-                    out.put_u8(b'\n');
-                    at += 1;
+                    write_value_line(value, out);
                 }
-            }
-            Rows::Info(values) => {
+            }),
+            Rows::Info(values) => each(targets, full, out, |of, target, out| {
                 if let Some(values) = values(target) {
-                    out.extend_from_slice(&fixed.before);
+                    let Fixed { before, after, .. } = fixed(of);
+                    out.extend_from_slice(before);
                     out.extend_from_slice(of.name);
-                    out.put_u8(b'"');
-                    for (label, value) in self.family.metric.labels.iter().zip(values) {
-                        write_label(label.name, value, out);
+                    for (label, value) in after.iter().zip(values) {
+                        out.extend_from_slice(label);
+                        write_escaped(value, out);
                     }
-                    out.extend_from_slice(b"} 1\n");
+                    out.extend_from_slice(b"\"} 1\n");
                 }
-            }
+            }),
         }
     }
 
@@ -136,14 +142,14 @@ impl FamilyPlan {
     ) {
         let fixed = &self.fixed[of.provider.index()];
         let counts = counts.unwrap_or_default();
-        if counts.iter().all(|count| (*count).into() < 10) {
-            let mut rows = scratch.zeros(fixed, of, out);
+        let all = counts.iter().fold(0, |all, count| all | (*count).into());
+        if all == 0 {
+            scratch.template(fixed, of).zeros(of.name, out);
+        } else if counts.iter().all(|count| (*count).into() < 10) {
+            let mut rows = scratch.template(fixed, of).zeros(of.name, out);
             for (at, count) in counts.iter().enumerate() {
                 // Checked above.
-                let digit = (*count).into() as u8;
-                if digit > 0 {
-                    rows.set(at, digit);
-                }
+                rows.set(at, (*count).into() as u8);
             }
         } else {
             let created = scratch.created(of.created);
@@ -153,6 +159,25 @@ impl FamilyPlan {
             }
         }
     }
+}
+
+/// Writes the rows of each target until `out` is `full` bytes long. A function for each way to
+/// write: in one large function the values of the loop would not stay in registers.
+#[inline(never)]
+fn each<'a>(
+    targets: impl Iterator<Item = (usize, Counted<'a>, &'a Watched)>,
+    full: usize,
+    out: &mut BytesMut,
+    mut write: impl FnMut(Counted<'a>, &'a Watched, &mut BytesMut),
+) -> Option<usize> {
+    for (at, of, target) in targets {
+        // The header is followed by at least one row, or it would be written again.
+        if out.len() >= full && at > 0 {
+            return Some(at);
+        }
+        write(of, target, out);
+    }
+    None
 }
 
 /// These are kept for good, so without room to grow.
@@ -203,11 +228,17 @@ pub(super) fn write_header(name: &str, kind: &str, help: &str, format: Format, o
     }
 }
 
-/// Writes `,name="value"` with the value escaped as both formats ask.
+/// Writes `,name="value"`.
 pub(super) fn write_label(name: &str, value: &str, out: &mut BytesMut) {
-    out.put_u8(b',');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"=\"");
+    for part in [",", name, "=\""] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    write_escaped(value, out);
+    out.put_u8(b'"');
+}
+
+/// Writes a label's value, escaped as both formats ask.
+fn write_escaped(value: &str, out: &mut BytesMut) {
     let is_special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n');
     let plain = value.bytes().position(|byte| is_special(&byte)).unwrap_or(value.len());
     out.extend_from_slice(&value.as_bytes()[..plain]);
@@ -219,7 +250,6 @@ pub(super) fn write_label(name: &str, value: &str, out: &mut BytesMut) {
             other => out.put_u8(other),
         }
     }
-    out.put_u8(b'"');
 }
 
 #[cfg(test)]
@@ -284,8 +314,8 @@ mod tests {
             (30_000, "30"),
         ] {
             let mut out = BytesMut::new();
-            write_value(Value::Millis(millis), &mut out);
-            assert_eq!(String::from_utf8(out.into()).unwrap(), shown);
+            write_value_line(Value::Millis(millis), &mut out);
+            assert_eq!(String::from_utf8(out.into()).unwrap(), format!("{shown}\n"));
         }
     }
 

@@ -15,7 +15,8 @@ pub(super) struct Fixed {
     /// `name{provider="…",channel="`; the label is one for all kinds of targets that share the
     /// family.
     pub(super) before: Box<[u8]>,
-    /// `",status="…"} ` for each row; the same for all providers.
+    /// `",status="…"} ` for each row, or `",version="` for each label of a row that says what the
+    /// target is; the same for all providers.
     pub(super) after: Arc<[Box<[u8]>]>,
     /// `before` in the sample that says since when a counter counts; `None` if this is no counter.
     pub(super) created: Option<Box<[u8]>>,
@@ -36,7 +37,7 @@ pub(super) struct SampleRow<'a> {
     pub(super) name: &'a [u8],
     /// Which of the family's rows.
     pub(super) at: usize,
-    /// Since when it counts, as it is written; `None` where that is not said.
+    /// Since when it counts, as it is written at the end of a line; `None` where that is not said.
     pub(super) created: Option<&'a [u8]>,
 }
 
@@ -47,17 +48,17 @@ impl Fixed {
         for part in [&self.before, name, after] {
             out.extend_from_slice(part);
         }
-        write_value(value, out);
-        out.put_u8(b'\n');
+        write_value_line(value, out);
         if let Some((before, created)) = self.created.as_ref().zip(row.created) {
-            for part in [before, name, after, created, b"\n"] {
+            for part in [before, name, after, created] {
                 out.extend_from_slice(part);
             }
         }
     }
 }
 
-pub(super) fn write_value(value: Value, out: &mut BytesMut) {
+/// Writes a value, and ends its line.
+pub(super) fn write_value_line(value: Value, out: &mut BytesMut) {
     let mut digits = itoa::Buffer::new();
     match value {
         Value::Int(number) => out.extend_from_slice(digits.format(number).as_bytes()),
@@ -70,12 +71,17 @@ pub(super) fn write_value(value: Value, out: &mut BytesMut) {
             out.extend_from_slice(digits.format(millis / 1000).as_bytes());
             let part = millis % 1000;
             if part > 0 {
-                let three = [b'.', digit(part / 100), digit(part / 10 % 10), digit(part % 10)];
-                let zeros = three.iter().rev().take_while(|byte| **byte == b'0').count();
-                out.extend_from_slice(&three[..three.len() - zeros]);
+                let three = [digit(part / 100), digit(part / 10 % 10), digit(part % 10)];
+                let line = match three {
+                    [a, b'0', b'0'] => &[b'.', a, b'\n'][..],
+                    [a, b, b'0'] => &[b'.', a, b, b'\n'],
+                    [a, b, c] => &[b'.', a, b, c, b'\n'],
+                };
+                return out.extend_from_slice(line);
             }
         }
     }
+    out.extend_from_slice(b"\n");
 }
 
 const fn digit(number: u64) -> u8 {
