@@ -548,13 +548,13 @@ impl ChannelState {
     }
 
     /// The upstream's id of the channel, as last reported.
-    pub fn channel_id(&self) -> Option<&str> {
-        self.channel_id.as_deref()
+    pub const fn channel_id(&self) -> Option<&ShortText> {
+        self.channel_id.as_ref()
     }
 
     /// The version of the upstream's software, as last reported.
-    pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+    pub const fn version(&self) -> Option<&ShortText> {
+        self.version.as_ref()
     }
 
     /// What webhooks told; `None` while none are received.

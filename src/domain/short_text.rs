@@ -40,15 +40,23 @@ impl From<Box<str>> for ShortText {
     }
 }
 
+impl ShortText {
+    /// Its bytes, which are at hand sooner than the text.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::InPlace { length, bytes } => &bytes[..usize::from(*length)],
+            Repr::Elsewhere(text) => text.as_bytes(),
+        }
+    }
+}
+
 impl Deref for ShortText {
     type Target = str;
 
     fn deref(&self) -> &str {
         match &self.0 {
             // It was a text when it was put there.
-            Repr::InPlace { length, bytes } => {
-                std::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default()
-            }
+            Repr::InPlace { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Repr::Elsewhere(text) => text,
         }
     }
@@ -56,7 +64,7 @@ impl Deref for ShortText {
 
 impl PartialEq for ShortText {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -70,7 +78,7 @@ impl PartialOrd for ShortText {
 
 impl Ord for ShortText {
     fn cmp(&self, other: &Self) -> Ordering {
-        (**self).cmp(&**other)
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 

@@ -131,7 +131,7 @@ impl Table {
             self.at(*row).is_some_and(|watched| {
                 watched.target.kind == kind
                     && watched.provider() == provider
-                    && watched.id() == Some(id)
+                    && watched.id().is_some_and(|own| **own == *id)
                     && source.is_none_or(|source| {
                         watched.target.source().is_some_and(|own| own.as_str() == source)
                     })
@@ -186,9 +186,12 @@ impl Table {
         target: TargetRef,
         change: impl FnOnce(&mut Watched) -> R,
     ) -> Option<R> {
-        let before = self.id_hash(target.row);
-        let result = change(self.get_mut(target)?);
-        if self.id_hash(target.row) != before {
+        let watched = self.get_mut(target)?;
+        let (provider, id) = (watched.provider(), watched.id().cloned());
+        let result = change(watched);
+        // Compared as it is: to hash it twice took longer than most changes.
+        if watched.provider() != provider || watched.id() != id.as_ref() {
+            let before = id.map(|id| self.hash_id(provider, &id));
             self.forget_id(target.row, before);
             self.index_id(target.row);
         }

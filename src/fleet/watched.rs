@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountState, ChannelState, FailureReason, Now, PollPolicy, PollStats, RequestCounts,
-    SourceState, TargetKind, Timestamp, TokenState,
+    ShortText, SourceState, TargetKind, Timestamp, TokenState,
 };
 use crate::target::{Target, TargetOptions};
 use crate::upstream::ProviderId;
@@ -125,9 +125,9 @@ impl Watched {
     }
 
     /// The upstream's id of a channel: as configured, else as learnt.
-    pub fn id(&self) -> Option<&str> {
+    pub fn id(&self) -> Option<&ShortText> {
         let learnt = self.channel().and_then(ChannelState::channel_id);
-        self.target.id.as_deref().or(learnt)
+        self.target.id.as_ref().or(learnt)
     }
 
     /// Whether a channel's id is not known because it could not be asked yet. Of one that has

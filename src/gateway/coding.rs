@@ -2,6 +2,7 @@
 //!
 //! Not here: passing answers on; they pass as they come.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use bytes::{Bytes, BytesMut};
@@ -34,22 +35,22 @@ impl Coding {
     }
 
     /// The text, as far as it can be read.
-    fn decode(self, bytes: &[u8]) -> Vec<u8> {
+    fn decode(self, bytes: &[u8]) -> Cow<'_, [u8]> {
         let read = |decoder: &mut dyn Read| {
             let mut text = Vec::new();
             // What came before a mistake or before the end of what was kept is worth reading.
             let _ = decoder.take(MOST as u64).read_to_end(&mut text);
-            text
+            Cow::Owned(text)
         };
         match self {
-            Self::Plain => bytes.to_vec(),
+            Self::Plain => Cow::Borrowed(bytes),
             Self::Gzip => read(&mut MultiGzDecoder::new(bytes)),
             // RFC 9110 §8.4.1.2: some send it without the zlib format around it.
             Self::Deflate if bytes.first().is_some_and(|first| first & 0x0f == 8) => {
                 read(&mut ZlibDecoder::new(bytes))
             }
             Self::Deflate => read(&mut DeflateDecoder::new(bytes)),
-            Self::Unreadable => Vec::new(),
+            Self::Unreadable => Cow::default(),
         }
     }
 }
@@ -73,7 +74,7 @@ impl BodyBeginning {
     }
 
     /// The text, as far as it can be read.
-    pub(super) fn text(&self) -> Vec<u8> {
+    pub(super) fn text(&self) -> Cow<'_, [u8]> {
         self.coding.decode(&self.bytes)
     }
 

@@ -77,6 +77,14 @@ struct OpenConnection {
     shared: Arc<SlotSignals>,
 }
 
+/// Where a connection stands in the orders.
+#[derive(Clone, Copy)]
+struct Places {
+    phase: Option<(Phase, Instant)>,
+    stalled: Option<Instant>,
+    served: bool,
+}
+
 struct SlotSignals {
     /// `None` in tests.
     tcp: Option<Arc<TcpStream>>,
@@ -104,32 +112,41 @@ impl OpenConnections {
 
     /// Changes an entry, and its place in every order.
     fn change(&mut self, number: u64, change: impl FnOnce(&mut OpenConnection)) {
-        let Some(mut entry) = self.take(number) else { return };
-        change(&mut entry);
-        self.insert(number, entry);
+        let Some(entry) = self.all.get_mut(&number) else { return };
+        let before = Some(entry.places());
+        change(entry);
+        entry.shared.phase.store(entry.phase as u8, Ordering::Relaxed);
+        let after = Some(entry.places());
+        self.moved(number, before, after);
     }
 
     fn insert(&mut self, number: u64, entry: OpenConnection) {
-        entry.shared.phase.store(entry.phase as u8, Ordering::Relaxed);
-        // What was answered and is not all taken yet is not idle.
-        if entry.phase != Phase::Idle || entry.stalled.is_none() {
-            self.phase(entry.phase).insert((entry.since, number));
-        }
-        if let Some(stalled) = entry.stalled {
-            self.stalled.insert((stalled, number));
-        }
-        self.served += usize::from(entry.served);
+        self.moved(number, None, Some(entry.places()));
         self.all.insert(number, entry);
     }
 
     fn take(&mut self, number: u64) -> Option<OpenConnection> {
         let entry = self.all.remove(&number)?;
-        self.phase(entry.phase).remove(&(entry.since, number));
-        if let Some(stalled) = entry.stalled {
-            self.stalled.remove(&(stalled, number));
-        }
-        self.served -= usize::from(entry.served);
+        self.moved(number, Some(entry.places()), None);
         Some(entry)
+    }
+
+    /// Puts a connection's places right in every order.
+    fn moved(&mut self, number: u64, before: Option<Places>, after: Option<Places>) {
+        let phase = |places: Option<Places>| places.and_then(|places| places.phase);
+        let (old, new) = (phase(before), phase(after));
+        if old != new {
+            old.inspect(|(phase, since)| _ = self.phase(*phase).remove(&(*since, number)));
+            new.inspect(|(phase, since)| _ = self.phase(*phase).insert((*since, number)));
+        }
+        let stalled = |places: Option<Places>| places.and_then(|places| places.stalled);
+        let (old, new) = (stalled(before), stalled(after));
+        if old != new {
+            old.inspect(|since| _ = self.stalled.remove(&(*since, number)));
+            new.inspect(|since| _ = self.stalled.insert((*since, number)));
+        }
+        let served = |places: Option<Places>| usize::from(places.is_some_and(|one| one.served));
+        self.served = self.served + served(after) - served(before);
     }
 
     /// The longest silent connection of a phase that has been so until `before`.
@@ -144,6 +161,13 @@ impl OpenConnections {
 }
 
 impl OpenConnection {
+    fn places(&self) -> Places {
+        // What was answered and is not all taken yet is not idle.
+        let counts = self.phase != Phase::Idle || self.stalled.is_none();
+        let phase = counts.then_some((self.phase, self.since));
+        Places { phase, stalled: self.stalled, served: self.served }
+    }
+
     /// Whether nothing came that is not read yet.
     fn is_silent(&self) -> bool {
         !self.shared.tcp.as_deref().is_some_and(has_unread)

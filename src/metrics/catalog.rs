@@ -11,9 +11,9 @@ pub use super::polls::poll_families;
 use super::standing::STANDING;
 use super::terms::TERMS;
 use crate::domain::{
-    AnswerClass, ChannelState, ErrorSource, HeldOutcome, RequestCounts, Status, TargetKind,
-    TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent, WebhookOutcome, WebhookRefusal,
-    WebhookState,
+    AnswerClass, ChannelState, ErrorSource, HeldOutcome, RequestCounts, ShortText, Status,
+    TargetKind, TokenErrorReason, TokenState, UnauthorizedReason, WebhookEvent, WebhookOutcome,
+    WebhookRefusal, WebhookState,
 };
 use crate::fleet::Watched;
 use crate::http::{ConnectionRefusal, ListenerKind};
@@ -153,7 +153,7 @@ pub const CHANNEL: &[Family] = &[
         rows: Rows::Info(|w| {
             let (id, version) = (w.channel()?.channel_id(), w.channel()?.version());
             (id.is_some() || version.is_some())
-                .then(|| [id.unwrap_or(""), version.unwrap_or(""), ""])
+                .then(|| [id, version, None].map(|text| text.map_or(&[][..], ShortText::as_bytes)))
         }),
     },
     Family {
@@ -297,7 +297,8 @@ pub const TOKEN: &[Family] = &[
              makes up a new value at each answer makes no new series each time.",
             "count by (application) (whatsapp_token_info)"),
         rows: Rows::Info(|w| {
-            w.token()?.info().map(|info| [&*info.app_id, &*info.kind, &*info.application])
+            let info = w.token()?.info()?;
+            Some([&info.app_id, &info.kind, &info.application].map(|text| text.as_bytes()))
         }),
     },
     Family {

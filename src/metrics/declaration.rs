@@ -127,7 +127,7 @@ pub enum Rows {
     /// A row for each required scope, always.
     Scopes(fn(&Watched, usize) -> Option<(&str, Value)>),
     /// One row of value 1 whose labels say what the target is, or none while that is not known.
-    Info(fn(&Watched) -> Option<[&str; 3]>),
+    Info(fn(&Watched) -> Option<[&[u8]; 3]>),
 }
 
 /// A metric of each target of a kind.

@@ -233,21 +233,22 @@ pub(super) fn write_label(name: &str, value: &str, out: &mut BytesMut) {
     for part in [",", name, "=\""] {
         out.extend_from_slice(part.as_bytes());
     }
-    write_escaped(value, out);
+    write_escaped(value.as_bytes(), out);
     out.put_u8(b'"');
 }
 
 /// Writes a label's value, escaped as both formats ask.
-fn write_escaped(value: &str, out: &mut BytesMut) {
+fn write_escaped(value: &[u8], out: &mut BytesMut) {
     let is_special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n');
-    let plain = value.bytes().position(|byte| is_special(&byte)).unwrap_or(value.len());
-    out.extend_from_slice(&value.as_bytes()[..plain]);
-    for byte in value.bytes().skip(plain) {
+    let plain = value.iter().position(is_special).unwrap_or(value.len());
+    let (plain, rest) = value.split_at(plain);
+    out.extend_from_slice(plain);
+    for byte in rest {
         match byte {
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'"' => out.extend_from_slice(b"\\\""),
             b'\n' => out.extend_from_slice(b"\\n"),
-            other => out.put_u8(other),
+            other => out.put_u8(*other),
         }
     }
 }

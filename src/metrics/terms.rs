@@ -97,7 +97,7 @@ pub const TERMS: &[Family] = &[
              whatsapp_channel_subscription_info{renewal!=\"automatic\"}"),
         rows: Rows::Info(|w| {
             let subscription = w.channel()?.subscription()?;
-            Some([subscription.mode.as_str(), subscription.renewal.as_str(), ""])
+            Some([subscription.mode.as_str(), subscription.renewal.as_str(), ""].map(str::as_bytes))
         }),
     },
 ];

@@ -59,8 +59,8 @@ pub(super) fn render(
         fact("last able to send", authorized.map(|at| format!("{} ago", ago(at))));
         let source = watched.target.source();
         fact("listed by", source.map(|source| source.as_str().to_owned()));
-        fact("id", watched.id().map(str::to_owned));
-        fact("version", state.version().map(str::to_owned));
+        fact("id", watched.id().map(ToString::to_string));
+        fact("version", state.version().map(ToString::to_string));
         fact("up for", state.uptime_millis().map(humanize::length));
         let webhook = state.webhooks().and_then(|webhooks| webhooks.last_event());
         fact("last webhook", webhook.map(|at| format!("{} ago", ago(at.millis()))));

@@ -134,7 +134,7 @@ fn pages(channels: usize) -> usize {
 /// What a target can be found by.
 fn texts(one: &Watched, now: Now) -> [&str; 4] {
     let status = one.channel().map_or("", |state| state.status(now, one.policy()).as_str());
-    [one.target.name.as_str(), one.provider().label(), one.id().unwrap_or_default(), status]
+    [one.target.name.as_str(), one.provider().label(), one.id().map_or("", |id| id), status]
 }
 
 fn headline(levels: &[Level]) -> (String, Level) {
