@@ -22,9 +22,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
+use super::queued_stream::QueuedStream;
 use super::tls;
 use crate::config::Polling;
-use crate::write_turn::WriteTurn;
+use crate::write_queue::WriteQueue;
 
 /// There is no limit on how long an answer may take, so a peer that is gone without a word has to
 /// be found out.
@@ -44,6 +45,8 @@ type Stream = TokioIo<Box<dyn Io>>;
 struct Direct {
     tcp: HttpConnector,
     tls: TlsConnector,
+    /// Where short writes wait for those of other connections, if they do.
+    writes: Option<WriteQueue>,
 }
 
 impl Service<Uri> for Direct {
@@ -57,9 +60,13 @@ impl Service<Uri> for Direct {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = self.tcp.call(uri.clone());
-        let tls = self.tls.clone();
+        let (tls, writes) = (self.tls.clone(), self.writes.clone());
         Box::pin(async move {
-            let stream: Stream = TokioIo::new(Box::new(connecting.await?.into_inner()));
+            let tcp = connecting.await?.into_inner();
+            let stream: Stream = TokioIo::new(match writes {
+                Some(queue) => Box::new(QueuedStream::new(tcp, &queue)),
+                None => Box::new(tcp),
+            });
             secure(stream, &uri, &tls).await
         })
     }
@@ -95,8 +102,14 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEP_ALIVE));
-        let direct = Direct { tcp, tls: TlsConnector::from(Arc::new(tls)) };
+        let direct = Direct { tcp, tls: TlsConnector::from(Arc::new(tls)), writes: None };
         Ok(Self { direct, proxies })
+    }
+
+    /// Has short writes come together, or not.
+    pub(super) fn with_writes_together(mut self, together: bool) -> Self {
+        self.direct.writes = together.then(WriteQueue::default);
+        self
     }
 
     /// Opens a connection that requests to `uri` can be sent on.
@@ -136,18 +149,11 @@ pub(super) struct Link {
     proxy: Option<HttpProxy>,
     /// Whether the other end takes nothing any more.
     write_closed: bool,
-    turn: WriteTurn,
 }
 
 impl Link {
     const fn new(stream: Stream, proxy: Option<HttpProxy>) -> Self {
-        Self { stream, proxy, write_closed: false, turn: WriteTurn::new(false) }
-    }
-
-    /// Has its writes wait for the other tasks that are ready, or not.
-    pub(super) const fn with_turn(mut self, turn: WriteTurn) -> Self {
-        self.turn = turn;
-        self
+        Self { stream, proxy, write_closed: false }
     }
 
     /// The HTTP proxy that requests go to, if there is one.
@@ -189,9 +195,7 @@ impl Write for Link {
         if self.write_closed {
             return Poll::Ready(Ok(bytes.len()));
         }
-        ready!(self.turn.poll(context));
         let wrote = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
-        self.turn.written();
         self.written(wrote, || bytes.len())
     }
 
@@ -220,41 +224,7 @@ impl Write for Link {
         if self.write_closed {
             return Poll::Ready(Ok(length()));
         }
-        ready!(self.turn.poll(context));
         let wrote = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices));
-        self.turn.written();
         self.written(wrote, length)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn each_write_waits_for_its_turn_where_requests_come_together() {
-        for (waits, expected) in [(true, 2), (false, 1)] {
-            let (near, _far) = tokio::io::duplex(64);
-            let link = Link::new(TokioIo::new(Box::new(near)), None);
-            let mut link = link.with_turn(WriteTurn::new(waits));
-            for _ in 0..2 {
-                let (mut plain, mut vectored) = (0, 0);
-                poll_fn(|context| {
-                    plain += 1;
-                    Pin::new(&mut link).poll_write(context, b"x")
-                })
-                .await
-                .unwrap();
-                poll_fn(|context| {
-                    vectored += 1;
-                    Pin::new(&mut link).poll_write_vectored(context, &[io::IoSlice::new(b"x")])
-                })
-                .await
-                .unwrap();
-                assert_eq!((plain, vectored), (expected, expected));
-            }
-        }
     }
 }

@@ -9,6 +9,7 @@ mod forward_client;
 mod large_answers;
 mod outgoing_body;
 mod pool;
+mod queued_stream;
 mod tls;
 mod upstream_body;
 

@@ -19,7 +19,6 @@ use hyper::{Request, Response, Uri, body::Incoming};
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::write_turn::WriteTurn;
 
 use super::connector::{BoxError, Connector, HttpProxy, Link};
 use super::outgoing_body::OutgoingBody;
@@ -40,7 +39,7 @@ pub(super) struct PoolLimits {
     pub(super) buffer: usize,
     /// Whether the names of headers stay as they are written.
     pub(super) keeps_case: bool,
-    /// Whether requests wait for the other tasks that are ready.
+    /// Whether short writes of all connections come together.
     pub(super) writes_together: bool,
 }
 
@@ -95,7 +94,6 @@ pub(super) struct PooledConnection {
 impl PooledConnection {
     async fn open(pool: &Pool, origin: &str, uri: Uri) -> Result<Self, SendError> {
         let link = pool.connector.clone().open(uri).await.map_err(SendError::Connect)?;
-        let link = link.with_turn(WriteTurn::new(pool.limits.writes_together));
         let proxy = link.proxy().cloned();
         let mut builder = http1::Builder::new();
         builder.max_buf_size(pool.limits.buffer).preserve_header_case(pool.limits.keeps_case);
@@ -198,6 +196,7 @@ fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
 
 impl Pool {
     pub(super) fn new(connector: Connector, limits: PoolLimits) -> Self {
+        let connector = connector.with_writes_together(limits.writes_together);
         Self { connector, limits, idle: Arc::default() }
     }
 

@@ -14,9 +14,8 @@ use hyper::{Response, StatusCode};
 use super::connections::Answering;
 use super::handler::AnyBody;
 
-/// How often an error is held back: hyper drops what it has not written when a body fails, and a
-/// write may have to wait for its turn first.
-const HELD_BACK: usize = 2;
+/// How often an error is held back: hyper drops what it has not written when a body fails.
+const HELD_BACK: usize = 1;
 
 /// A body, and the request that it answers.
 pub(super) struct ServedBody {

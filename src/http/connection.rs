@@ -27,7 +27,6 @@ use super::refusal::{self, ConnectionRefusal};
 use super::shared::Shared;
 use super::socket::{bound_unsent, first_byte, has_unread, whole_head};
 use super::stream::WatchedStream;
-use crate::write_turn::WriteTurn;
 
 /// What requests come over, with TLS or without.
 trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -50,8 +49,8 @@ pub(super) async fn run(tcp: Arc<TcpStream>, ip: IpAddr, slot: Slot, shared: Arc
         Some(Opened::Served(tls)) => {
             let connections = Arc::clone(&shared.connections);
             let peer = Peer::new(ip, connections);
-            let turn = WriteTurn::new(shared.connections.limits().writes_together);
-            let stream = WatchedStream::new(tcp, Arc::clone(&slot), turn);
+            let writer = shared.writes.as_ref().map(|queue| queue.writer(Arc::clone(&tcp)));
+            let stream = WatchedStream::new(tcp, Arc::clone(&slot), writer);
             // On the heap, so that a connection that only waits is small.
             Box::pin(serve(stream, tls, slot, shared, peer)).await;
         }

@@ -33,9 +33,9 @@ pub(crate) struct Limits {
     /// Whether an answer gets a `Date`, and the names of headers are sent in lower case. A gateway
     /// passes on what it got.
     pub own_answers: bool,
-    /// Whether writes wait for the other tasks that are ready ([`WriteTurn`]).
+    /// Whether short writes of all connections come together ([`WriteQueue`]).
     ///
-    /// [`WriteTurn`]: crate::write_turn::WriteTurn
+    /// [`WriteQueue`]: crate::write_queue::WriteQueue
     pub writes_together: bool,
 }
 

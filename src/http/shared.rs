@@ -13,6 +13,7 @@ use super::connections::Connections;
 use super::handler::Handler;
 use super::refusal::{ConnectionRefusal, ListenerKind, answer_503, sentence};
 use super::throttle::Throttle;
+use crate::write_queue::WriteQueue;
 
 /// Refused clients that are told so at a time. A further one is just closed.
 const REFUSALS: usize = 32;
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) connections: Arc<Connections>,
     pub(super) auth: Option<Arc<Auth>>,
     pub(super) handler: Arc<dyn Handler>,
+    /// Where short writes wait for those of other connections, if they do.
+    pub(super) writes: Option<WriteQueue>,
     on_refusal: OnRefusal,
     refusals: Arc<Semaphore>,
     /// What was logged of each kind of refusal.
@@ -41,7 +44,8 @@ impl Shared {
     ) -> Self {
         let refusals = Arc::new(Semaphore::new(REFUSALS));
         let throttles = Mutex::default();
-        Self { kind, connections, auth, handler, on_refusal, refusals, throttles }
+        let writes = connections.limits().writes_together.then(WriteQueue::default);
+        Self { kind, connections, auth, handler, writes, on_refusal, refusals, throttles }
     }
 
     /// Tells a client that there is no place for it, if it can be told so.

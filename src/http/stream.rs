@@ -3,18 +3,19 @@
 //!
 //! Not here: what follows from that (`connections.rs`).
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connections::Slot;
-use crate::write_turn::WriteTurn;
+use crate::shared_socket;
+use crate::write_queue::QueuedWriter;
 
 /// A reader that took this much since it was last waited for is not stalled.
 const TAKES: usize = 32 * 1024;
@@ -23,18 +24,22 @@ const TAKES: usize = 32 * 1024;
 pub(super) struct WatchedStream {
     tcp: Arc<TcpStream>,
     slot: Arc<Slot>,
-    turn: WriteTurn,
+    /// Its way into the queue, if its short writes come together with those of others.
+    writer: Option<QueuedWriter>,
     /// Whether its reader is behind, and how much it took since.
     behind: Option<usize>,
 }
 
 impl WatchedStream {
-    pub(super) const fn new(tcp: Arc<TcpStream>, slot: Arc<Slot>, turn: WriteTurn) -> Self {
-        Self { tcp, slot, turn, behind: None }
+    pub(super) const fn new(
+        tcp: Arc<TcpStream>,
+        slot: Arc<Slot>,
+        writer: Option<QueuedWriter>,
+    ) -> Self {
+        Self { tcp, slot, writer, behind: None }
     }
 
     fn wrote(&mut self, wrote: io::Result<usize>) -> Poll<io::Result<usize>> {
-        self.turn.written();
         if let (Some(took), Ok(size)) = (&mut self.behind, &wrote) {
             *took += size;
             if *took >= TAKES {
@@ -57,27 +62,29 @@ impl WatchedStream {
         }
     }
 
-    /// Reads what has come. When it left room, nothing more has come: to say so, as if a further
-    /// read had been in vain, saves the system call that would find it out.
-    fn read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
-        let room = buffer.remaining();
-        let mut read = Err(io::ErrorKind::WouldBlock.into());
-        let _ = self.tcp.try_io(Interest::READABLE, || {
-            read = self.tcp.try_read_buf(buffer);
-            match read {
-                Ok(size) if 0 < size && size < room => Err(io::ErrorKind::WouldBlock.into()),
-                _ => Ok(()),
-            }
-        });
-        read
+    /// Waits until what is queued is written, if it has had its turn; with `now` whether it has or
+    /// not.
+    fn poll_queued(&mut self, cx: &mut Context<'_>, now: bool) -> Poll<io::Result<()>> {
+        let Some(writer) = &self.writer else { return Poll::Ready(Ok(())) };
+        let written = writer.poll_written(cx, now);
+        if written.is_pending() {
+            self.lags();
+        }
+        written
     }
 
     fn poll_writing(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.turn.poll(cx));
+        // How much a reader that is behind takes is told by the system alone.
+        if let Some(writer) = self.writer.as_ref().filter(|_| self.behind.is_none())
+            && let Some(size) = writer.take(cx, slices)?
+        {
+            return Poll::Ready(Ok(size));
+        }
+        ready!(self.poll_queued(cx, true))?;
         loop {
             match self.tcp.poll_write_ready(cx) {
                 Poll::Ready(ready) => ready?,
@@ -86,7 +93,7 @@ impl WatchedStream {
                     return Poll::Pending;
                 }
             }
-            match write(&self.tcp) {
+            match self.tcp.try_write_vectored(slices) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 wrote => return self.wrote(wrote),
             }
@@ -100,17 +107,10 @@ impl AsyncRead for WatchedStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.tcp.poll_read_ready(cx))?;
-            match self.read(buffer) {
-                Ok(size) => {
-                    self.slot.received(size);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let before = buffer.filled().len();
+        ready!(shared_socket::poll_read(&self.tcp, cx, buffer))?;
+        self.slot.received(buffer.filled().len() - before);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -120,15 +120,15 @@ impl AsyncWrite for WatchedStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_writing(cx, |tcp| tcp.try_write(bytes))
+        self.poll_writing(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_writing(cx, |tcp| tcp.try_write_vectored(slices))
+        self.poll_writing(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -136,12 +136,14 @@ impl AsyncWrite for WatchedStream {
     }
 
     /// Whoever flushes has nothing more to write.
-    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_queued(cx, false))?;
         self.keeps_up();
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_queued(cx, true))?;
         match SockRef::from(&*self.tcp).shutdown(Shutdown::Write) {
             // The other end is gone already.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
@@ -152,46 +154,47 @@ impl AsyncWrite for WatchedStream {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
     use crate::http::connections::Connections;
     use crate::http::limits::LIMITS_OF_TESTS;
+    use crate::write_queue::WriteQueue;
 
     /// The server's end of a connection, and the client's.
-    async fn connected(turn: WriteTurn) -> (WatchedStream, TcpStream) {
+    async fn connected(queue: Option<WriteQueue>) -> (WatchedStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let tcp = Arc::new(listener.accept().await.unwrap().0);
         let slot = Connections::new(LIMITS_OF_TESTS).open(Some(Arc::clone(&tcp)));
         let slot = Arc::new(slot.unwrap_or_else(|why| panic!("{why:?}")));
-        (WatchedStream::new(tcp, slot, turn), client)
-    }
-
-    async fn polls_of_a_write(stream: &mut WatchedStream) -> usize {
-        let mut polls = 0;
-        poll_fn(|cx| {
-            polls += 1;
-            Pin::new(&mut *stream).poll_write(cx, b"x")
-        })
-        .await
-        .unwrap();
-        polls
+        let writer = queue.map(|queue| queue.writer(Arc::clone(&tcp)));
+        (WatchedStream::new(tcp, slot, writer), client)
     }
 
     #[tokio::test]
-    async fn each_write_waits_for_its_turn_where_writes_come_together() {
-        let (mut stream, _client) = connected(WriteTurn::new(true)).await;
-        stream.tcp.writable().await.unwrap();
-        for _ in 0..2 {
-            assert_eq!(polls_of_a_write(&mut stream).await, 2);
+    async fn a_short_write_waits_for_others_where_writes_come_together() {
+        for (queue, waits) in [(Some(WriteQueue::default()), true), (None, false)] {
+            let (mut stream, client) = connected(queue).await;
+            stream.tcp.writable().await.unwrap();
+            stream.write_all(b"x").await.unwrap();
             stream.flush().await.unwrap();
+            let waited =
+                socket2::SockRef::from(&client).peek(&mut [std::mem::MaybeUninit::uninit()]);
+            assert_eq!(waited.is_err(), waits);
+            tokio::task::yield_now().await;
+            client.readable().await.unwrap();
         }
-        let (mut stream, _client) = connected(WriteTurn::new(false)).await;
-        stream.tcp.writable().await.unwrap();
-        assert_eq!(polls_of_a_write(&mut stream).await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_written_before_the_end() {
+        let (mut stream, mut client) = connected(Some(WriteQueue::default())).await;
+        stream.write_all(b"last words").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut all = String::new();
+        client.read_to_string(&mut all).await.unwrap();
+        assert_eq!(all, "last words");
     }
 }
