@@ -228,3 +228,39 @@ impl Write for Link {
         self.written(wrote, length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_short_request_waits_for_others_where_writes_come_together() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        let polling = Polling {
+            timeout: Duration::from_secs(1),
+            concurrency: 1,
+            extra_ca_file: None,
+            use_proxy: false,
+        };
+        for together in [true, false] {
+            let connector = Connector::new(&polling).unwrap().with_writes_together(together);
+            let mut link = connector.open(address.parse().unwrap()).await.unwrap();
+            let (upstream, _) = listener.accept().await.unwrap();
+            let wrote = poll_fn(|context| Pin::new(&mut link).poll_write(context, b"x")).await;
+            assert_eq!(wrote.unwrap(), 1);
+            poll_fn(|context| Pin::new(&mut link).poll_flush(context)).await.unwrap();
+            if !together {
+                upstream.readable().await.unwrap();
+            }
+            let seen = rustix::net::recv(&upstream, &mut [0; 1][..], rustix::net::RecvFlags::PEEK);
+            assert_eq!(seen.is_err(), together);
+            tokio::task::yield_now().await;
+            upstream.readable().await.unwrap();
+        }
+    }
+}
