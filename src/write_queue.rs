@@ -106,8 +106,11 @@ impl QueuedBytes {
         Ok(())
     }
 
-    /// An idle connection keeps no memory for this.
+    /// An idle connection keeps no memory for this, and what people write to each other does not
+    /// stay in freed memory.
     fn clear(&mut self) {
+        self.bytes.fill(0);
+        std::hint::black_box(&self.bytes);
         (self.bytes, self.written) = (Vec::new(), 0);
     }
 }
