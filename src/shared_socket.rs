@@ -1,10 +1,12 @@
-//! Reading from a socket that others hold too, as tokio reads from one of its own.
+//! Reading from and writing to a socket that others hold too, as tokio does with one of its own.
 //!
-//! Not here: writing; see `write_queue.rs`.
+//! Not here: when what is short is written; see `write_queue.rs`.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 
+use socket2::SockRef;
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -40,4 +42,36 @@ fn read(tcp: &TcpStream, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
         }
     });
     read
+}
+
+/// Writes as much as is taken, or waits until something is.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn poll_write(
+    tcp: &TcpStream,
+    context: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(tcp.poll_write_ready(context))?;
+        match tcp.try_write_vectored(slices) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            wrote => return Poll::Ready(wrote),
+        }
+    }
+}
+
+/// Tells the other end that nothing more is written.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn end_writing(tcp: &TcpStream) -> io::Result<()> {
+    match SockRef::from(tcp).shutdown(Shutdown::Write) {
+        // The other end is gone already.
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        done => done,
+    }
 }

@@ -3,12 +3,10 @@
 //! Not here: when they are written; that is `write_queue.rs`.
 
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -37,13 +35,7 @@ impl QueuedStream {
             return Poll::Ready(Ok(size));
         }
         ready!(self.writer.poll_written(context, true))?;
-        loop {
-            ready!(self.tcp.poll_write_ready(context))?;
-            match self.tcp.try_write_vectored(slices) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                wrote => return Poll::Ready(wrote),
-            }
-        }
+        shared_socket::poll_write(&self.tcp, context, slices)
     }
 }
 
@@ -84,10 +76,6 @@ impl AsyncWrite for QueuedStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.writer.poll_written(context, true))?;
-        match SockRef::from(&*self.tcp).shutdown(Shutdown::Write) {
-            // The other end is gone already.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
-            done => Poll::Ready(done),
-        }
+        Poll::Ready(shared_socket::end_writing(&self.tcp))
     }
 }

@@ -14,14 +14,12 @@ use hyper::{Response, StatusCode};
 use super::connections::Answering;
 use super::handler::AnyBody;
 
-/// How often an error is held back: hyper drops what it has not written when a body fails.
-const HELD_BACK: usize = 1;
-
 /// A body, and the request that it answers.
 pub(super) struct ServedBody {
     content: ServedContent,
-    /// An error to be told after so many polls more.
-    broken: Option<(<AnyBody as Body>::Error, usize)>,
+    /// An error to be told at the next poll: hyper drops what it has not written when a body
+    /// fails.
+    broken: Option<<AnyBody as Body>::Error>,
     _answering: Option<Answering>,
 }
 
@@ -66,19 +64,15 @@ impl Body for ServedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
-        if let Some((error, left)) = this.broken.take() {
-            if left == 0 {
-                return Poll::Ready(Some(Err(error)));
-            }
-            this.broken = Some((error, left - 1));
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
         }
         match &mut this.content {
             ServedContent::Given(body) => match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(Some(Err(error))) => {
-                    this.broken = Some((error, HELD_BACK));
-                    Pin::new(this).poll_frame(cx)
+                    this.broken = Some(error);
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
                 }
                 polled => polled,
             },

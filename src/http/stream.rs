@@ -4,12 +4,10 @@
 //! Not here: what follows from that (`connections.rs`).
 
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -85,17 +83,11 @@ impl WatchedStream {
             return Poll::Ready(Ok(size));
         }
         ready!(self.poll_queued(cx, true))?;
-        loop {
-            match self.tcp.poll_write_ready(cx) {
-                Poll::Ready(ready) => ready?,
-                Poll::Pending => {
-                    self.lags();
-                    return Poll::Pending;
-                }
-            }
-            match self.tcp.try_write_vectored(slices) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                wrote => return self.wrote(wrote),
+        match shared_socket::poll_write(&self.tcp, cx, slices) {
+            Poll::Ready(wrote) => self.wrote(wrote),
+            Poll::Pending => {
+                self.lags();
+                Poll::Pending
             }
         }
     }
@@ -144,11 +136,7 @@ impl AsyncWrite for WatchedStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_queued(cx, true))?;
-        match SockRef::from(&*self.tcp).shutdown(Shutdown::Write) {
-            // The other end is gone already.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
-            done => Poll::Ready(done),
-        }
+        Poll::Ready(shared_socket::end_writing(&self.tcp))
     }
 }
 

@@ -25,24 +25,23 @@ pub(super) struct FamilyPlan {
 
 impl FamilyPlan {
     /// The plan of a family whose rows name their target by this label.
-    pub(super) fn new(family: &'static Family, label: &str) -> Self {
-        let rows = match family.rows {
+    pub(super) fn new(family: &'static Family, name_label: &str) -> Self {
+        let row = |labels: &String| bytes(format!("\"{labels}}} "));
+        let label = |label: &Label| bytes(format!("\",{}=\"", label.name));
+        let after: Arc<[Box<[u8]>]> = match family.rows {
             Rows::OneOf(_)
             | Rows::Counts(_)
             | Rows::CountsIfAny(_)
             | Rows::LargeCounts(_)
             | Rows::SingleOf(_)
-            | Rows::Each(_) => combinations(family.metric.labels),
-            Rows::One(_) | Rows::Scopes(_) => vec![String::new()],
-            Rows::Info(_) => Vec::new(),
+            | Rows::Each(_) => combinations(family.metric.labels).iter().map(row).collect(),
+            Rows::One(_) | Rows::Scopes(_) => [row(&String::new())].into(),
+            Rows::Info(_) => family.metric.labels.iter().map(label).collect(),
         };
-        let rows = rows.iter().map(|row| bytes(format!("\"{row}}} ")));
-        let labels = family.metric.labels.iter().filter(|_| matches!(family.rows, Rows::Info(_)));
-        let labels = labels.map(|label| bytes(format!("\",{}=\"", label.name)));
-        let after: Arc<[Box<[u8]>]> = rows.chain(labels).collect();
         let fixed = |provider: ProviderId| {
-            let before =
-                |name: &str| bytes(format!("{name}{{provider=\"{}\",{label}=\"", provider.label()));
+            let before = |name: &str| {
+                bytes(format!("{name}{{provider=\"{}\",{name_label}=\"", provider.label()))
+            };
             Fixed {
                 before: before(family.metric.name),
                 after: Arc::clone(&after),
@@ -142,14 +141,15 @@ impl FamilyPlan {
     ) {
         let fixed = &self.fixed[of.provider.index()];
         let counts = counts.unwrap_or_default();
-        let all = counts.iter().fold(0, |all, count| all | (*count).into());
-        if all == 0 {
-            scratch.template(fixed, of).zeros(of.name, out);
-        } else if counts.iter().all(|count| (*count).into() < 10) {
+        let most = counts.iter().fold(0, |most, count| (*count).into().max(most));
+        if most < 10 {
             let mut rows = scratch.template(fixed, of).zeros(of.name, out);
-            for (at, count) in counts.iter().enumerate() {
-                // Checked above.
-                rows.set(at, (*count).into() as u8);
+            // Most targets have counted nothing.
+            if most > 0 {
+                for (at, count) in counts.iter().enumerate() {
+                    // Checked above.
+                    rows.set(at, (*count).into() as u8);
+                }
             }
         } else {
             let created = scratch.created(of.created);
