@@ -77,19 +77,19 @@ impl Order {
         self.0[kind.index()].entries.iter().map(|entry| entry.target)
     }
 
-    /// The targets of a kind from a position on, and what names each.
+    /// The targets of a kind from a position on, with their positions and what names each.
     pub(super) fn named(
         &self,
         kind: TargetKind,
         from: usize,
-    ) -> impl Iterator<Item = NamedTarget<'_>> {
+    ) -> impl Iterator<Item = (usize, NamedTarget<'_>)> {
         let OrderOfKind { entries, names } = &self.0[kind.index()];
         let (before, after) = entries.split_at(from.min(entries.len()));
         let mut start = before.last().map_or(0, |entry| entry.name_end);
-        after.iter().map(move |entry| {
-            let name = names.get(start as usize..entry.name_end as usize).unwrap_or_default();
+        after.iter().zip(from..).filter_map(move |(entry, at)| {
+            let name = names.get(start as usize..entry.name_end as usize);
             start = entry.name_end;
-            NamedTarget { target: entry.target, provider: entry.provider, name }
+            Some((at, NamedTarget { target: entry.target, provider: entry.provider, name: name? }))
         })
     }
 

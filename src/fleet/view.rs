@@ -67,8 +67,8 @@ impl<'a> Targets<'a> {
         kind: TargetKind,
         position: usize,
     ) -> impl Iterator<Item = (usize, NamedTarget<'a>, &'a Watched)> {
-        let named = self.order.named(kind, position).zip(position..);
-        named.filter_map(move |(named, at)| Some((at, named, self.table.get(named.target)?)))
+        let named = self.order.named(kind, position);
+        named.filter_map(move |(at, named)| Some((at, named, self.table.get(named.target)?)))
     }
 
     /// The application's requests with credentials of other shards' targets.

@@ -214,18 +214,13 @@ impl Exposition {
         if section.of_terms && !self.has_terms {
             return None;
         }
-        // Not read where it is not said.
-        let says_created = self.scratch.says_created();
-        let created = |target: &Watched| {
-            if says_created { target.created } else { Default::default() }
-        };
         let (scratch, start) = (&mut self.scratch, out.len());
         let next = self.view.look(|targets| match section.rows_of {
             RowsOf::Targets(kind) => {
                 let named = targets.named(kind, from);
                 let named = named.filter(|(_, _, target)| !section.of_terms || has_terms(target));
                 let counted = named.map(|(at, NamedTarget { provider, name, .. }, target)| {
-                    (at, Counted { provider, name, created: created(target) }, target)
+                    (at, Counted { provider, name, created: &target.created }, target)
                 });
                 section.plan.write(counted, now, full, scratch, out)
             }
@@ -238,7 +233,7 @@ impl Exposition {
                         return Some(at);
                     }
                     let counts = RequestCounts::answer_counts(&one.requests);
-                    let (provider, created) = (one.provider, one.created);
+                    let (provider, created) = (one.provider, &one.created);
                     let of = Counted { provider, name: one.name.as_str().as_bytes(), created };
                     section.plan.write_counts(of, Some(counts), scratch, out);
                 }
@@ -250,7 +245,7 @@ impl Exposition {
                     let of = Counted {
                         provider: one.provider,
                         name: UNKNOWN_CREDENTIAL.as_bytes(),
-                        created: one.created,
+                        created: &one.created,
                     };
                     section.plan.write_counts(of, Some(counts), scratch, out);
                 }

@@ -71,13 +71,14 @@ impl FamilyPlan {
         match self.family.rows {
             Rows::One(value) => each(targets, full, out, |of, target, out| {
                 if let Some(value) = value(target, now) {
-                    scratch.template(fixed(of), of).one(of.name, value, out);
+                    scratch.template(&self.fixed, of).one(of.name, value, out);
                 }
             }),
             Rows::OneOf(which) => each(targets, full, out, |of, target, out| {
-                let mut rows = scratch.template(fixed(of), of).zeros(of.name, out);
+                let template = scratch.template(&self.fixed, of);
+                let rows = template.zeros(of.name, out);
                 if let Some(which) = which(target, now) {
-                    rows.set(which, 1);
+                    template.set(which, 1, rows);
                 }
             }),
             Rows::Counts(counts) => each(targets, full, out, |of, target, out| {
@@ -95,14 +96,14 @@ impl FamilyPlan {
                 let fixed = fixed(of);
                 for at in 0..fixed.after.len() {
                     if let Some(value) = value(target, now, at) {
-                        let created = scratch.created(of.created);
+                        let created = scratch.created(*of.created);
                         fixed.write(SampleRow { name: of.name, at, created }, value, out);
                     }
                 }
             }),
             Rows::SingleOf(row) => each(targets, full, out, |of, target, out| {
                 if let Some((at, value)) = row(target, now) {
-                    let created = scratch.created(of.created);
+                    let created = scratch.created(*of.created);
                     fixed(of).write(SampleRow { name: of.name, at, created }, value, out);
                 }
             }),
@@ -132,6 +133,7 @@ impl FamilyPlan {
     }
 
     /// Writes the rows of these counts, or zeros.
+    #[inline]
     pub(super) fn write_counts<N: Copy + Into<u64>>(
         &self,
         of: Counted<'_>,
@@ -139,20 +141,21 @@ impl FamilyPlan {
         scratch: &mut Scratch,
         out: &mut BytesMut,
     ) {
-        let fixed = &self.fixed[of.provider.index()];
         let counts = counts.unwrap_or_default();
         let most = counts.iter().fold(0, |most, count| (*count).into().max(most));
         if most < 10 {
-            let mut rows = scratch.template(fixed, of).zeros(of.name, out);
+            let template = scratch.template(&self.fixed, of);
+            let rows = template.zeros(of.name, out);
             // Most targets have counted nothing.
             if most > 0 {
                 for (at, count) in counts.iter().enumerate() {
                     // Checked above.
-                    rows.set(at, (*count).into() as u8);
+                    template.set(at, (*count).into() as u8, rows);
                 }
             }
         } else {
-            let created = scratch.created(of.created);
+            let fixed = &self.fixed[of.provider.index()];
+            let created = scratch.created(*of.created);
             for (at, count) in counts.iter().enumerate() {
                 let count = i64::try_from((*count).into()).unwrap_or(i64::MAX);
                 fixed.write(SampleRow { name: of.name, at, created }, Value::Int(count), out);
@@ -171,11 +174,10 @@ fn each<'a>(
     mut write: impl FnMut(Counted<'a>, &'a Watched, &mut BytesMut),
 ) -> Option<usize> {
     for (at, of, target) in targets {
-        // The header is followed by at least one row, or it would be written again.
-        if out.len() >= full && at > 0 {
-            return Some(at);
-        }
         write(of, target, out);
+        if out.len() >= full {
+            return Some(at + 1);
+        }
     }
     None
 }
@@ -285,7 +287,7 @@ mod tests {
             for (name, provider, created, counts) in &targets {
                 let provider = providers::all().nth(*provider).unwrap();
                 let since = Timestamp::from_millis(*created);
-                let of = Counted { provider, name: name.as_bytes(), created: since };
+                let of = Counted { provider, name: name.as_bytes(), created: &since };
                 plan.write_counts(of, Some(counts), &mut scratch, &mut out);
                 for (code, count) in crate::domain::AnswerClass::LABELS.iter().zip(counts) {
                     let labels =

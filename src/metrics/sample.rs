@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::BytesMut;
 
 use super::catalog::Value;
 use crate::domain::Timestamp;
@@ -27,8 +27,8 @@ pub(super) struct Fixed {
 pub(super) struct Counted<'a> {
     pub(super) provider: ProviderId,
     pub(super) name: &'a [u8],
-    /// Since when its counters count.
-    pub(super) created: Timestamp,
+    /// Since when its counters count; not looked at where it is not said.
+    pub(super) created: &'a Timestamp,
 }
 
 /// One row of a family.
@@ -59,31 +59,42 @@ impl Fixed {
 
 /// Writes a value, and ends its line.
 pub(super) fn write_value_line(value: Value, out: &mut BytesMut) {
-    let mut digits = itoa::Buffer::new();
     match value {
-        Value::Int(number) => out.extend_from_slice(digits.format(number).as_bytes()),
-        Value::Infinity => out.extend_from_slice(b"+Inf"),
-        Value::Millis(millis) => {
-            if millis < 0 {
-                out.put_u8(b'-');
-            }
-            let millis = millis.unsigned_abs();
-            out.extend_from_slice(digits.format(millis / 1000).as_bytes());
-            let part = millis % 1000;
-            if part > 0 {
-                let three = [digit(part / 100), digit(part / 10 % 10), digit(part % 10)];
-                let line = match three {
-                    [a, b'0', b'0'] => &[b'.', a, b'\n'][..],
-                    [a, b, b'0'] => &[b'.', a, b, b'\n'],
-                    [a, b, c] => &[b'.', a, b, c, b'\n'],
-                };
-                return out.extend_from_slice(line);
-            }
+        Value::Int(number) => {
+            out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            out.extend_from_slice(b"\n");
         }
+        Value::Millis(millis) => write_seconds_line(millis, out),
+        Value::Infinity => out.extend_from_slice(b"+Inf\n"),
     }
-    out.extend_from_slice(b"\n");
 }
 
+/// Writes milliseconds as seconds, without zeros behind, and ends the line.
+fn write_seconds_line(millis: i64, out: &mut BytesMut) {
+    if millis < 0 {
+        out.extend_from_slice(b"-");
+    }
+    let millis = millis.unsigned_abs();
+    let mut digits = itoa::Buffer::new();
+    let seconds = digits.format(millis / 1000).as_bytes();
+    // A copy whose length the compiler knows is no call, and a time of our days has ten digits.
+    match <&[u8; 10]>::try_from(seconds) {
+        Ok(ten) => out.extend_from_slice(ten),
+        Err(_) => out.extend_from_slice(seconds),
+    }
+    let part = millis % 1000;
+    if part == 0 {
+        return out.extend_from_slice(b"\n");
+    }
+    let [a, b, c] = [digit(part / 100), digit(part / 10 % 10), digit(part % 10)];
+    match (b, c) {
+        (b'0', b'0') => out.extend_from_slice(&[b'.', a, b'\n']),
+        (_, b'0') => out.extend_from_slice(&[b'.', a, b, b'\n']),
+        _ => out.extend_from_slice(&[b'.', a, b, c, b'\n']),
+    }
+}
+
+/// Of a number below 10.
 const fn digit(number: u64) -> u8 {
-    b'0' + (number % 10) as u8
+    b'0' + number as u8
 }

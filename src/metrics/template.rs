@@ -3,6 +3,8 @@
 //!
 //! Not here: what the rows are; that is `plan.rs`.
 
+use std::ops::Range;
+
 use bytes::BytesMut;
 
 use super::catalog::Value;
@@ -16,25 +18,21 @@ pub(super) struct Scratch {
     says_created: bool,
     /// The time that was written last: most targets of a fleet began together.
     created: Option<(Timestamp, BytesMut)>,
-    templates: Vec<Template>,
     /// The template that was used last: most names are as long as the one before.
-    current: usize,
+    current: Template,
+    others: Vec<Template>,
 }
 
 impl Scratch {
-    pub(super) const fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format) -> Self {
         let says_created = matches!(format, Format::OpenMetrics);
-        Self { says_created, created: None, templates: Vec::new(), current: 0 }
+        Self { says_created, created: None, current: Template::none(), others: Vec::new() }
     }
 
     /// Forgets the last family.
     pub(super) fn begin_family(&mut self) {
-        self.templates.clear();
-    }
-
-    /// Whether this format says since when a counter counts.
-    pub(super) const fn says_created(&self) -> bool {
-        self.says_created
+        self.current = Template::none();
+        self.others.clear();
     }
 
     /// The time as it is written at the end of a line, if this format says it.
@@ -54,56 +52,87 @@ impl Scratch {
 
     /// What the rows of this target are copied from.
     #[inline]
-    pub(super) fn template(&mut self, fixed: &Fixed, of: Counted<'_>) -> &Template {
-        let fits = self.templates.get(self.current).is_some_and(|template| template.fits(of));
-        if !fits {
-            self.choose_template(fixed, of);
+    pub(super) fn template(&mut self, fixed: &[Fixed], of: Counted<'_>) -> &Template {
+        if !self.fits(&self.current, of) {
+            self.choose_template(fixed, of.provider, of.name, of.created);
         }
-        &self.templates[self.current]
+        &self.current
     }
 
+    /// Whether the rows of this target differ from the template's in nothing but name and values.
+    #[inline]
+    fn fits(&self, template: &Template, of: Counted<'_>) -> bool {
+        template.is_for(of) && (!self.says_created || template.created == *of.created)
+    }
+
+    /// Not with the target as one: where it is taken to pieces, it stays out of memory.
     #[cold]
-    fn choose_template(&mut self, fixed: &Fixed, of: Counted<'_>) {
-        let known = self.templates.iter().position(|template| template.fits(of));
-        self.current = known.unwrap_or_else(|| {
-            let created = self.created(of.created).map(<[u8]>::to_vec);
-            let template = Template::new(fixed, of, created.as_deref());
+    fn choose_template(
+        &mut self,
+        fixed: &[Fixed],
+        provider: ProviderId,
+        name: &[u8],
+        created: &Timestamp,
+    ) {
+        let of = Counted { provider, name, created };
+        let known = self.others.iter().position(|template| self.fits(template, of));
+        let template = if let Some(known) = known {
+            self.others.swap_remove(known)
+        } else {
             // One time for each is enough: it hardly differs within a fleet.
-            let same = |old: &Template| old.provider == of.provider && old.length == of.name.len();
-            self.templates.retain(|old| !same(old));
-            self.templates.push(template);
-            self.templates.len() - 1
-        });
+            self.others.retain(|old| !old.is_for(of));
+            let created = self.created(*of.created).map(<[u8]>::to_vec);
+            Template::new(&fixed[of.provider.index()], of, created.as_deref())
+        };
+        let last = std::mem::replace(&mut self.current, template);
+        if !last.rows.bytes.is_empty() && !last.is_for(of) {
+            self.others.push(last);
+        }
     }
 }
 
-/// Puts a name in its places.
-type Put = fn(&[u8], &[usize], &mut [u8]);
+/// Bytes with room for names.
+#[derive(Default)]
+struct Gaps {
+    bytes: Vec<u8>,
+    /// Where the names stand, all of them within the bytes.
+    names: Vec<usize>,
+}
 
-/// What puts names of this length in their places. A copy whose length the compiler knows is no
-/// call.
-const fn put_of(length: usize) -> Put {
+/// Writes these bytes with a name in each gap.
+type Fill = fn(&Gaps, &[u8], &mut BytesMut);
+
+/// What writes names of this length. A copy whose length the compiler knows is no call.
+const fn fill_of(length: usize) -> Fill {
     match length {
-        4..8 => put_ends::<4>,
-        8..16 => put_ends::<8>,
-        16..=32 => put_ends::<16>,
-        _ => put_whole,
+        4..8 => fill_ends::<4>,
+        8..16 => fill_ends::<8>,
+        16..=32 => fill_ends::<16>,
+        _ => fill_whole,
     }
 }
 
-fn put_whole(name: &[u8], places: &[usize], rows: &mut [u8]) {
-    for at in places {
-        rows[*at..*at + name.len()].copy_from_slice(name);
+fn fill_whole(gaps: &Gaps, name: &[u8], out: &mut BytesMut) {
+    let start = out.len();
+    out.extend_from_slice(&gaps.bytes);
+    let written = &mut out[start..];
+    for at in &gaps.names {
+        written[*at..*at + name.len()].copy_from_slice(name);
     }
 }
 
-/// Puts the first and the last bytes of a name in their places, which together are all of it.
-fn put_ends<const N: usize>(name: &[u8], places: &[usize], rows: &mut [u8]) {
-    let Some((first, last)) = name.first_chunk::<N>().zip(name.last_chunk::<N>()) else { return };
+/// Copies the first and the last bytes of the name, which together are all of it.
+fn fill_ends<const N: usize>(gaps: &Gaps, name: &[u8], out: &mut BytesMut) {
+    let (Some(first), Some(last)) = (name.first_chunk::<N>(), name.last_chunk::<N>()) else {
+        return;
+    };
     // Copies, so that the compiler keeps them at hand.
     let (first, last) = (*first, *last);
-    for at in places {
-        let place = &mut rows[*at..*at + name.len()];
+    let start = out.len();
+    out.extend_from_slice(&gaps.bytes);
+    let written = &mut out[start..];
+    for at in &gaps.names {
+        let place = &mut written[*at..*at + name.len()];
         place[..N].copy_from_slice(&first);
         place[name.len() - N..].copy_from_slice(&last);
     }
@@ -111,90 +140,111 @@ fn put_ends<const N: usize>(name: &[u8], places: &[usize], rows: &mut [u8]) {
 
 /// The rows of one family with zeros, for the names of one provider and length.
 pub(super) struct Template {
-    provider: ProviderId,
+    /// The provider's row in the table.
+    provider: usize,
     length: usize,
     /// Since when they count, if the rows say it.
     created: Timestamp,
-    put: Put,
-    bytes: BytesMut,
-    /// Where the name stands.
-    names: Vec<usize>,
+    fill: Fill,
+    rows: Gaps,
     /// Where the values stand, one for each row.
     values: Vec<usize>,
+    /// If there is one row: what is before its value, and what follows its line.
+    head: Gaps,
+    tail: Gaps,
 }
 
 impl Template {
-    fn new(fixed: &Fixed, of: Counted<'_>, created: Option<&[u8]>) -> Self {
-        let length = of.name.len();
-        let mut template = Self {
-            provider: of.provider,
-            length,
-            created: of.created,
-            put: put_of(length),
-            bytes: BytesMut::new(),
-            names: Vec::new(),
+    /// One for no target.
+    fn none() -> Self {
+        Self {
+            provider: usize::MAX,
+            length: 0,
+            created: Timestamp::default(),
+            fill: fill_whole,
+            rows: Gaps::default(),
             values: Vec::new(),
-        };
-        let bytes = &mut template.bytes;
-        for (at, after) in fixed.after.iter().enumerate() {
-            let start = bytes.len();
-            fixed.write(SampleRow { name: of.name, at, created }, Value::Int(0), bytes);
-            let name = start + fixed.before.len();
-            let value = name + length + after.len();
-            template.names.push(name);
-            template.values.push(value);
-            if let Some(before) = fixed.created.as_ref().filter(|_| created.is_some()) {
-                template.names.push(value + b"0\n".len() + before.len());
-            }
+            head: Gaps::default(),
+            tail: Gaps::default(),
         }
-        template
     }
 
-    /// Writes all rows of the target of this name as zeros.
-    pub(super) fn zeros<'a>(&'a self, name: &[u8], out: &'a mut BytesMut) -> Written<'a> {
+    fn new(fixed: &Fixed, of: Counted<'_>, created: Option<&[u8]>) -> Self {
+        let length = of.name.len();
+        let (mut rows, mut values, mut names) = (BytesMut::new(), Vec::new(), Vec::new());
+        for (at, after) in fixed.after.iter().enumerate() {
+            let name = rows.len() + fixed.before.len();
+            let value = name + length + after.len();
+            fixed.write(SampleRow { name: of.name, at, created }, Value::Int(0), &mut rows);
+            names.push(name);
+            values.push(value);
+            if let Some(before) = fixed.created.as_ref().filter(|_| created.is_some()) {
+                names.push(value + ZERO.len() + before.len());
+            }
+        }
+        let rows = Gaps { bytes: rows.into(), names };
+        let (head, tail) = if let [value] = values[..] {
+            (rows.part(0..value), rows.part(value + ZERO.len()..rows.bytes.len()))
+        } else {
+            Default::default()
+        };
+        Self {
+            provider: of.provider.index(),
+            length,
+            created: *of.created,
+            fill: fill_of(length),
+            rows,
+            values,
+            head,
+            tail,
+        }
+    }
+
+    /// Writes all rows of the target of this name as zeros; returns them.
+    #[inline]
+    pub(super) fn zeros<'a>(&self, name: &[u8], out: &'a mut BytesMut) -> &'a mut [u8] {
         let start = out.len();
-        out.extend_from_slice(&self.bytes);
-        let rows = &mut out[start..];
-        (self.put)(name, &self.names, rows);
-        Written { rows, values: &self.values }
+        (self.fill)(&self.rows, name, out);
+        &mut out[start..]
+    }
+
+    /// Gives one of the rows just written another value, of one digit.
+    #[inline]
+    pub(super) fn set(&self, at: usize, digit: u8, rows: &mut [u8]) {
+        if let Some(value) = self.values.get(at) {
+            rows[*value] = b'0' + digit;
+        }
     }
 
     /// Writes the row of a family that has one for each target.
+    #[inline]
     pub(super) fn one(&self, name: &[u8], value: Value, out: &mut BytesMut) {
         if let Value::Int(digit @ 0..=9) = value {
             // Checked in this line's pattern.
-            return self.zeros(name, out).set(0, digit as u8);
-        }
-        let (at, start) = (self.values[0], out.len());
-        out.extend_from_slice(&self.bytes[..at]);
-        (self.put)(name, &self.names[..1], &mut out[start..]);
-        write_value_line(value, out);
-        // Since when it counts, if that is said.
-        if let Some(created) = self.names.get(1) {
-            let (start, end) = (out.len(), at + b"0\n".len());
-            out.extend_from_slice(&self.bytes[end..]);
-            (self.put)(name, &[created - end], &mut out[start..]);
+            self.set(0, digit as u8, self.zeros(name, out));
+        } else {
+            (self.fill)(&self.head, name, out);
+            write_value_line(value, out);
+            if !self.tail.bytes.is_empty() {
+                (self.fill)(&self.tail, name, out);
+            }
         }
     }
 
-    /// Whether the rows of this target differ in nothing but its name and values.
+    /// Whether it is for names of this provider and length.
     #[inline]
-    fn fits(&self, of: Counted<'_>) -> bool {
-        self.length == of.name.len() && self.provider == of.provider && self.created == of.created
+    fn is_for(&self, of: Counted<'_>) -> bool {
+        self.length == of.name.len() && self.provider == of.provider.index()
     }
 }
 
-/// Rows just written, all zeros.
-pub(super) struct Written<'a> {
-    rows: &'a mut [u8],
-    values: &'a [usize],
-}
+/// What follows a row's name and labels.
+const ZERO: &[u8] = b"0\n";
 
-impl Written<'_> {
-    /// Gives a row another value, of one digit.
-    pub(super) fn set(&mut self, at: usize, digit: u8) {
-        if let Some(value) = self.values.get(at) {
-            self.rows[*value] = b'0' + digit;
-        }
+impl Gaps {
+    /// A part of these bytes, with the names that stand in it.
+    fn part(&self, range: Range<usize>) -> Self {
+        let names = self.names.iter().filter(|at| range.contains(at)).map(|at| at - range.start);
+        Self { names: names.collect(), bytes: self.bytes[range].to_vec() }
     }
 }
