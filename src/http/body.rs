@@ -101,3 +101,53 @@ impl Body for ServedBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// Some bytes, and at once an error.
+    #[derive(Default)]
+    struct Failing {
+        begun: bool,
+    }
+
+    impl Body for Failing {
+        type Data = Bytes;
+        type Error = Box<dyn std::error::Error + Send + Sync>;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let begun = std::mem::replace(&mut self.begun, true);
+            let frame = Frame::data(Bytes::from_static(b"the first bytes"));
+            Poll::Ready(Some(if begun { Err("the upstream is gone".into()) } else { Ok(frame) }))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_before_an_error_is_sent() {
+        let (mut reader, served) = tokio::io::duplex(1024);
+        let answer = service_fn(|_| async {
+            let content = ServedContent::Given(Failing::default().boxed_unsync());
+            let body = ServedBody { content, broken: None, _answering: None };
+            Ok::<_, std::convert::Infallible>(Response::new(body))
+        });
+        let serving = http1::Builder::new().serve_connection(TokioIo::new(served), answer);
+        reader.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answered = Vec::new();
+        let (served, read) = tokio::join!(serving, reader.read_to_end(&mut answered));
+        assert!(served.is_err());
+        read.unwrap();
+        let answered = String::from_utf8(answered).unwrap();
+        assert!(answered.contains("the first bytes"), "{answered}");
+        assert!(!answered.ends_with("0\r\n\r\n"), "not ended as if it were whole: {answered}");
+    }
+}
