@@ -106,13 +106,31 @@ impl QueuedBytes {
         Ok(())
     }
 
-    /// An idle connection keeps no memory for this, and what people write to each other does not
-    /// stay in freed memory.
-    fn clear(&mut self) {
-        self.bytes.fill(0);
-        std::hint::black_box(&self.bytes);
-        (self.bytes, self.written) = (Vec::new(), 0);
+    /// Adds bytes behind those that wait.
+    fn add(&mut self, slices: &[IoSlice<'_>], length: usize) {
+        let mut bytes = Vec::with_capacity(self.bytes.len() + length);
+        bytes.extend_from_slice(&self.bytes);
+        slices.iter().for_each(|slice| bytes.extend_from_slice(slice));
+        overwrite(&mut std::mem::replace(&mut self.bytes, bytes));
     }
+
+    /// An idle connection keeps no memory for this.
+    fn clear(&mut self) {
+        overwrite(&mut std::mem::take(&mut self.bytes));
+        self.written = 0;
+    }
+}
+
+impl Drop for QueuedBytes {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// What people write to each other does not stay in freed memory.
+fn overwrite(bytes: &mut [u8]) {
+    bytes.fill(0);
+    std::hint::black_box(bytes);
 }
 
 impl QueuedWriter {
@@ -132,8 +150,7 @@ impl QueuedWriter {
             return Ok(None);
         }
         let is_queued = !waiting.is_empty();
-        waiting.bytes.reserve_exact(length);
-        slices.iter().for_each(|slice| waiting.bytes.extend_from_slice(slice));
+        waiting.add(slices, length);
         if !waiting.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             waiting.waker = Some(context.waker().clone());
         }
