@@ -23,6 +23,13 @@ use whatsapp_simulator::Simulator;
 /// Longer than anything here takes on a slow machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// The program: as it is shipped, where `TEST_BINARY` names it, or else as cargo built it along
+/// with the tests. The optimiser has made mistakes that only the shipped one shows.
+pub fn binary() -> OsString {
+    let along = || env!("CARGO_BIN_EXE_whatsapp-exporter").into();
+    std::env::var_os("TEST_BINARY").unwrap_or_else(along)
+}
+
 /// Looks again and again until there is something to see.
 pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(DEADLINE, look).unwrap_or_else(|| panic!("not within {DEADLINE:?}: {what}"))
@@ -184,16 +191,14 @@ impl Setup {
     }
 
     fn spawn(&self) -> Program {
-        let binary = env!("CARGO_BIN_EXE_whatsapp-exporter");
+        let binary = binary();
         let mut command = match self.descriptors {
             None => Command::new(binary),
             Some((soft, hard)) => {
                 let mut shell = Command::new("/bin/sh");
-                shell.args([
-                    "-c",
-                    &format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\""),
-                    binary,
-                ]);
+                let limits =
+                    format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
+                shell.arg("-c").arg(limits).arg(binary);
                 shell
             }
         };

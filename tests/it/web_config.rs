@@ -64,7 +64,7 @@ struct Program {
 }
 
 async fn start(web_config: &Path) -> Program {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_whatsapp-exporter"))
+    let mut child = Command::new(crate::common::binary())
         .env_clear()
         .envs([
             ("LISTEN_ADDRESS", "127.0.0.1:0"),
@@ -291,7 +291,7 @@ async fn the_healthcheck_speaks_tls_too() {
         keys.configure("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n");
     let mut program = start(&web).await;
     let healthcheck = || {
-        Command::new(env!("CARGO_BIN_EXE_whatsapp-exporter"))
+        Command::new(crate::common::binary())
             .arg("healthcheck")
             .env_clear()
             .env("LISTEN_ADDRESS", format!("127.0.0.1:{}", program.port))
@@ -300,7 +300,7 @@ async fn the_healthcheck_speaks_tls_too() {
     };
     assert!(healthcheck().await.unwrap().success());
     program.child.kill().await.unwrap();
-    let healthcheck = Command::new(env!("CARGO_BIN_EXE_whatsapp-exporter"))
+    let healthcheck = Command::new(crate::common::binary())
         .arg("healthcheck")
         .env_clear()
         .env("LISTEN_ADDRESS", format!("127.0.0.1:{}", program.port))
@@ -357,7 +357,7 @@ async fn a_wrong_web_configuration_stops_the_start_with_a_sentence() {
         ),
     ] {
         let web = keys.configure(yaml);
-        let output = Command::new(env!("CARGO_BIN_EXE_whatsapp-exporter"))
+        let output = Command::new(crate::common::binary())
             .env_clear()
             .envs([("LISTEN_ADDRESS", "127.0.0.1:0"), ("WHAPI_TOKEN", "a-made-up-token")])
             .env("WEB_CONFIG_FILE", web)

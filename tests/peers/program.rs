@@ -133,7 +133,7 @@ fn free_port() -> u16 {
 /// The exporter itself, with these settings and no others, on a port of its own.
 pub async fn exporter(directory: &Path, settings: &[(&str, String)]) -> Program {
     Program::start("whatsapp-exporter", directory, "/readyz", |port| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_whatsapp-exporter"));
+        let mut command = Command::new(crate::common::binary());
         command
             .env_clear()
             .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
