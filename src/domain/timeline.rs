@@ -41,7 +41,7 @@ pub(super) struct StatusPoint {
 
 impl StatusPoint {
     /// Statuses of one second follow each other as a channel goes through them, which is the order
-    /// of the list.
+    /// of the list; see also [`Timeline::insert`].
     const fn key(&self) -> (Timestamp, StatusSource, usize) {
         (self.at, self.source, self.status.index())
     }
@@ -164,7 +164,16 @@ impl Timeline {
     }
 
     /// Puts a point into its place and counts the moves that it reveals.
+    ///
+    /// Where webhooks tell milliseconds, two of the same one were in the order in which they came,
+    /// so the later is put behind the earlier.
     pub(super) fn insert(&mut self, mut point: StatusPoint, moves: &mut Moves) -> Insertion {
+        while point.source == StatusSource::Webhook
+            && point.at.millis() % 1000 != 0
+            && self.has_other_of_the_same_time(&point)
+        {
+            point.at = point.at.plus_millis(1);
+        }
         let place = self.points.partition_point(|other| other.key() < point.key());
         let same = |other: &StatusPoint| other.key() == point.key();
         if point.source == StatusSource::Webhook && self.points.get(place).is_some_and(same) {
@@ -189,6 +198,12 @@ impl Timeline {
         self.points.insert(place, point);
         self.forget();
         if after.is_none() { Insertion::Newest } else { Insertion::InPast }
+    }
+
+    fn has_other_of_the_same_time(&self, point: &StatusPoint) -> bool {
+        let same =
+            self.points.iter().filter(|other| (other.at, other.source) == (point.at, point.source));
+        same.map(|other| other.status).any(|status| status != point.status)
     }
 
     /// Moves points that lie in the future of a new answer back to when they were observed: the

@@ -242,8 +242,6 @@ fn an_instances_own_key_lists_that_instance_and_a_refused_key_is_told() {
 }
 
 fn deliver(program: &Program, path: &str, data: &str, secret: &str) -> u16 {
-    // Two of one millisecond would be in the order in which a channel goes through their statuses.
-    std::thread::sleep(std::time::Duration::from_millis(2));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
     // Local time called UTC, as in São Paulo.
     let written = humantime::format_rfc3339_millis(

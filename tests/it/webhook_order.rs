@@ -321,6 +321,24 @@ fn an_event_from_the_future_does_not_hold_up_those_that_come() {
 }
 
 #[test]
+fn events_of_one_millisecond_are_in_the_order_in_which_they_came() {
+    let mut state = ChannelState::new(at(0)).with_webhooks();
+    state.apply(at(0), LIMITS, Ok(says(Status::Auth, 0, 0, 0)));
+    let mut deliver = |status| {
+        let uptime_millis = Some(10_001);
+        let says = ChannelObservation { uptime_millis, ..says(status, 10, 0, 0) };
+        let (outcome, _) = state.apply_event(at(11), LIMITS, ChannelEvent::Status(says));
+        (outcome, state.status(at(11), LIMITS))
+    };
+    for status in [Status::Blocked, Status::Error, Status::Qr] {
+        assert_eq!(deliver(status), (WebhookOutcome::Applied, status));
+    }
+    for again in [Status::Error, Status::Qr, Status::Blocked] {
+        assert_eq!(deliver(again), (WebhookOutcome::Duplicate, Status::Qr));
+    }
+}
+
+#[test]
 fn one_answer_from_the_future_makes_no_later_webhook_late() {
     for ahead in [10 * 60, 12 * 3600] {
         let mut state = ChannelState::new(at(0)).with_webhooks();
