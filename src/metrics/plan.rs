@@ -133,7 +133,6 @@ impl FamilyPlan {
     }
 
     /// Writes the rows of these counts, or zeros.
-    #[inline]
     pub(super) fn write_counts<N: Copy + Into<u64>>(
         &self,
         of: Counted<'_>,

@@ -99,8 +99,8 @@ struct Gaps {
     names: Vec<usize>,
 }
 
-/// Writes these bytes with a name in each gap.
-type Fill = fn(&Gaps, &[u8], &mut BytesMut);
+/// Writes these bytes with a name in each gap; returns what it wrote.
+type Fill = for<'a> fn(&Gaps, &[u8], &'a mut BytesMut) -> &'a mut [u8];
 
 /// What writes names of this length. A copy whose length the compiler knows is no call.
 const fn fill_of(length: usize) -> Fill {
@@ -112,30 +112,35 @@ const fn fill_of(length: usize) -> Fill {
     }
 }
 
-fn fill_whole(gaps: &Gaps, name: &[u8], out: &mut BytesMut) {
-    let start = out.len();
-    out.extend_from_slice(&gaps.bytes);
-    let written = &mut out[start..];
+fn fill_whole<'a>(gaps: &Gaps, name: &[u8], out: &'a mut BytesMut) -> &'a mut [u8] {
+    let written = append(&gaps.bytes, out);
     for at in &gaps.names {
         written[*at..*at + name.len()].copy_from_slice(name);
     }
+    written
 }
 
 /// Copies the first and the last bytes of the name, which together are all of it.
-fn fill_ends<const N: usize>(gaps: &Gaps, name: &[u8], out: &mut BytesMut) {
+fn fill_ends<'a, const N: usize>(gaps: &Gaps, name: &[u8], out: &'a mut BytesMut) -> &'a mut [u8] {
     let (Some(first), Some(last)) = (name.first_chunk::<N>(), name.last_chunk::<N>()) else {
-        return;
+        return &mut [];
     };
     // Copies, so that the compiler keeps them at hand.
     let (first, last) = (*first, *last);
-    let start = out.len();
-    out.extend_from_slice(&gaps.bytes);
-    let written = &mut out[start..];
+    let written = append(&gaps.bytes, out);
     for at in &gaps.names {
         let place = &mut written[*at..*at + name.len()];
         place[..N].copy_from_slice(&first);
         place[name.len() - N..].copy_from_slice(&last);
     }
+    written
+}
+
+#[inline]
+fn append<'a>(bytes: &[u8], out: &'a mut BytesMut) -> &'a mut [u8] {
+    let start = out.len();
+    out.extend_from_slice(bytes);
+    &mut out[start..]
 }
 
 /// The rows of one family with zeros, for the names of one provider and length.
@@ -203,9 +208,7 @@ impl Template {
     /// Writes all rows of the target of this name as zeros; returns them.
     #[inline]
     pub(super) fn zeros<'a>(&self, name: &[u8], out: &'a mut BytesMut) -> &'a mut [u8] {
-        let start = out.len();
-        (self.fill)(&self.rows, name, out);
-        &mut out[start..]
+        (self.fill)(&self.rows, name, out)
     }
 
     /// Gives one of the rows just written another value, of one digit.
