@@ -44,9 +44,8 @@ const SECRET_WATCH: Duration = Duration::from_secs(5);
 /// seldom, always are.
 const MAX_WATCHED: usize = 2000;
 
-/// Polls that are due within so long start together: to wake for one costs half as much as a poll.
-/// Twice as long would save an eighth of what a large fleet's polls take, and send them up to a
-/// millisecond earlier still.
+/// Polls that are due within so long start together, since waking up for one costs half as much as a
+/// poll.
 const STARTED_TOGETHER: Duration = Duration::from_millis(1);
 
 /// A target is polled out of turn at most this often.
@@ -128,7 +127,7 @@ impl Poller {
             metrics,
             ask,
             targets,
-            queue: Queue::new(concurrency),
+            queue: Queue::new(concurrency, clock::instant()),
             backoff: HashMap::new(),
             in_flight: JoinSet::new(),
             tasks: HashMap::new(),
@@ -345,7 +344,7 @@ impl Poller {
         // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones
         // are not caught up.
         let from = if state.refusals > 0 || due.at + delay <= now { now } else { due.at };
-        let mut next = from + delay;
+        let mut next = self.queue.moment(from + delay);
         if let Some(soon) = self.out_of_turn.get(&due.target).filter(|soon| **soon > due.at)
             && state.refusals == 0
         {

@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -24,8 +25,14 @@ const MIN_WINDOW: usize = 2;
 /// when many are due at once, each connection that is opened for a moment leaves memory behind.
 const FIRST_WINDOW: usize = 16;
 
+/// A target's later polls are due at moments that lie so far apart. Polls that share one share what it
+/// takes to wake up for them, too.
+const MOMENT: Duration = Duration::from_millis(20);
+
 /// The polls that are due, waiting or in flight.
 pub(super) struct Queue {
+    /// What moments are counted from.
+    start: Instant,
     due: BinaryHeap<Reverse<Due>>,
     upstreams: Vec<Upstream>,
     by_authority: HashMap<Box<str>, UpstreamId>,
@@ -57,8 +64,9 @@ struct Upstream {
 }
 
 impl Queue {
-    pub(super) fn new(concurrency: usize) -> Self {
+    pub(super) fn new(concurrency: usize, start: Instant) -> Self {
         Self {
+            start,
             due: BinaryHeap::new(),
             upstreams: Vec::new(),
             by_authority: HashMap::new(),
@@ -84,6 +92,14 @@ impl Queue {
     /// Has a target polled at a time.
     pub(super) fn push(&mut self, due: Due) {
         self.due.push(Reverse(due));
+    }
+
+    /// The first moment at this time or after it.
+    pub(super) fn moment(&self, at: Instant) -> Instant {
+        let since = at.saturating_duration_since(self.start).as_nanos();
+        let beyond = since.next_multiple_of(MOMENT.as_nanos()) - since;
+        // Less than a moment.
+        at + Duration::from_nanos(beyond as u64)
     }
 
     /// When the next poll is due.
@@ -211,7 +227,7 @@ mod tests {
 
     #[test]
     fn an_upstream_is_a_host_and_a_port() {
-        let mut queue = Queue::new(4);
+        let mut queue = Queue::new(4, Instant::now());
         let one = queue.upstream("https://gate.example/a");
         assert_eq!(one, queue.upstream("https://gate.example/b/c"));
         assert_ne!(one, queue.upstream("https://gate.example:8443/a"));
@@ -227,7 +243,7 @@ mod tests {
     #[test]
     fn an_upstream_is_asked_more_at_a_time_only_while_polls_wait_for_it() {
         let (now, refs) = (Instant::now(), refs(300));
-        let mut queue = Queue::new(64);
+        let mut queue = Queue::new(64, Instant::now());
         let upstream = push(&mut queue, "http://one", &refs[..200], now);
         assert_eq!(start_all(&mut queue).len(), FIRST_WINDOW);
         assert_eq!(answer(&mut queue, upstream, 16), 32);
@@ -248,7 +264,7 @@ mod tests {
     #[test]
     fn one_upstream_leaves_room_for_another() {
         let (now, refs) = (Instant::now(), refs(300));
-        let mut queue = Queue::new(64);
+        let mut queue = Queue::new(64, Instant::now());
         let hangs = push(&mut queue, "http://hangs", &refs[..200], now);
         start_all(&mut queue);
         answer(&mut queue, hangs, 16);
@@ -271,7 +287,7 @@ mod tests {
     #[test]
     fn every_upstream_has_a_place_of_its_own() {
         let (now, refs) = (Instant::now(), refs(20));
-        let mut queue = Queue::new(1);
+        let mut queue = Queue::new(1, Instant::now());
         for (at, target) in refs.iter().enumerate() {
             push(&mut queue, &format!("http://host{at}"), &[*target], now);
         }
@@ -283,7 +299,7 @@ mod tests {
     #[test]
     fn upstreams_take_turns() {
         let (now, refs) = (Instant::now(), refs(20));
-        let mut queue = Queue::new(4);
+        let mut queue = Queue::new(4, Instant::now());
         let one = push(&mut queue, "http://one", &refs[..10], now);
         let other = push(&mut queue, "http://other", &refs[10..], now);
         let first = start_all(&mut queue);
@@ -294,7 +310,7 @@ mod tests {
     #[test]
     fn an_upstream_that_answers_again_gets_its_places_back() {
         let (now, refs) = (Instant::now(), refs(100));
-        let mut queue = Queue::new(32);
+        let mut queue = Queue::new(32, Instant::now());
         let upstream = push(&mut queue, "http://one", &refs, now);
         let started = start_all(&mut queue).len();
         (0..started).for_each(|_| queue.end(upstream, false));
@@ -308,9 +324,21 @@ mod tests {
     }
 
     #[test]
+    fn moments_are_shared_and_never_before_the_time_that_was_asked_for() {
+        let start = Instant::now();
+        let queue = Queue::new(1, start);
+        for (asked, moment) in
+            [(0, 0), (1, 20), (19_999, 20_000), (20_000, 20_000), (20_001, 20_020)]
+        {
+            let [asked, moment] = [asked, moment].map(|at| start + Duration::from_millis(at));
+            assert_eq!(queue.moment(asked), moment);
+        }
+    }
+
+    #[test]
     fn a_poll_is_moved_up_and_never_back() {
         let (now, refs) = (Instant::now(), refs(2));
-        let mut queue = Queue::new(1);
+        let mut queue = Queue::new(1, Instant::now());
         let upstream = queue.upstream("http://one");
         let later = now + Duration::from_secs(10);
         queue.push(Due { at: later, target: refs[0], upstream });
