@@ -38,6 +38,9 @@ pub(super) struct Table {
     /// found and removed at once.
     by_id: BTreeSet<(u32, u32)>,
     waiting: WaitingIndex,
+    /// Whether any channel has had terms. Most fleets have none, and to look for them in each channel
+    /// took a scrape a hundredth of its time.
+    has_had_terms: bool,
     /// The messages of all channels that were told of lately.
     pub(super) messages: MessageMemory,
     pub(super) unattributed: Vec<Unattributed>,
@@ -56,6 +59,7 @@ impl Table {
             by_name: HashTable::new(),
             by_id: BTreeSet::new(),
             waiting: WaitingIndex::default(),
+            has_had_terms: false,
             messages: MessageMemory::default(),
             unattributed,
             elsewhere: Arc::default(),
@@ -66,6 +70,11 @@ impl Table {
     /// The targets of other shards.
     pub(super) fn elsewhere(&self) -> Arc<Elsewhere> {
         Arc::clone(&self.elsewhere)
+    }
+
+    /// Whether any channel has had terms since the start.
+    pub(super) const fn has_had_terms(&self) -> bool {
+        self.has_had_terms
     }
 
     /// Says which targets other shards watch from now on.
@@ -151,6 +160,7 @@ impl Table {
         if let Some(old) = self.find(watched.target.kind, watched.target.name.as_str()) {
             self.forget_name(old, hash);
         }
+        self.has_had_terms |= has_terms(&watched);
         self.rows[row as usize] = Some(watched);
         let Self { by_name, rows, hasher, .. } = self;
         by_name.insert_unique(hash, row, |other| {
@@ -189,12 +199,14 @@ impl Table {
         let watched = self.get_mut(target)?;
         let (provider, id) = (watched.provider(), watched.id().cloned());
         let result = change(watched);
+        let has_terms = has_terms(watched);
         // Compared as it is: to hash it twice took longer than most changes.
         if watched.provider() != provider || watched.id() != id.as_ref() {
             let before = id.map(|id| self.hash_id(provider, &id));
             self.forget_id(target.row, before);
             self.index_id(target.row);
         }
+        self.has_had_terms |= has_terms;
         Some(result)
     }
 
@@ -264,6 +276,10 @@ impl Table {
             self.by_id.insert((hash, row));
         }
     }
+}
+
+fn has_terms(watched: &Watched) -> bool {
+    watched.channel().is_some_and(ChannelState::has_terms)
 }
 
 fn hash_name(hasher: &RandomState, kind: TargetKind, name: impl Hash) -> u64 {

@@ -71,6 +71,11 @@ impl<'a> Targets<'a> {
         named.filter_map(move |(at, named)| Some((at, named, self.table.get(named.target)?)))
     }
 
+    /// Whether any channel has had terms since the start.
+    pub const fn has_had_terms(self) -> bool {
+        self.table.has_had_terms()
+    }
+
     /// The application's requests with credentials of other shards' targets.
     pub fn passed(self) -> &'a [PassedRequests] {
         self.table.passed.rows()

@@ -28,8 +28,7 @@ struct ExpositionSection {
     rows_of: RowsOf,
     header: Header,
     needs: fn(Features) -> bool,
-    /// Whether only channels with terms have rows. Most fleets have none, and looking for them anew
-    /// for each family took time.
+    /// Whether only channels with terms have rows.
     of_terms: bool,
 }
 
@@ -125,7 +124,7 @@ pub struct Exposition {
     scratch: Scratch,
     /// Whether the family that is being written has its header, if it is to have one.
     is_headed: bool,
-    /// Whether any channel had terms when the page was begun.
+    /// Whether any channel had had terms when the page was begun.
     has_terms: bool,
 }
 
@@ -150,7 +149,7 @@ impl Exposition {
         let created = (format == Format::OpenMetrics).then(|| number(created));
         let own = Some(Own { families: exporter.gather(), created });
         let (features, scratch) = (exporter.features(), Scratch::new(format));
-        let has_terms = view.look(|targets| targets.of(TargetKind::Channel).any(has_terms));
+        let has_terms = view.look(|targets| targets.has_had_terms());
         let place = Place::Own;
         Self { view, format, features, own, place, scratch, is_headed: false, has_terms }
     }
