@@ -40,30 +40,31 @@ pub struct Transition {
 
 /// All that is known of one channel.
 #[derive(Debug, Clone)]
+#[repr(C)] // The order is that of `fleet::Watched`.
 pub struct ChannelState {
-    pub(super) polls: PollStats,
-    pub(super) evidence: StatusEvidence,
+    pub(super) uptime_millis: Option<i64>,
     /// The newest status that was told; `None` before the first, which is no transition.
     pub(super) last: Option<StatusPoint>,
-    pub(super) since: Timestamp,
+    pub(super) evidence: StatusEvidence,
     /// The status that people were last told of, so that each move is told once, going stale too.
     pub(super) announced: Status,
-    pub(super) moves: Moves,
-    pub(super) unauthorized: [[u32; UnauthorizedReason::COUNT]; ErrorSource::COUNT],
-    /// The last session 401 that the application met.
-    refusal: Option<Box<Refusal>>,
+    pub(super) polls: PollStats,
+    pub(super) since: Timestamp,
     /// When the channel was last told to be able to send.
     pub(super) last_authorized: Option<Timestamp>,
-    pub(super) uptime_millis: Option<i64>,
+    pub(super) moves: Moves,
+    info_changes: InfoChanges,
+    pub(super) unauthorized: [[u32; UnauthorizedReason::COUNT]; ErrorSource::COUNT],
     pub(super) channel_id: Option<ShortText>,
     pub(super) version: Option<ShortText>,
-    info_changes: InfoChanges,
-    /// `None` while nothing of the kind was told.
-    pub(super) terms: Option<Box<ChannelTerms>>,
     /// What webhooks told; `None` while none are received.
     pub(super) webhooks: Option<Box<WebhookState>>,
     /// What moves on the line; `None` before the first message was told of.
     pub(super) messages: Option<Box<MessageState>>,
+    /// `None` while nothing of the kind was told.
+    pub(super) terms: Option<Box<ChannelTerms>>,
+    /// The last session 401 that the application met.
+    refusal: Option<Box<Refusal>>,
 }
 
 /// The upstream's clock may be ahead of ours by so much and still be believed.
@@ -71,8 +72,7 @@ const MAX_CLOCK_LEAD: Duration = Duration::from_secs(86_400);
 /// An event can be younger than now by so much, since clocks differ.
 const MAX_EVENT_LEAD: Duration = Duration::from_secs(60);
 
-/// The newest status that was known when a poll was sent. Its answer is newer than that, and may be
-/// older or newer than what came in meanwhile.
+/// The newest status known when a poll was sent. Its answer is newer; what came since may be too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SentAt(Option<Timestamp>);
 

@@ -18,31 +18,36 @@ pub struct PollPolicy {
 
 /// Counts of polls and the times that freshness is judged by.
 #[derive(Debug, Clone)]
+#[repr(C)] // The order is that of `fleet::Watched`.
 pub struct PollStats {
-    pub(super) polls: u64,
-    pub(super) failures: [u32; FailureReason::COUNT],
-    /// The outcome of the last poll; `None` before the first.
-    last: Option<Result<(), FailureReason>>,
-    /// Polls that failed since the last one that succeeded.
-    failed_in_a_row: u32,
-    last_success: Option<Timestamp>,
     /// When something was last updated; a session 401 teaches something although it is a failure.
     last_updated: Option<Now>,
     /// The first failure since then.
     failing_since: Option<Now>,
+    last_success: Option<Timestamp>,
+    pub(super) polls: u64,
+    /// Polls that failed since the last one that succeeded.
+    failed_in_a_row: u32,
+    /// The outcome of the last poll; `None` before the first.
+    last: Option<Result<(), FailureReason>>,
+    /// `None` before the first.
+    failures: Option<Box<FailureCounts>>,
 }
+
+/// Failed polls, by reason.
+pub(super) type FailureCounts = [u32; FailureReason::COUNT];
 
 impl PollStats {
     /// A record of no polls.
     pub const fn new() -> Self {
         Self {
-            polls: 0,
-            failures: [0; FailureReason::COUNT],
-            last: None,
-            failed_in_a_row: 0,
-            last_success: None,
             last_updated: None,
             failing_since: None,
+            last_success: None,
+            polls: 0,
+            failed_in_a_row: 0,
+            last: None,
+            failures: None,
         }
     }
 
@@ -60,7 +65,7 @@ impl PollStats {
         self.polls += 1;
         self.last = Some(Err(reason));
         self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
-        let count = &mut self.failures[reason.index()];
+        let count = &mut self.failures.get_or_insert_default()[reason.index()];
         *count = count.saturating_add(1);
         self.failing_since.get_or_insert(now);
     }
@@ -106,13 +111,18 @@ impl PollStats {
     }
 
     /// Failed polls so far with this reason.
-    pub const fn failures(&self, reason: FailureReason) -> u32 {
-        self.failures[reason.index()]
+    pub fn failures(&self, reason: FailureReason) -> u32 {
+        self.failure_counts()[reason.index()]
     }
 
     /// Failed polls so far, by reason.
-    pub const fn failure_counts(&self) -> &[u32] {
-        &self.failures
+    pub fn failure_counts(&self) -> &FailureCounts {
+        self.failures.as_deref().unwrap_or(&[0; FailureReason::COUNT])
+    }
+
+    /// Gives them other values, as when they are restored.
+    pub(super) fn set_failure_counts(&mut self, counts: FailureCounts) {
+        self.failures = (counts != [0; FailureReason::COUNT]).then(|| Box::new(counts));
     }
 
     /// Whether the last poll succeeded; `None` before the first.

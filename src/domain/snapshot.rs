@@ -279,9 +279,11 @@ impl super::AccountState {
 impl super::PollStats {
     fn counters(&mut self, see: VisitCounter<'_>) {
         see(&["polls"], Counter::Large(&mut self.polls));
-        for (reason, count) in FailureReason::LABELS.iter().zip(&mut self.failures) {
+        let mut failures = *self.failure_counts();
+        for (reason, count) in FailureReason::LABELS.iter().zip(&mut failures) {
             see(&["failures", reason], Counter::Small(count));
         }
+        self.set_failure_counts(failures);
     }
 }
 
