@@ -8,6 +8,7 @@ mod order;
 mod passed;
 mod recall;
 mod replacement;
+mod rows;
 mod table;
 mod target_ref;
 mod view;

@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 
 use super::order::Order;
 use super::passed::Passed;
+use super::rows::Rows;
 use super::target_ref::TargetRef;
 use super::waiting::{WaitingIndex, WaitingMessages};
 use super::watched::{TargetState, Unattributed, Watched};
@@ -26,7 +27,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// All targets.
 #[derive(Debug)]
 pub(super) struct Table {
-    rows: Vec<Option<Watched>>,
+    rows: Rows,
     /// How often each row was used anew. Apart from the rows, which a scrape reads again and again:
     /// the generations of a large fleet stay in the processor's cache.
     generations: Vec<u32>,
@@ -51,7 +52,7 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(unattributed: Vec<Unattributed>) -> Self {
         Self {
-            rows: Vec::new(),
+            rows: Rows::default(),
             generations: Vec::new(),
             free: Vec::new(),
             order: Arc::default(),
@@ -95,14 +96,14 @@ impl Table {
 
     #[inline]
     pub(super) fn get(&self, target: TargetRef) -> Option<&Watched> {
-        self.is_current(target).then(|| self.at(target.row))?
+        self.is_current(target).then(|| self.rows.get(target.row))?
     }
 
     pub(super) fn get_mut(&mut self, target: TargetRef) -> Option<&mut Watched> {
         if !self.is_current(target) {
             return None;
         }
-        self.rows.get_mut(target.row as usize)?.as_mut()
+        self.rows.get_mut(target.row)
     }
 
     #[inline]
@@ -112,14 +113,13 @@ impl Table {
 
     /// Every row that is in use.
     pub(super) fn refs(&self) -> impl Iterator<Item = TargetRef> {
-        let rows = self.rows.iter().zip(0..).filter(|(watched, _)| watched.is_some());
-        rows.map(|(_, row)| self.reference(row))
+        self.rows.used().map(|row| self.reference(row))
     }
 
     pub(super) fn find(&self, kind: TargetKind, name: &str) -> Option<TargetRef> {
         let hash = self.hash_name(kind, name);
         let found = self.by_name.find(hash, |row| {
-            self.at(*row).is_some_and(|watched| {
+            self.rows.get(*row).is_some_and(|watched| {
                 watched.target.kind == kind && watched.target.name.as_str() == name
             })
         });
@@ -137,7 +137,7 @@ impl Table {
         let hash = self.hash_id(provider, id);
         let mut rows = self.by_id.range((hash, 0)..=(hash, u32::MAX)).map(|(_, row)| *row);
         let found = rows.find(|row| {
-            self.at(*row).is_some_and(|watched| {
+            self.rows.get(*row).is_some_and(|watched| {
                 watched.target.kind == kind
                     && watched.provider() == provider
                     && watched.id().is_some_and(|own| **own == *id)
@@ -152,19 +152,18 @@ impl Table {
     /// Adds a target. One of the same kind and name is no longer found by its name.
     pub(super) fn insert(&mut self, watched: Watched) -> TargetRef {
         let row = self.free.pop().unwrap_or_else(|| {
-            self.rows.push(None);
             self.generations.push(0);
-            u32::try_from(self.rows.len() - 1).unwrap_or(u32::MAX)
+            self.rows.add()
         });
         let hash = self.hash_name(watched.target.kind, watched.target.name.as_str());
         if let Some(old) = self.find(watched.target.kind, watched.target.name.as_str()) {
             self.forget_name(old, hash);
         }
         self.has_had_terms |= has_terms(&watched);
-        self.rows[row as usize] = Some(watched);
+        self.rows.set(row, Some(watched));
         let Self { by_name, rows, hasher, .. } = self;
         by_name.insert_unique(hash, row, |other| {
-            let target = rows[*other as usize].as_ref().map(|watched| &watched.target);
+            let target = rows.get(*other).map(|watched| &watched.target);
             target.map_or(0, |target| hash_name(hasher, target.kind, target.name.as_str()))
         });
         self.index_id(row);
@@ -179,7 +178,7 @@ impl Table {
         self.forget_name(target, name_hash);
         self.forget_id(target.row, id_hash);
         self.waiting.moved(target.row, self.waiting_messages(target.row), None);
-        self.rows[target.row as usize] = None;
+        self.rows.set(target.row, None);
         let generation = &mut self.generations[target.row as usize];
         *generation = generation.wrapping_add(1);
         self.free.push(target.row);
@@ -222,7 +221,7 @@ impl Table {
         self.waiting.moved(target.row, before, self.waiting_messages(target.row));
         while let Some(row) = self.waiting.too_many() {
             let before = self.waiting_messages(row);
-            let watched = self.rows.get_mut(row as usize).and_then(Option::as_mut);
+            let watched = self.rows.get_mut(row);
             if let Some(TargetState::Channel(state)) = watched.map(|watched| &mut watched.state) {
                 state.forget_oldest_message(&mut memory);
             }
@@ -233,12 +232,7 @@ impl Table {
     }
 
     fn waiting_messages(&self, row: u32) -> WaitingMessages {
-        self.at(row)?.channel().and_then(ChannelState::waiting_messages)
-    }
-
-    #[inline]
-    fn at(&self, row: u32) -> Option<&Watched> {
-        self.rows.get(row as usize)?.as_ref()
+        self.rows.get(row)?.channel().and_then(ChannelState::waiting_messages)
     }
 
     fn reference(&self, row: u32) -> TargetRef {
@@ -255,7 +249,7 @@ impl Table {
 
     /// The hash of a row's id, if it has one.
     fn id_hash(&self, row: u32) -> Option<u32> {
-        let watched = self.at(row)?;
+        let watched = self.rows.get(row)?;
         watched.id().map(|id| self.hash_id(watched.provider(), id))
     }
 
