@@ -35,7 +35,7 @@ pub struct PollStats {
 }
 
 /// Failed polls, by reason.
-pub(super) type FailureCounts = [u32; FailureReason::COUNT];
+pub type FailureCounts = [u32; FailureReason::COUNT];
 
 impl PollStats {
     /// A record of no polls.
@@ -112,12 +112,12 @@ impl PollStats {
 
     /// Failed polls so far with this reason.
     pub fn failures(&self, reason: FailureReason) -> u32 {
-        self.failure_counts()[reason.index()]
+        self.failure_counts().map_or(0, |counts| counts[reason.index()])
     }
 
-    /// Failed polls so far, by reason.
-    pub fn failure_counts(&self) -> &FailureCounts {
-        self.failures.as_deref().unwrap_or(&[0; FailureReason::COUNT])
+    /// Failed polls so far, by reason; `None` before the first.
+    pub fn failure_counts(&self) -> Option<&FailureCounts> {
+        self.failures.as_deref()
     }
 
     /// Gives them other values, as when they are restored.

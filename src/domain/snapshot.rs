@@ -279,7 +279,7 @@ impl super::AccountState {
 impl super::PollStats {
     fn counters(&mut self, see: VisitCounter<'_>) {
         see(&["polls"], Counter::Large(&mut self.polls));
-        let mut failures = *self.failure_counts();
+        let mut failures = self.failure_counts().copied().unwrap_or_default();
         for (reason, count) in FailureReason::LABELS.iter().zip(&mut failures) {
             see(&["failures", reason], Counter::Small(count));
         }

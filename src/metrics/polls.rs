@@ -31,7 +31,7 @@ macro_rules! poll_families {
                     concat!("sum by \
                         (", $kind, ", reason) \
                         (increase(whatsapp_", $kind, "_poll_failures_total[15m])) > 0")),
-                rows: Rows::Counts(|w| Some(w.polls().failure_counts())),
+                rows: Rows::Counts(|w| w.polls().failure_counts().map(|counts| &counts[..])),
             },
             Family {
                 metric: metric!(Gauge concat!("whatsapp_", $kind, "_poll_success"), []
