@@ -344,7 +344,7 @@ impl Poller {
         // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones
         // are not caught up.
         let from = if state.refusals > 0 || due.at + delay <= now { now } else { due.at };
-        let mut next = self.queue.moment(from + delay);
+        let mut next = self.queue.next_tick(from + delay);
         if let Some(soon) = self.out_of_turn.get(&due.target).filter(|soon| **soon > due.at)
             && state.refusals == 0
         {

@@ -25,13 +25,13 @@ const MIN_WINDOW: usize = 2;
 /// when many are due at once, each connection that is opened for a moment leaves memory behind.
 const FIRST_WINDOW: usize = 16;
 
-/// A target's later polls are due at moments that lie so far apart. Polls that share one share what it
-/// takes to wake up for them, too.
-const MOMENT: Duration = Duration::from_millis(20);
+/// A target's regular polls, all but the first, are due on ticks this far apart. Those that share a
+/// tick share the cost of waking up for them.
+const TICK: Duration = Duration::from_millis(20);
 
 /// The polls that are due, waiting or in flight.
 pub(super) struct Queue {
-    /// What moments are counted from.
+    /// The first tick.
     start: Instant,
     due: BinaryHeap<Reverse<Due>>,
     upstreams: Vec<Upstream>,
@@ -94,12 +94,12 @@ impl Queue {
         self.due.push(Reverse(due));
     }
 
-    /// The first moment at this time or after it.
-    pub(super) fn moment(&self, at: Instant) -> Instant {
+    /// The first tick at this time or after it.
+    pub(super) fn next_tick(&self, at: Instant) -> Instant {
         let since = at.saturating_duration_since(self.start).as_nanos();
-        let beyond = since.next_multiple_of(MOMENT.as_nanos()) - since;
-        // Less than a moment.
-        at + Duration::from_nanos(beyond as u64)
+        let left = since.next_multiple_of(TICK.as_nanos()) - since;
+        // Less than the time between two.
+        at + Duration::from_nanos(left as u64)
     }
 
     /// When the next poll is due.
@@ -324,14 +324,13 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_shared_and_never_before_the_time_that_was_asked_for() {
+    fn the_next_tick_is_never_before_the_time_that_was_asked_for() {
         let start = Instant::now();
         let queue = Queue::new(1, start);
-        for (asked, moment) in
-            [(0, 0), (1, 20), (19_999, 20_000), (20_000, 20_000), (20_001, 20_020)]
+        for (asked, tick) in [(0, 0), (1, 20), (19_999, 20_000), (20_000, 20_000), (20_001, 20_020)]
         {
-            let [asked, moment] = [asked, moment].map(|at| start + Duration::from_millis(at));
-            assert_eq!(queue.moment(asked), moment);
+            let [asked, tick] = [asked, tick].map(|at| start + Duration::from_millis(at));
+            assert_eq!(queue.next_tick(asked), tick);
         }
     }
 
