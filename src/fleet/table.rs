@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 
 use super::order::Order;
 use super::passed::Passed;
-use super::rows::Rows;
+use super::table_rows::TableRows;
 use super::target_ref::TargetRef;
 use super::waiting::{WaitingIndex, WaitingMessages};
 use super::watched::{TargetState, Unattributed, Watched};
@@ -27,7 +27,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// All targets.
 #[derive(Debug)]
 pub(super) struct Table {
-    rows: Rows,
+    rows: TableRows,
     /// How often each row was used anew. Apart from the rows, which a scrape reads again and again:
     /// the generations of a large fleet stay in the processor's cache.
     generations: Vec<u32>,
@@ -39,8 +39,8 @@ pub(super) struct Table {
     /// found and removed at once.
     by_id: BTreeSet<(u32, u32)>,
     waiting: WaitingIndex,
-    /// Whether any channel has had terms. Most fleets have none, and to look for them in each channel
-    /// took a scrape a hundredth of its time.
+    /// Whether any channel has had terms. Most fleets have none, and to look for them in each
+    /// channel took a hundredth of a scrape.
     has_had_terms: bool,
     /// The messages of all channels that were told of lately.
     pub(super) messages: MessageMemory,
@@ -52,7 +52,7 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(unattributed: Vec<Unattributed>) -> Self {
         Self {
-            rows: Rows::default(),
+            rows: TableRows::default(),
             generations: Vec::new(),
             free: Vec::new(),
             order: Arc::default(),
@@ -284,6 +284,7 @@ fn hash_name(hasher: &RandomState, kind: TargetKind, name: impl Hash) -> u64 {
 mod tests {
     use super::*;
     use crate::clock;
+    use crate::domain::{Renewal, Subscription, SubscriptionMode};
     use crate::target::Name;
 
     fn channel(name: &str, source: &str, id: &str) -> Watched {
@@ -310,5 +311,30 @@ mod tests {
         table.remove(two);
         assert_eq!(found(&table, None, "default"), None);
         assert_eq!(found(&table, None, "sales"), Some(other));
+    }
+
+    #[test]
+    fn terms_are_noticed_whether_they_are_told_or_restored() {
+        let subscribe = |watched: &mut Watched| {
+            let now = clock::now();
+            let subscription = Subscription {
+                expiry: None,
+                mode: SubscriptionMode::Trial,
+                renewal: Renewal::Unknown,
+            };
+            if let TargetState::Channel(state) = &mut watched.state {
+                state.subscribed(now, subscription);
+            }
+        };
+        let mut table = Table::new(Vec::new());
+        let told = table.insert(channel("one", "one", "1"));
+        assert!(!table.has_had_terms());
+        table.change(told, subscribe);
+        assert!(table.has_had_terms());
+        let mut restored = channel("two", "one", "2");
+        subscribe(&mut restored);
+        let mut table = Table::new(Vec::new());
+        table.insert(restored);
+        assert!(table.has_had_terms());
     }
 }

@@ -10,9 +10,9 @@ const CHUNK: usize = 64;
 
 /// Rows by number, some of them empty.
 #[derive(Debug, Default)]
-pub(super) struct Rows(Vec<Vec<Option<Watched>>>);
+pub(super) struct TableRows(Vec<Vec<Option<Watched>>>);
 
-impl Rows {
+impl TableRows {
     /// Adds an empty row; returns its number.
     pub(super) fn add(&mut self) -> u32 {
         if self.0.last().is_none_or(|chunk| chunk.len() == CHUNK) {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn each_row_is_found_by_its_number() {
-        let mut rows = Rows::default();
+        let mut rows = TableRows::default();
         for number in 0..200 {
             assert_eq!(rows.add(), number);
             let target = Target::of_test(TargetKind::Channel, &format!("c{number}"));
