@@ -1,6 +1,6 @@
 # CI runs the same commands as people. `make demo` and `make test` need no set-up.
 
-.PHONY: demo test bench bench-image soak release docs packages help
+.PHONY: demo test lint bench bench-image soak release docs packages help
 
 help:
 	@echo 'make demo   run the exporter against the embedded simulator'
@@ -16,17 +16,21 @@ demo:
 
 # Tests wait for programs more than they compute. Those of the whole program start the one that is
 # shipped: the optimiser has made mistakes that an unoptimised build does not show.
-TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
+TEST_THREADS ?= $(shell expr 3 \* $$(nproc))
 
-test: packages release
-	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
+# The release is linked by one thread, for as long as checking all else takes.
+test: packages
+	@$(MAKE) --no-print-directory -j2 release lint
 	TEST_BINARY=$(CURDIR)/target/release/whatsapp-exporter RUST_TEST_THREADS=$(TEST_THREADS) \
 		cargo test --locked --workspace --no-fail-fast
 	alerts/tests/run
 	deploy/helm/test
 	@[ -f target/tools/axe.min.js ] || echo 'LEFT OUT: the accessibility of the pages, since axe-core could not be fetched' >&2
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 
 # FIGURES names groups, and `quick` shortens them: make bench FIGURES="quick scrape".
 bench: packages release

@@ -10,8 +10,8 @@ mod common;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::wire::{ByHand, Wire};
@@ -49,6 +49,13 @@ fn gateway(upstream: SocketAddr) -> Setup {
         .set("WHAPI_API_URL", format!("http://{upstream}"))
         .set("META_API_URL", format!("http://{upstream}"))
         .set("GATEWAY_ADDRESS", "127.0.0.1:0")
+}
+
+/// Held by tests with thousands of connections, which run one after the other: all at once they would
+/// need more descriptors than some systems allow a process.
+fn crowd() -> MutexGuard<'static, ()> {
+    static CROWD: Mutex<()> = Mutex::new(());
+    CROWD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -130,6 +137,7 @@ fn refused(program: &Program, listener: &str, reason: &str) -> Option<f64> {
 
 #[test]
 fn two_thousand_kept_connections_through_the_gateway_lose_no_request() {
+    let _crowd = crowd();
     let runtime = runtime();
     let upstream = upstream(&runtime, false);
     let program = gateway(upstream).start();
@@ -252,6 +260,7 @@ fn half_a_head_ends_within_seconds_and_an_idle_connection_stays() {
 
 #[test]
 fn ten_thousand_half_requests_take_little_memory_and_few_places() {
+    let _crowd = crowd();
     let runtime = runtime();
     let upstream = upstream(&runtime, false);
     let program = gateway(upstream).start();
@@ -278,6 +287,7 @@ fn ten_thousand_half_requests_take_little_memory_and_few_places() {
 
 #[test]
 fn large_half_heads_take_little_memory_too() {
+    let _crowd = crowd();
     let runtime = runtime();
     let upstream = upstream(&runtime, false);
     let program = gateway(upstream).start();
@@ -542,6 +552,7 @@ fn the_soft_limit_of_descriptors_is_raised_to_the_hard_one() {
 
 #[test]
 fn a_storm_of_new_connections_evicts_no_scraper_that_has_not_asked_yet() {
+    let _crowd = crowd();
     common::raise_descriptor_limit();
     let files = Files::new();
     let program = fleet(&files, 10).start();
