@@ -51,8 +51,8 @@ fn gateway(upstream: SocketAddr) -> Setup {
         .set("GATEWAY_ADDRESS", "127.0.0.1:0")
 }
 
-/// Held by tests with thousands of connections, which run one after the other: all at once they would
-/// need more descriptors than some systems allow a process.
+/// Held by tests with thousands of connections, which run one after the other: all at once they
+/// would need more descriptors than some systems allow a process.
 fn crowd() -> MutexGuard<'static, ()> {
     static CROWD: Mutex<()> = Mutex::new(());
     CROWD.lock().unwrap_or_else(PoisonError::into_inner)

@@ -29,6 +29,9 @@ const FIRST_WINDOW: usize = 16;
 /// tick share the cost of waking up for them.
 const TICK: Duration = Duration::from_millis(20);
 
+/// The polls of fewer targets would seldom share a tick, and then need one connection more.
+const MIN_SHARING: usize = 100;
+
 /// The polls that are due, waiting or in flight.
 pub(super) struct Queue {
     /// The first tick.
@@ -94,8 +97,11 @@ impl Queue {
         self.due.push(Reverse(due));
     }
 
-    /// The first tick at this time or after it.
+    /// The first tick at this time or after it; of few targets, this time itself.
     pub(super) fn next_tick(&self, at: Instant) -> Instant {
+        if self.due.len() < MIN_SHARING {
+            return at;
+        }
         let since = at.saturating_duration_since(self.start).as_nanos();
         let left = since.next_multiple_of(TICK.as_nanos()) - since;
         // Less than the time between two.
@@ -325,8 +331,12 @@ mod tests {
 
     #[test]
     fn the_next_tick_is_never_before_the_time_that_was_asked_for() {
-        let start = Instant::now();
-        let queue = Queue::new(1, start);
+        let (start, refs) = (Instant::now(), refs(MIN_SHARING));
+        let mut queue = Queue::new(1, start);
+        let upstream = queue.upstream("http://one");
+        let asked = start + Duration::from_millis(1);
+        assert_eq!(queue.next_tick(asked), asked, "nobody to share it with");
+        refs.into_iter().for_each(|target| queue.push(Due { at: start, target, upstream }));
         for (asked, tick) in [(0, 0), (1, 20), (19_999, 20_000), (20_000, 20_000), (20_001, 20_020)]
         {
             let [asked, tick] = [asked, tick].map(|at| start + Duration::from_millis(at));
