@@ -18,9 +18,7 @@ demo:
 # shipped: the optimiser has made mistakes that an unoptimised build does not show.
 TEST_THREADS ?= $(shell expr 3 \* $$(nproc))
 
-# The release is linked by one thread, for as long as checking all else takes.
-test: packages
-	@$(MAKE) --no-print-directory -j2 release lint
+test: packages release lint
 	TEST_BINARY=$(CURDIR)/target/release/whatsapp-exporter RUST_TEST_THREADS=$(TEST_THREADS) \
 		cargo test --locked --workspace --no-fail-fast
 	alerts/tests/run

@@ -31,7 +31,7 @@ pub struct PollStats {
     /// The outcome of the last poll; `None` before the first.
     last: Option<Result<(), FailureReason>>,
     /// `None` before the first.
-    failures: Option<Box<FailureCounts>>,
+    pub(super) failures: Option<Box<FailureCounts>>,
 }
 
 /// Failed polls, by reason.
@@ -118,11 +118,6 @@ impl PollStats {
     /// Failed polls so far, by reason; `None` before the first.
     pub fn failure_counts(&self) -> Option<&FailureCounts> {
         self.failures.as_deref()
-    }
-
-    /// Gives them other values, as when they are restored.
-    pub(super) fn set_failure_counts(&mut self, counts: FailureCounts) {
-        self.failures = (counts != [0; FailureReason::COUNT]).then(|| Box::new(counts));
     }
 
     /// Whether the last poll succeeded; `None` before the first.

@@ -3,6 +3,7 @@
 //! Not here: where it is kept, and in which form.
 
 use super::info;
+use super::poll_stats::FailureCounts;
 use super::timeline::{StatusPoint, StatusSource};
 use super::{
     AccountEventKind, AccountRestriction, AnswerClass, ChannelState, Direction, ErrorSource,
@@ -279,11 +280,14 @@ impl super::AccountState {
 impl super::PollStats {
     fn counters(&mut self, see: VisitCounter<'_>) {
         see(&["polls"], Counter::Large(&mut self.polls));
-        let mut failures = self.failure_counts().copied().unwrap_or_default();
-        for (reason, count) in FailureReason::LABELS.iter().zip(&mut failures) {
+        let mut first = FailureCounts::default();
+        let failures = self.failures.as_deref_mut().unwrap_or(&mut first);
+        for (reason, count) in FailureReason::LABELS.iter().zip(failures) {
             see(&["failures", reason], Counter::Small(count));
         }
-        self.set_failure_counts(failures);
+        if first != FailureCounts::default() {
+            self.failures = Some(Box::new(first));
+        }
     }
 }
 

@@ -159,7 +159,7 @@ impl Table {
         if let Some(old) = self.find(watched.target.kind, watched.target.name.as_str()) {
             self.forget_name(old, hash);
         }
-        self.has_had_terms |= has_terms(&watched);
+        self.has_had_terms |= watched.has_terms();
         self.rows.set(row, Some(watched));
         let Self { by_name, rows, hasher, .. } = self;
         by_name.insert_unique(hash, row, |other| {
@@ -198,7 +198,7 @@ impl Table {
         let watched = self.get_mut(target)?;
         let (provider, id) = (watched.provider(), watched.id().cloned());
         let result = change(watched);
-        let has_terms = has_terms(watched);
+        let has_terms = watched.has_terms();
         // Compared as it is: to hash it twice took longer than most changes.
         if watched.provider() != provider || watched.id() != id.as_ref() {
             let before = id.map(|id| self.hash_id(provider, &id));
@@ -270,10 +270,6 @@ impl Table {
             self.by_id.insert((hash, row));
         }
     }
-}
-
-fn has_terms(watched: &Watched) -> bool {
-    watched.channel().is_some_and(ChannelState::has_terms)
 }
 
 fn hash_name(hasher: &RandomState, kind: TargetKind, name: impl Hash) -> u64 {

@@ -93,6 +93,11 @@ impl Watched {
         }
     }
 
+    /// Whether it is a channel of whose terms anything was told.
+    pub fn has_terms(&self) -> bool {
+        self.channel().is_some_and(ChannelState::has_terms)
+    }
+
     /// The token's state, if it is one.
     pub const fn token(&self) -> Option<&TokenState> {
         match &self.state {

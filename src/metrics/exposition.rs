@@ -18,8 +18,8 @@ use super::format::Format;
 use super::plan::{FamilyPlan, created_name, write_header, write_label};
 use super::sample::Counted;
 use super::template::Scratch;
-use crate::domain::{ChannelState, RequestCounts, TargetKind};
-use crate::fleet::{FleetView, NamedTarget, Watched};
+use crate::domain::{RequestCounts, TargetKind};
+use crate::fleet::{FleetView, NamedTarget};
 use crate::target::UNKNOWN_CREDENTIAL;
 
 /// A family of one kind of target, or one kind's part of a family that several share.
@@ -100,10 +100,6 @@ static SECTIONS: LazyLock<Vec<ExpositionSection>> =
         sections.extend(elsewhere.map(|kind| gateway(RowsOf::Elsewhere(*kind), header)));
         sections
     });
-
-fn has_terms(target: &Watched) -> bool {
-    target.channel().is_some_and(ChannelState::has_terms)
-}
 
 /// The label that names whose a row is.
 const fn rows_label(rows_of: RowsOf) -> &'static str {
@@ -217,7 +213,7 @@ impl Exposition {
         let next = self.view.look(|targets| match section.rows_of {
             RowsOf::Targets(kind) => {
                 let named = targets.named(kind, from);
-                let named = named.filter(|(_, _, target)| !section.of_terms || has_terms(target));
+                let named = named.filter(|(_, _, target)| !section.of_terms || target.has_terms());
                 let counted = named.map(|(at, NamedTarget { provider, name, .. }, target)| {
                     (at, Counted { provider, name, created: &target.created }, target)
                 });

@@ -44,7 +44,8 @@ const SECRET_WATCH: Duration = Duration::from_secs(5);
 /// seldom, always are.
 const MAX_WATCHED: usize = 2000;
 
-/// Polls that are due within so long start together: to wake up for one costs half a poll.
+/// Polls that are due within so long start together: waking up for one costs half as much as the
+/// poll.
 const STARTED_TOGETHER: Duration = Duration::from_millis(1);
 
 /// A target is polled out of turn at most this often.
