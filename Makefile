@@ -16,7 +16,7 @@ demo:
 
 # Tests wait for programs more than they compute. Those of the whole program start the one that is
 # shipped: the optimiser has made mistakes that an unoptimised build does not show.
-TEST_THREADS ?= $(shell expr 3 \* $$(nproc))
+TEST_THREADS ?= $(shell expr 5 \* $$(nproc))
 
 test: packages release lint
 	TEST_BINARY=$(CURDIR)/target/release/whatsapp-exporter RUST_TEST_THREADS=$(TEST_THREADS) \

@@ -224,41 +224,6 @@ fn beyond_its_limit_the_gateway_answers_503_and_counts_it_and_those_at_work_stay
 }
 
 #[test]
-fn half_a_head_ends_within_seconds_and_an_idle_connection_stays() {
-    let runtime = runtime();
-    let upstream = upstream(&runtime, false);
-    let program = gateway(upstream).start();
-    let (mut idle, mut silent) = (Wire::to(program.gateway()), Wire::to(program.gateway()));
-    idle.send(GET).unwrap();
-    assert_eq!(idle.message().unwrap().body, b"ok");
-    for address in [program.gateway(), program.address] {
-        // The first request, and one after it.
-        for first in ["", GET] {
-            let mut half = TcpStream::connect(address).unwrap();
-            half.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-            half.write_all(first.as_bytes()).unwrap();
-            half.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\nX: ").unwrap();
-            let began = Instant::now();
-            loop {
-                // A byte now and then buys no time.
-                let sent = half.write_all(b"x");
-                match half.read(&mut [0; 1024]) {
-                    Ok(0) => break,
-                    Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => break,
-                    _ => {}
-                }
-                assert!(began.elapsed() < Duration::from_secs(25), "{address} {first}: {sent:?}");
-            }
-            assert!(began.elapsed() > Duration::from_secs(3), "a slow network is given no time");
-        }
-    }
-    for wire in [&mut idle, &mut silent] {
-        wire.send(GET).unwrap();
-        assert_eq!(wire.message().unwrap().body, b"ok");
-    }
-}
-
-#[test]
 fn ten_thousand_half_requests_take_little_memory_and_few_places() {
     let _crowd = crowd();
     let runtime = runtime();

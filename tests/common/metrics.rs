@@ -25,64 +25,81 @@ impl Series {
     }
 }
 
-/// A page.
+/// A page: the lines of each name, which are read when they are asked for. Tests look at pages of
+/// thousands of targets again and again.
 #[derive(Debug, Clone, Default)]
-pub struct Metrics(pub BTreeMap<Series, f64>);
+pub struct Metrics(BTreeMap<String, Vec<String>>);
 
 impl Metrics {
     pub fn read(page: &str) -> Self {
-        let lines = page.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        Self(
-            lines
-                .map(|line| {
-                    let (series, value) = line.rsplit_once(' ').expect("a value");
-                    (Series::read(series), value.parse().expect("a number"))
-                })
-                .collect(),
-        )
+        let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in page.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let end = line.find(['{', ' ']).expect("a value");
+            match names.get_mut(&line[..end]) {
+                Some(lines) => lines.push(line.to_owned()),
+                None => drop(names.insert(line[..end].to_owned(), vec![line.to_owned()])),
+            }
+        }
+        Self(names)
+    }
+
+    /// Every series with its value.
+    pub fn all(&self) -> BTreeMap<Series, f64> {
+        let lines = self.0.values().flatten();
+        lines
+            .map(|line| (Series::read(line.rsplit_once(' ').expect("a value").0), value(line)))
+            .collect()
+    }
+
+    /// The values of the series with this name that have these labels, and perhaps others.
+    pub fn values(&self, series: &str) -> Vec<f64> {
+        let Series { name, labels } = Series::read(series);
+        let labels = labels
+            .iter()
+            .map(|(name, value)| ["{", ","].map(|before| format!("{before}{name}=\"{value}\"")));
+        let labels: Vec<_> = labels.collect();
+        let lines = self.0.get(&name).into_iter().flatten();
+        let found = lines.filter(|line| {
+            labels.iter().all(|label| label.iter().any(|form| line.contains(&**form)))
+        });
+        found.map(|line| value(line)).collect()
     }
 
     /// The value of the only series with this name that has these labels, and perhaps others.
     pub fn get(&self, series: &str) -> Option<f64> {
-        let wanted = Series::read(series);
-        let mut found = self.0.iter().filter(|(series, _)| {
-            series.name == wanted.name
-                && wanted.labels.iter().all(|(name, value)| series.labels.get(name) == Some(value))
-        });
-        let (_, value) = found.next()?;
-        assert!(found.next().is_none(), "{series} is not one series");
-        Some(*value)
+        let found = self.values(series);
+        assert!(found.len() <= 1, "{series} is not one series");
+        found.first().copied()
     }
 
     /// All series of a target, without its name.
     pub fn of(&self, kind: &str, name: &str) -> BTreeMap<Series, f64> {
         let mine = self
-            .0
-            .iter()
+            .all()
+            .into_iter()
             .filter(|(series, _)| series.labels.get(kind).is_some_and(|other| other == name));
-        mine.map(|(series, value)| {
-            let mut series = series.clone();
+        mine.map(|(mut series, value)| {
             series.labels.remove(kind);
-            (series, *value)
+            (series, value)
         })
         .collect()
     }
 
     /// The sum of all series of this name that have these labels.
     pub fn sum(&self, series: &str) -> f64 {
-        let wanted = Series::read(series);
-        let found = self.0.iter().filter(|(series, _)| {
-            series.name == wanted.name
-                && wanted.labels.iter().all(|(name, value)| series.labels.get(name) == Some(value))
-        });
-        found.map(|(_, value)| value).sum()
+        self.values(series).into_iter().sum()
     }
+}
+
+fn value(line: &str) -> f64 {
+    let (_, value) = line.rsplit_once(' ').expect("a value");
+    value.parse().expect("a number")
 }
 
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (Series { name, labels }, value) in &self.0 {
-            if *value != 0.0 {
+        for (Series { name, labels }, value) in self.all() {
+            if value != 0.0 {
                 writeln!(f, "{name} {labels:?} {value}")?;
             }
         }

@@ -39,13 +39,15 @@ pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 pub fn within<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {
+        let looking = Instant::now();
         if let Some(seen) = look() {
             return Some(seen);
         }
         if began.elapsed() > deadline {
             return None;
         }
-        sleep(Duration::from_millis(50));
+        // Large pages are looked at less often, since other tests run too.
+        sleep(Duration::from_millis(50).max(looking.elapsed() * 3).min(Duration::from_secs(1)));
     }
 }
 

@@ -194,7 +194,16 @@ fn through_the_gateway(program: &Program, secrets: &[String]) -> Vec<String> {
 const ECHO: usize = 24;
 
 #[test]
-fn no_secret_leaves_whatever_goes_wrong() {
+fn no_secret_leaves_whatever_goes_wrong_and_is_logged_as_text() {
+    no_secret_leaves_whatever_goes_wrong("text");
+}
+
+#[test]
+fn no_secret_leaves_whatever_goes_wrong_and_is_logged_as_json() {
+    no_secret_leaves_whatever_goes_wrong("json");
+}
+
+fn no_secret_leaves_whatever_goes_wrong(log_format: &str) {
     let (upstream, files) = (Upstream::start(), Files::new());
     let mut secrets = Vec::new();
     let mut make = |kind: &str| {
@@ -275,6 +284,7 @@ fn no_secret_leaves_whatever_goes_wrong() {
         .pace("2s")
         .set("STALE_AFTER", "3s")
         .set("LOG_LEVEL", "trace")
+        .set("LOG_FORMAT", log_format)
         .set("GATEWAY_ADDRESS", "127.0.0.1:0")
         .set("GATEWAY_HOLD", "100ms")
         .set("WHAPI_TOKEN", &own_channel)
@@ -289,101 +299,95 @@ fn no_secret_leaves_whatever_goes_wrong() {
     };
     let mut hunt = Hunt::new(&secrets);
 
-    for format in ["text", "json"] {
-        let setup = setup.clone().set("LOG_FORMAT", format);
-        for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
-            let mut program = setup.start();
-            let place = format!("{format} {way}");
-            // Every target has been asked twice, so that also a failure that repeats itself is
-            // told.
-            program.until("every target asked twice", |page| {
-                let polls: Vec<_> = page
-                    .0
-                    .iter()
-                    .filter(|(series, _)| series.name.ends_with("_polls_total"))
-                    .collect();
-                (polls.len() > 5 * count && polls.iter().all(|(_, polls)| **polls >= 2.0))
-                    .then_some(())
-            });
-            // What is listed is known by now; a server's key also asks for the states of its lines.
-            let directly = way == "directly";
-            for key in planted.well.iter().filter(|_| directly) {
-                let echo = faults(key).swap_remove(ECHO);
-                upstream.set_fault(key, Some(echo));
-            }
-            let listed = ["1101000031", "MANTIS-00031", "well-waha", "well-evolution"];
-            for name in listed.iter().filter(|_| directly) {
-                program.until_at_least(
-                    &format!("whatsapp_channel_polls_total{{channel=\"{name}\"}}"),
-                    2.0,
-                );
-            }
-            for name in listed[2..].iter().filter(|_| directly) {
-                let failures = format!(
-                    "whatsapp_channel_poll_failures_total{{channel=\"{name}\",\
-                        reason=\"http_other\"}}"
-                );
-                program.until_at_least(&failures, 1.0);
-            }
-            for key in &planted.well {
-                upstream.set_fault(key, None);
-            }
-            for path in [
-                "/",
-                "/?page=2",
-                "/?page=3",
-                "/?q=c",
-                "/channels/default",
-                "/channels/c0",
-                "/metrics",
-                "/api/status",
-                "/healthz",
-                "/readyz",
-                "/channels/default/ready",
-                "/channels/c0/ready",
-                "/nowhere",
-            ] {
-                for accept in ["*/*", "application/openmetrics-text;version=1.0.0"] {
-                    for coding in ["identity", "gzip"] {
-                        let headers = [("Accept", accept), ("Accept-Encoding", coding)];
-                        let reply = http::get(program.address, path, &headers).expect("an answer");
-                        hunt.search(&format!("{place} {path} {accept} {coding}"), &reply.whole());
-                    }
+    for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
+        let mut program = setup.start();
+        // Every target has been asked twice, so that also a failure that repeats itself is
+        // told.
+        program.until("every target asked twice", |page| {
+            let polls: Vec<_> = page
+                .all()
+                .into_iter()
+                .filter(|(series, _)| series.name.ends_with("_polls_total"))
+                .collect();
+            (polls.len() > 5 * count && polls.iter().all(|(_, polls)| *polls >= 2.0)).then_some(())
+        });
+        // What is listed is known by now; a server's key also asks for the states of its lines.
+        let directly = way == "directly";
+        for key in planted.well.iter().filter(|_| directly) {
+            let echo = faults(key).swap_remove(ECHO);
+            upstream.set_fault(key, Some(echo));
+        }
+        let listed = ["1101000031", "MANTIS-00031", "well-waha", "well-evolution"];
+        for name in listed.iter().filter(|_| directly) {
+            program.until_at_least(
+                &format!("whatsapp_channel_polls_total{{channel=\"{name}\"}}"),
+                2.0,
+            );
+        }
+        for name in listed[2..].iter().filter(|_| directly) {
+            let failures = format!(
+                "whatsapp_channel_poll_failures_total{{channel=\"{name}\",\
+                    reason=\"http_other\"}}"
+            );
+            program.until_at_least(&failures, 1.0);
+        }
+        for key in &planted.well {
+            upstream.set_fault(key, None);
+        }
+        for path in [
+            "/",
+            "/?page=2",
+            "/?page=3",
+            "/?q=c",
+            "/channels/default",
+            "/channels/c0",
+            "/metrics",
+            "/api/status",
+            "/healthz",
+            "/readyz",
+            "/channels/default/ready",
+            "/channels/c0/ready",
+            "/nowhere",
+        ] {
+            for accept in ["*/*", "application/openmetrics-text;version=1.0.0"] {
+                for coding in ["identity", "gzip"] {
+                    let headers = [("Accept", accept), ("Accept-Encoding", coding)];
+                    let reply = http::get(program.address, path, &headers).expect("an answer");
+                    hunt.search(&format!("{way} {path} {accept} {coding}"), &reply.whole());
                 }
             }
-            // Secrets that a visitor sends are not repeated either.
-            let path = format!("/{}?token={}", secrets[0], secrets[1].replace('|', "%7C"));
-            for method in ["GET", "POST", "HEAD"] {
-                let bearer = format!("Bearer {}", secrets[0]);
-                let reply =
-                    http::ask(program.address, method, &path, &[("Authorization", &bearer)]);
-                hunt.search(&format!("{place} {method}"), &reply.expect("an answer").whole());
-            }
-            for sentence in through_the_gateway(&program, &sent_through_the_gateway) {
-                hunt.search(&format!("{place}: the gateway's own words"), &sentence);
-            }
-            assert!(program.log().contains("a request of the application"), "{}", program.log());
-            let health = Setup::bare()
-                .argument("healthcheck")
-                .set("LISTEN_ADDRESS", program.address.to_string())
-                .set("WHAPI_TOKEN", &own_channel)
-                .run();
-            assert_eq!(health.code, Some(0));
-            hunt.search(&place, &format!("{health:?}"));
-            program.signal("TERM");
-            program.wait(Duration::from_secs(30));
-            hunt.search(&format!("{place}: its log"), &program.printed());
-            let state = std::fs::read(files.path("state")).expect("a state file");
-            hunt.search(&format!("{place}: its state"), &String::from_utf8_lossy(&state));
-            // What was counted before would pass for what is waited for.
-            std::fs::remove_file(files.path("state")).expect("a removed file");
         }
-        for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
-            for form in ["--verbose", "--json"] {
-                let checked = setup.clone().argument("check").argument(form).run();
-                assert_eq!(checked.code, Some(1), "{checked:?}");
-                hunt.search(&format!("check {form} {way}"), &format!("{checked:?}"));
-            }
+        // Secrets that a visitor sends are not repeated either.
+        let path = format!("/{}?token={}", secrets[0], secrets[1].replace('|', "%7C"));
+        for method in ["GET", "POST", "HEAD"] {
+            let bearer = format!("Bearer {}", secrets[0]);
+            let reply = http::ask(program.address, method, &path, &[("Authorization", &bearer)]);
+            hunt.search(&format!("{way} {method}"), &reply.expect("an answer").whole());
+        }
+        for sentence in through_the_gateway(&program, &sent_through_the_gateway) {
+            hunt.search(&format!("{way}: the gateway's own words"), &sentence);
+        }
+        assert!(program.log().contains("a request of the application"), "{}", program.log());
+        let health = Setup::bare()
+            .argument("healthcheck")
+            .set("LISTEN_ADDRESS", program.address.to_string())
+            .set("WHAPI_TOKEN", &own_channel)
+            .run();
+        assert_eq!(health.code, Some(0));
+        hunt.search(way, &format!("{health:?}"));
+        program.signal("TERM");
+        program.wait(Duration::from_secs(30));
+        hunt.search(&format!("{way}: its log"), &program.printed());
+        let state = std::fs::read(files.path("state")).expect("a state file");
+        hunt.search(&format!("{way}: its state"), &String::from_utf8_lossy(&state));
+        // What was counted before would pass for what is waited for.
+        std::fs::remove_file(files.path("state")).expect("a removed file");
+    }
+    for (way, setup) in [("directly", setup.clone()), ("by a proxy", by_proxy(&setup))] {
+        for form in ["--verbose", "--json"] {
+            let checked = setup.clone().argument("check").argument(form).run();
+            assert_eq!(checked.code, Some(1), "{checked:?}");
+            hunt.search(&format!("check {form} {way}"), &format!("{checked:?}"));
         }
     }
     assert!(hunt.seen > 1_000_000, "only {} bytes were looked through", hunt.seen);

@@ -6,10 +6,14 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::common::metrics::Metrics;
+use crate::common::wire::{Wire, watched};
 use crate::common::{
     Files, Program, Setup, Upstream, closed_port, eventually, http, raise_descriptor_limit,
 };
 use whatsapp_simulator::{MetaToken, WhapiChannel, WhapiStatus};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const GET: &str = "GET /whapi/x HTTP/1.1\r\nHost: a\r\n\r\n";
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -324,6 +328,40 @@ fn slow_heads_keep_nobody_waiting() {
         assert_eq!(program.get("/healthz").status, 200);
     }
     assert_eq!(program.get("/metrics").status, 200);
+}
+
+#[test]
+fn half_a_head_ends_within_seconds_and_an_idle_connection_stays() {
+    let upstream = watched(|_| OK.into());
+    let program = Setup::new().gateway(&upstream).set("WHAPI_TOKEN", "t").start();
+    let (mut idle, mut silent) = (Wire::to(program.gateway()), Wire::to(program.gateway()));
+    idle.send(GET).expect("sent");
+    assert_eq!(idle.message().expect("an answer").body, b"ok");
+    for address in [program.gateway(), program.address] {
+        // The first request, and one after it.
+        for first in ["", GET] {
+            let mut half = TcpStream::connect(address).expect("a connection");
+            half.set_read_timeout(Some(Duration::from_millis(500))).expect("an option");
+            half.write_all(first.as_bytes()).expect("sent");
+            half.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\nX: ").expect("sent");
+            let began = Instant::now();
+            loop {
+                // A byte now and then buys no time.
+                let sent = half.write_all(b"x");
+                match half.read(&mut [0; 1024]) {
+                    Ok(0) => break,
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+                    _ => {}
+                }
+                assert!(began.elapsed() < Duration::from_secs(25), "{address} {first}: {sent:?}");
+            }
+            assert!(began.elapsed() > Duration::from_secs(3), "a slow network is given no time");
+        }
+    }
+    for wire in [&mut idle, &mut silent] {
+        wire.send(GET).expect("sent");
+        assert_eq!(wire.message().expect("an answer").body, b"ok");
+    }
 }
 
 #[test]

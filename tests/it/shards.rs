@@ -95,7 +95,7 @@ fn id_of(name: &str) -> String {
 fn watchers(programs: &[Program]) -> BTreeMap<String, usize> {
     let mut watchers = BTreeMap::new();
     for (at, program) in programs.iter().enumerate() {
-        for series in program.metrics().0.keys() {
+        for series in program.metrics().all().keys() {
             if series.name == "whatsapp_channel_status_code" {
                 let name = series.labels["channel"].clone();
                 let other = watchers.insert(name.clone(), at);
@@ -123,7 +123,7 @@ fn three_shards_watch_each_target_once_and_every_source() {
         assert_eq!(page.get(&info), Some(1.0));
         assert_eq!(page.get("whatsapp_exporter_targets{kind=\"source\"}"), Some(1.0));
         configured += page.sum("whatsapp_exporter_targets{kind=\"channel\"}");
-        for series in page.0.keys().filter(|one| one.name == "whatsapp_token_poll_success") {
+        for series in page.all().keys().filter(|one| one.name == "whatsapp_token_poll_success") {
             assert!(tokens.insert(series.labels["token"].clone()), "{series:?} is watched twice");
         }
         let many = watchers.values().filter(|watcher| **watcher == at).count();
@@ -153,7 +153,7 @@ fn another_shards_channel_is_misdirected_and_never_lost() {
     for program in &programs {
         program.until("all have told their ids", |page| {
             (page.sum("whatsapp_channel_poll_success{provider=\"whapi\"}") > 0.0
-                && page.0.iter().all(|(series, value)| {
+                && page.all().iter().all(|(series, value)| {
                     series.name != "whatsapp_channel_poll_success" || *value == 1.0
                 }))
             .then_some(())

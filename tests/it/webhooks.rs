@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -642,12 +643,12 @@ fn a_burst_of_ten_thousand_with_duplicates_loses_none_and_counts_none_twice() {
         let (over, address) = (Arc::clone(&over), program.address);
         move || {
             // Counters never go down, whatever is revealed of the past.
-            let (mut before, mut scrapes) = (Metrics::default(), 0);
+            let (mut before, mut scrapes) = (BTreeMap::new(), 0);
             while !over.load(Ordering::Relaxed) {
                 let page = http::get(address, "/metrics", &[]).expect("a scrape");
-                let page = Metrics::read(&page.text());
-                for (series, value) in page.0.iter().filter(|(s, _)| s.name.ends_with("_total")) {
-                    assert!(before.0.get(series).is_none_or(|was| was <= value), "{series:?}");
+                let page = Metrics::read(&page.text()).all();
+                for (series, value) in page.iter().filter(|(s, _)| s.name.ends_with("_total")) {
+                    assert!(before.get(series).is_none_or(|was| was <= value), "{series:?}");
                 }
                 (before, scrapes) = (page, scrapes + 1);
             }
