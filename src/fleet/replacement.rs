@@ -10,8 +10,8 @@ use super::recall::Recall;
 use super::table::{Table, lock};
 use super::target_ref::TargetRef;
 use super::watched::{TargetState, Watched};
-use crate::domain::Now;
-use crate::target::{Elsewhere, Selection, Target};
+use crate::domain::{Now, TargetKind};
+use crate::target::{Elsewhere, Name, Selection, Target};
 
 /// How many targets that came, and how many that are gone, are kept to be named.
 const EXAMPLES: usize = 10;
@@ -39,6 +39,10 @@ pub struct Replaced {
     pub added_examples: Vec<Arc<Target>>,
     /// Targets whose poll interval is another one now.
     pub rescheduled: Vec<TargetRef>,
+    /// Targets that are polled now and were not before, or at another address.
+    pub moved: Vec<TargetRef>,
+    /// Sources and accounts whose settings changed, so that what they listed may be wrong.
+    pub changed_listers: Vec<TargetRef>,
     /// How many targets are gone.
     pub removed: usize,
     /// The first of those that are gone, to be named.
@@ -107,16 +111,20 @@ impl Replacement {
         receives_webhooks: bool,
         recall: &Recall,
     ) {
-        let kind = target.kind;
-        let found = table.find(kind, target.name.as_str());
-        let kept = found.filter(|found| {
-            table.get(*found).is_some_and(|watched| watched.provider() == target.provider())
-        });
-        let reference = match kept {
+        let reference = match row_of(table, &target) {
             Some(kept) => {
                 if let Some(watched) = table.get_mut(kept) {
-                    if watched.policy().interval != target.policy().interval {
+                    let (before, after) = (&watched.target.options, &target.options);
+                    if before.policy.interval != after.policy.interval {
                         self.outcome.rescheduled.push(kept);
+                    }
+                    let was_polled = before.endpoint.is_some();
+                    if after.endpoint.is_some() && (!was_polled || before.api_url != after.api_url)
+                    {
+                        self.outcome.moved.push(kept);
+                    }
+                    if target.kind != TargetKind::Channel && watched.target != target {
+                        self.outcome.changed_listers.push(kept);
                     }
                     if let TargetState::Token(state) = &mut watched.state {
                         let before = &watched.target.options.required_scopes;
@@ -157,4 +165,27 @@ impl Replacement {
         table.set_elsewhere(std::mem::take(&mut self.elsewhere));
         gone
     }
+}
+
+/// The row whose state a target takes up. What a source lists is one by its id, whatever it is
+/// called: which of two that contend for a name gets it can depend on whose list came first. A
+/// source at another address is another one, of which nothing is known yet.
+fn row_of(table: &Table, target: &Target) -> Option<TargetRef> {
+    let named = table
+        .find(target.kind, target.name.as_str())
+        .filter(|named| table.get(*named).is_some_and(|watched| is_same(&watched.target, target)));
+    named.or_else(|| {
+        let (source, id) = (target.source()?, target.id.as_deref()?);
+        table.find_by_id(target.kind, target.provider(), Some(source.as_str()), id)
+    })
+}
+
+/// Whether two targets of one kind and name are one.
+fn is_same(one: &Target, other: &Target) -> bool {
+    fn line(target: &Target) -> Option<(&Name, &str)> {
+        target.source().zip(target.id.as_deref())
+    }
+    one.provider() == other.provider()
+        && line(one).zip(line(other)).is_none_or(|(one, other)| one == other)
+        && (one.kind != TargetKind::Source || one.options.api_url == other.options.api_url)
 }

@@ -155,17 +155,9 @@ impl Table {
             self.generations.push(0);
             self.rows.add()
         });
-        let hash = self.hash_name(watched.target.kind, watched.target.name.as_str());
-        if let Some(old) = self.find(watched.target.kind, watched.target.name.as_str()) {
-            self.forget_name(old, hash);
-        }
         self.has_had_terms |= watched.has_terms();
         self.rows.set(row, Some(watched));
-        let Self { by_name, rows, hasher, .. } = self;
-        by_name.insert_unique(hash, row, |other| {
-            let target = rows.get(*other).map(|watched| &watched.target);
-            target.map_or(0, |target| hash_name(hasher, target.kind, target.name.as_str()))
-        });
+        self.index_name(row);
         self.index_id(row);
         self.reference(row)
     }
@@ -186,7 +178,29 @@ impl Table {
 
     /// Puts a target's new settings in the place of the old ones.
     pub(super) fn set_target(&mut self, target: TargetRef, settings: Arc<Target>) {
+        let name = |table: &Self| table.get(target).map(|watched| watched.target.name.clone());
+        let (kind, before) = (settings.kind, name(self));
+        let renamed = before.filter(|before| *before != settings.name);
         self.change(target, |watched| watched.set_target(settings));
+        if let Some(before) = renamed {
+            self.forget_name(target, self.hash_name(kind, before.as_str()));
+            self.index_name(target.row);
+        }
+    }
+
+    /// Has a row found by its name, and no longer another of the same name.
+    fn index_name(&mut self, row: u32) {
+        let Some(watched) = self.rows.get(row) else { return };
+        let target = Arc::clone(&watched.target);
+        let hash = self.hash_name(target.kind, target.name.as_str());
+        if let Some(old) = self.find(target.kind, target.name.as_str()) {
+            self.forget_name(old, hash);
+        }
+        let Self { by_name, rows, hasher, .. } = self;
+        by_name.insert_unique(hash, row, |other| {
+            let target = rows.get(*other).map(|watched| &watched.target);
+            target.map_or(0, |target| hash_name(hasher, target.kind, target.name.as_str()))
+        });
     }
 
     /// Changes a row, and keeps the index of ids right.

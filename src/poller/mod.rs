@@ -214,6 +214,21 @@ impl Poller {
         .await;
     }
 
+    /// Puts targets on the queue whose place in it is a wrong one, or who may have none.
+    async fn begin_anew(&mut self, mut refs: Vec<TargetRef>) {
+        if refs.is_empty() {
+            return;
+        }
+        let chosen: HashSet<TargetRef> = refs.iter().copied().collect();
+        self.queue.remove(|target| chosen.contains(&target));
+        self.backoff.retain(|target, _| !chosen.contains(target));
+        // A poll that is in flight brings its target back by itself.
+        let in_flight: HashSet<TargetRef> =
+            self.tasks.values().map(|poll| poll.due.target).collect();
+        refs.retain(|target| !in_flight.contains(target));
+        self.begin(refs).await;
+    }
+
     /// Puts those of the targets on the queue that are polled themselves.
     async fn schedule(&mut self, refs: Vec<TargetRef>, when: impl Fn(usize, Duration) -> Instant) {
         for (at, target) in refs.into_iter().enumerate() {
@@ -250,7 +265,14 @@ impl Poller {
         self.backoff.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
         self.out_of_turn.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
         log_events::log_replaced(&replaced);
+        self.begin_anew(replaced.moved).await;
         self.begin(replaced.added).await;
+        if !replaced.changed_listers.is_empty() {
+            // What they listed by their old settings stays until they have answered.
+            let changed: HashSet<TargetRef> = replaced.changed_listers.into_iter().collect();
+            self.backoff.retain(|target, _| !changed.contains(target));
+            self.queue.move_up(clock::instant(), |target| changed.contains(&target));
+        }
         if !replaced.rescheduled.is_empty() {
             let now = clock::instant();
             let rescheduled: HashSet<TargetRef> = replaced.rescheduled.into_iter().collect();
@@ -297,6 +319,19 @@ impl Poller {
             Err(error) => error.id(),
         };
         let Some(InFlight { due, target, sent_at }) = self.tasks.remove(&task) else { return };
+        let Some(current) = self.fleet.look(due.target, |watched| Arc::clone(&watched.target))
+        else {
+            // It is no longer watched, and what it lists is not wanted.
+            self.queue.end(due.upstream, true);
+            return;
+        };
+        if ended.is_ok() && target.kind != TargetKind::Channel && *current != *target {
+            // It listed by settings that are no longer in force.
+            self.queue.end(due.upstream, true);
+            let upstream = self.queue.upstream(&current.options.api_url);
+            self.queue.push(Due { at: clock::instant(), upstream, ..due });
+            return;
+        }
         let mut state = self.backoff.remove(&due.target).unwrap_or_default();
         let (mut answered, mut usage) = (true, None);
         let retry_after = match ended {
@@ -358,7 +393,10 @@ impl Poller {
         if self.is_watched(&target) || !is_well {
             self.backoff.insert(due.target, state);
         }
-        self.queue.push(Due { at: next, ..due });
+        let moved = current.options.api_url != target.options.api_url;
+        let upstream =
+            if moved { self.queue.upstream(&current.options.api_url) } else { due.upstream };
+        self.queue.push(Due { at: next, upstream, ..due });
     }
 
     /// Applies what a poll says, and logs what changed.

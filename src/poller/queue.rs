@@ -171,6 +171,14 @@ impl Queue {
         };
     }
 
+    /// Forgets the chosen targets, but for those whose poll is in flight.
+    pub(super) fn remove(&mut self, chosen: impl Fn(TargetRef) -> bool) {
+        self.due.retain(|Reverse(due)| !chosen(due.target));
+        for upstream in &mut self.upstreams {
+            upstream.waiting.retain(|due| !chosen(due.target));
+        }
+    }
+
     /// Has the chosen targets polled at `at` if their turn would come later.
     pub(super) fn move_up(&mut self, at: Instant, chosen: impl Fn(TargetRef) -> bool) {
         let mut moved = Vec::new();

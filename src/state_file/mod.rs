@@ -52,8 +52,8 @@ pub struct StateFile {
     absent: Arc<Mutex<Absent>>,
 }
 
-/// Which target is meant: its kind, its provider and its name.
-type TargetKey = (TargetKind, String, String);
+/// Which target is meant: its kind and provider, then its source and its id there, or its name.
+type TargetKey = (TargetKind, String, Option<String>, String);
 
 /// What the file knows of channels and accounts that are not watched yet, since the list of their
 /// source has not come. They stay in the file for a while, so that a second restart loses nothing
@@ -204,14 +204,14 @@ impl StateFile {
         let mut saved: HashMap<TargetKey, SavedTarget> = HashMap::new();
         for kind in TargetKind::ALL {
             for target in document.targets(*kind) {
-                saved.insert((*kind, target.provider.clone(), target.name.clone()), target);
+                saved.insert(saved_key(*kind, &target), target);
             }
         }
         let (mut known, mut all, mut told_of_messages) = (0_usize, 0_usize, false);
         self.fleet.change_all(
             |watched| {
                 all += 1;
-                if let Some(saved) = saved.remove(&key(watched)) {
+                if let Some(saved) = take(&mut saved, watched) {
                     known += 1;
                     watched.created = saved.created(document.saved, now);
                     saved.restore(watched, now);
@@ -262,7 +262,7 @@ impl StateFile {
         self.fleet.recall_with(move |watched| {
             let (known, saved) = {
                 let mut absent = lock(&absent);
-                (absent.targets.remove(&key(watched)), absent.saved)
+                (take(&mut absent.targets, watched), absent.saved)
             };
             if let Some(known) = known {
                 let now = clock::now();
@@ -373,9 +373,25 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
     }
 }
 
-fn key(watched: &Watched) -> TargetKey {
+/// Takes what was saved of a target out of all that was.
+fn take(saved: &mut HashMap<TargetKey, SavedTarget>, watched: &Watched) -> Option<SavedTarget> {
     let target = &watched.target;
-    (target.kind, target.provider().label().to_owned(), target.name.to_string())
+    let provider = || target.provider().label().to_owned();
+    let listed = target.source().zip(target.id.as_deref());
+    let listed = listed
+        .map(|(source, id)| (target.kind, provider(), Some(source.to_string()), id.to_owned()));
+    // Earlier versions knew what sources list by its name alone.
+    listed
+        .and_then(|key| saved.remove(&key))
+        .or_else(|| saved.remove(&(target.kind, provider(), None, target.name.to_string())))
+}
+
+fn saved_key(kind: TargetKind, saved: &SavedTarget) -> TargetKey {
+    let provider = saved.provider.clone();
+    match (&saved.source, &saved.id) {
+        (Some(source), Some(id)) => (kind, provider, Some(source.clone()), id.clone()),
+        _ => (kind, provider, None, saved.name.clone()),
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

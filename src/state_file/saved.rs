@@ -11,6 +11,7 @@ use crate::domain::{
     SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
 };
 use crate::fleet::{TargetState, Watched};
+use crate::target::Name;
 
 #[derive(Deserialize)]
 pub(super) struct Document {
@@ -61,6 +62,11 @@ pub(super) struct SavedTarget {
     pub(super) provider: String,
     #[serde(default)]
     pub(super) name: String,
+    /// The source that lists it, and its id there; it is the same one by whatever name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) channel: Option<SavedChannel>,
     /// What an account may not do, as webhooks told.
@@ -175,6 +181,8 @@ impl SavedTarget {
             kind: String::new(),
             provider: watched.provider().label().to_owned(),
             name: watched.target.name.to_string(),
+            source: watched.target.source().map(Name::to_string),
+            id: watched.target.source().and(watched.target.id.as_deref()).map(str::to_owned),
             channel,
             restrictions: restrictions.map(SavedRestriction::from).collect(),
             created: Some(watched.created.millis()),

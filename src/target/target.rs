@@ -14,7 +14,7 @@ use crate::upstream::{Credentials, Endpoint, ProviderId};
 pub const UNKNOWN_CREDENTIAL: &str = "other";
 
 /// One target. Its kind and its name identify it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// What it is.
     pub kind: TargetKind,

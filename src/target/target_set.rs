@@ -102,11 +102,17 @@ impl TargetSet {
         set
     }
 
-    /// Takes the targets of new settings. Lists stay for sources that are still configured.
+    /// Takes the targets of new settings. Lists stay for sources that are still configured, at the
+    /// address that they came from.
     pub fn configure(&mut self, configured: Vec<Arc<Target>>) {
+        let is_source = |target: &&Arc<Target>| target.kind == TargetKind::Source;
+        let address = |source: &Target| (source.provider(), Arc::clone(&source.options.api_url));
+        let before: HashMap<&Name, _> =
+            self.configured.iter().filter(is_source).map(|one| (&one.name, address(one))).collect();
         let sources: HashSet<&Name> = configured
             .iter()
-            .filter(|target| target.kind == TargetKind::Source)
+            .filter(is_source)
+            .filter(|one| before.get(&one.name).is_none_or(|before| *before == address(one)))
             .map(|target| &target.name)
             .collect();
         self.accounts.retain(|source, _| sources.contains(source));

@@ -39,6 +39,7 @@ mod secrets;
 mod server;
 mod shards;
 mod shutdown;
+mod sources;
 mod state_file;
 mod state_machine;
 mod tasks;

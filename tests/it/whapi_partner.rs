@@ -111,6 +111,40 @@ fn channels_come_and_go_and_a_list_that_fails_keeps_the_last() {
 }
 
 #[test]
+fn a_channel_is_polled_again_when_its_list_brings_its_token_again() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    channel(&upstream, SALES, "SALESX-00001", WhapiStatus::AUTH);
+    channel(&upstream, SHOP, "SHOPXX-00002", WhapiStatus::AUTH);
+    let mut partner = account(&upstream, &[SALES, SHOP]);
+    partner.withheld = vec![SHOP.to_owned()];
+    upstream.set_whapi_partner(PARTNER, partner.clone());
+    let program = from_file(&upstream, &files, "").start();
+    program.until_is(&status("SALESX-00001", "AUTH"), 1.0);
+    let polls = |name: &str| format!("whatsapp_channel_polls_total{{channel=\"{name}\"}}");
+    // One that never had a token, and one that loses its token for a while.
+    for (with, without) in [("SHOPXX-00002", SALES), ("SALESX-00001", SHOP)] {
+        partner.withheld = vec![without.to_owned()];
+        upstream.set_whapi_partner(PARTNER, partner.clone());
+        program.until_is(&status(with, "AUTH"), 1.0);
+        let before = program.metrics().get(&polls(with)).unwrap_or_default();
+        program.until_at_least(&polls(with), before + 3.0);
+    }
+    let failing = "whatsapp_channel_poll_success{channel=\"SHOPXX-00002\"}";
+    program.until_is(failing, 0.0);
+    let asked = |path: &str| {
+        let log = upstream.requests();
+        log.iter().filter(|one| &*one.by == "partner" && one.path == path).count()
+    };
+    assert_eq!(asked("/health"), 0, "the partner's token is for the list alone");
+    let setup = from_file(&upstream, &files, "");
+    let webhooks = setup
+        .set("WEBHOOK_SECRET", "webhookSecretNotARealOne")
+        .set("WEBHOOK_URL", "https://exporter.example.com/webhook/whapi");
+    webhooks.argument("check").run();
+    assert_eq!(asked("/settings"), 0, "the partner's token is for the list alone");
+}
+
+#[test]
 fn a_list_of_several_pages_is_read_to_its_end_in_any_shape() {
     let (upstream, files) = (Upstream::start(), Files::new());
     let tokens: Vec<String> = (0..503).map(|number| format!("token{number}")).collect();

@@ -133,6 +133,9 @@ async fn amiss(
     needed: &Needed<'_>,
 ) -> Amiss {
     let mut amiss = Amiss { problems: Vec::new(), can_be_changed: false };
+    // A channel whose list brings no token has its source's, which is not for the channel's API.
+    let has_own = |one: &&Arc<Target>| one.options.endpoint.is_some();
+    let channels: Vec<&Arc<Target>> = channels.iter().filter(has_own).collect();
     for some in channels.chunks(AT_A_TIME) {
         let asked: Vec<_> = some
             .iter()

@@ -30,6 +30,8 @@ pub struct WhapiPartner {
     pub name: String,
     /// The tokens of its channels, in the order of the list.
     pub channels: Vec<String>,
+    /// Tokens that the list leaves out, though it has their channels.
+    pub withheld: Vec<String>,
     /// The `apiUrl` of each channel, with a trailing slash; none leaves it out.
     pub api_url: Option<String>,
     /// The shape of the list.
@@ -50,6 +52,7 @@ impl WhapiPartner {
         WhapiPartner {
             name: name.to_owned(),
             channels: Vec::new(),
+            withheld: Vec::new(),
             api_url: None,
             shape: WhapiListShape::Channels,
             ignores_offset: false,
@@ -99,7 +102,7 @@ impl WhapiPartner {
             "server": 6,
             "creationTS": 1_712_598_267_389_u64,
             "activeTill": channel.active_till_millis,
-            "token": token,
+            "token": Some(token).filter(|token| !self.withheld.iter().any(|one| one == token)),
             "trial": null,
             "mode": if channel.trial { "trial" } else { "live" },
             "status": "active",
