@@ -129,7 +129,12 @@ impl<'a> Collector<'a> {
 
     /// With the gateway on, one word stands for credentials that are not configured.
     pub(super) fn refuse_unknown_credentials_name(&self, problems: &mut Problems) {
-        if self.targets.iter().any(|target| target.name.as_str() == UNKNOWN_CREDENTIAL) {
+        let is_it = |name: &Name| name.as_str() == UNKNOWN_CREDENTIAL;
+        let names_it = |target: &Arc<Target>| {
+            let listing = target.options.listing.as_deref();
+            is_it(&target.name) || listing.is_some_and(|listing| listing.names.values().any(is_it))
+        };
+        if self.targets.iter().any(names_it) {
             problems.add(format!(
                 "a channel or token is named `{UNKNOWN_CREDENTIAL}`, which is the gateway's word \
                  for credentials that are not configured; \

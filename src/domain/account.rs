@@ -6,7 +6,7 @@
 use super::account_event::{AccountEvent, AccountFact, AccountRestrictions, AccountWebhooks};
 use super::{
     AccountObservation, AccountRestriction, ApiUsage, CanSend, Expiry, Failure, Notice, Now,
-    PollPolicy, PollStats, ReviewStatus, Subscribers, TemplateCounts, WebhookOutcome,
+    PollPolicy, PollStats, ReviewStatus, Subscribers, TemplateCounts, Timestamp, WebhookOutcome,
 };
 
 const NOBODY: Subscribers = Subscribers { any: false, own: false };
@@ -76,19 +76,27 @@ impl AccountState {
         // A review that a poll has told since is newer. Events tell their time in whole seconds.
         let since = event.at.zip(self.polls.last_success());
         let is_late = since.is_some_and(|(event, poll)| poll.millis_since(event) >= 1000);
+        // Upstreams try for days, so what is delivered now may have been decided before.
+        let is_before = |newer: Option<Timestamp>| event.at.zip(newer).is_some_and(|(a, b)| a < b);
         let outcome = match (&event.fact, is_new) {
             (_, false) => WebhookOutcome::Duplicate,
             (AccountFact::None, true) => WebhookOutcome::Ignored,
             (AccountFact::Malformed, true) => WebhookOutcome::Malformed,
             (AccountFact::Review(_), true) if is_late => WebhookOutcome::Late,
+            (AccountFact::Restricted(_), true) if is_before(self.restrictions.lifted) => {
+                WebhookOutcome::Late
+            }
+            (AccountFact::Reinstated, true) if is_before(self.restrictions.imposed) => {
+                WebhookOutcome::Late
+            }
             _ => WebhookOutcome::Applied,
         };
         webhooks.delivered(now.unix, event.kind, outcome);
         if outcome == WebhookOutcome::Applied {
             match event.fact {
                 AccountFact::Review(review) => self.review = Some(review),
-                AccountFact::Restricted(told) => self.restrictions.add(&told),
-                AccountFact::Reinstated => self.restrictions = AccountRestrictions::default(),
+                AccountFact::Restricted(told) => self.restrictions.impose(&told, event.at),
+                AccountFact::Reinstated => self.restrictions.lift(event.at),
                 AccountFact::Changed | AccountFact::None | AccountFact::Malformed => {}
             }
         }
@@ -254,7 +262,20 @@ mod tests {
         assert!(account.is_restricted(AccountRestriction::Banned, at(1_000_000)));
         account.apply_event(at(30), event(30, AccountFact::Reinstated));
         assert!(!account.is_restricted(AccountRestriction::Banned, at(31)));
+        // What was decided before and is delivered late moves nothing.
+        let late = |account: &mut AccountState, secs, fact| {
+            assert_eq!(account.apply_event(at(35), event(secs, fact)), WebhookOutcome::Late);
+        };
+        late(&mut account, 25, banned());
+        assert!(!account.is_restricted(AccountRestriction::Banned, at(35)));
         account.apply_event(at(40), event(40, banned()));
+        late(&mut account, 35, AccountFact::Reinstated);
+        assert!(account.is_restricted(AccountRestriction::Banned, at(45)));
+        let mut restarted = AccountState::with_webhooks();
+        restarted.restore_restrictions(at(46), account.kept_restrictions());
+        late(&mut restarted, 36, AccountFact::Reinstated);
+        late(&mut restarted, 26, banned());
+        assert!(restarted.is_restricted(AccountRestriction::Banned, at(46)));
         let well = Told::Known(crate::domain::CanSend::Available);
         account.apply(at(50), Ok(AccountObservation { can_send: well, ..Default::default() }));
         assert!(!account.is_restricted(AccountRestriction::Banned, at(50)));

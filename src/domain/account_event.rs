@@ -84,7 +84,12 @@ pub struct AccountEvent {
 
 /// The restrictions that webhooks told of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct AccountRestrictions([Option<RestrictionEnd>; AccountRestriction::COUNT]);
+pub(super) struct AccountRestrictions {
+    ends: [Option<RestrictionEnd>; AccountRestriction::COUNT],
+    /// When the newest of them was imposed, and when all were last lifted, by the upstream's clock.
+    pub(super) imposed: Option<Timestamp>,
+    pub(super) lifted: Option<Timestamp>,
+}
 
 /// When a restriction ends; `None` when that was not told.
 type RestrictionEnd = Option<Expiry>;
@@ -92,26 +97,42 @@ type RestrictionEnd = Option<Expiry>;
 impl AccountRestrictions {
     pub(super) fn add(&mut self, told: &[(AccountRestriction, RestrictionEnd)]) {
         for (reason, end) in told {
-            self.0[reason.index()] = Some(*end);
+            self.ends[reason.index()] = Some(*end);
         }
     }
 
+    /// Takes restrictions that were imposed at this time.
+    pub(super) fn impose(
+        &mut self,
+        told: &[(AccountRestriction, RestrictionEnd)],
+        at: Option<Timestamp>,
+    ) {
+        self.add(told);
+        self.imposed = self.imposed.max(at);
+    }
+
+    /// Ends all of them, as was decided at this time.
+    pub(super) fn lift(&mut self, at: Option<Timestamp>) {
+        self.ends = [None; AccountRestriction::COUNT];
+        self.lifted = self.lifted.max(at);
+    }
+
     pub(super) const fn end(&mut self, reason: AccountRestriction) {
-        self.0[reason.index()] = None;
+        self.ends[reason.index()] = None;
     }
 
     /// Every one, over or not.
     pub(super) fn all(&self) -> impl Iterator<Item = (AccountRestriction, RestrictionEnd)> {
-        let all = AccountRestriction::ALL.iter().zip(self.0);
+        let all = AccountRestriction::ALL.iter().zip(self.ends);
         all.filter_map(|(reason, end)| Some((*reason, end?)))
     }
 
     pub(super) fn is_active(&self, reason: AccountRestriction, now: Now) -> bool {
-        self.0[reason.index()].is_some_and(|end| !end.is_some_and(|end| end.is_past(now.unix)))
+        self.ends[reason.index()].is_some_and(|end| !end.is_some_and(|end| end.is_past(now.unix)))
     }
 
     pub(super) fn end_of(&self, reason: AccountRestriction, now: Now) -> Option<Expiry> {
-        self.0[reason.index()].filter(|_| self.is_active(reason, now)).flatten()
+        self.ends[reason.index()].filter(|_| self.is_active(reason, now)).flatten()
     }
 }
 

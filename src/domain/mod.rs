@@ -69,7 +69,9 @@ pub use refusal::Refusal;
 pub use request_counts::{AnswerClass, HeldOutcome, RequestCounts};
 pub use restriction::{RestrictionReason, Restrictions};
 pub use short_text::ShortText;
-pub use snapshot::{ChannelSnapshot, Counter, MessageSnapshot, SavedStatus, VisitCounter};
+pub use snapshot::{
+    ChannelSnapshot, Counter, MessageSnapshot, RestrictionSnapshot, SavedStatus, VisitCounter,
+};
 pub use source::{Listed, SourceState};
 pub use standing::{CanSend, HealthEntity, MAX_NOTICES, Notice, QualityRating, Standing};
 pub use status::Status;

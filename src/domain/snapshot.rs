@@ -2,6 +2,7 @@
 //!
 //! Not here: where it is kept, and in which form.
 
+use super::account_event::AccountRestrictions;
 use super::info;
 use super::poll_stats::FailureCounts;
 use super::timeline::{StatusPoint, StatusSource};
@@ -245,22 +246,32 @@ impl super::SourceState {
     }
 }
 
+/// The restrictions of an account that webhooks told of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestrictionSnapshot {
+    /// Each with its end, if that was told.
+    pub in_force: Vec<(AccountRestriction, Option<Expiry>)>,
+    /// When the newest was imposed, by the upstream's clock.
+    pub imposed: Option<Timestamp>,
+    /// When all were last lifted.
+    pub lifted: Option<Timestamp>,
+}
+
 impl super::AccountState {
-    /// What no poll tells again: the restrictions that webhooks told, each with its end.
-    pub fn kept_restrictions(&self) -> Vec<(AccountRestriction, Option<Expiry>)> {
-        self.restrictions.all().collect()
+    /// What no poll tells again.
+    pub fn kept_restrictions(&self) -> RestrictionSnapshot {
+        let AccountRestrictions { imposed, lifted, .. } = self.restrictions;
+        RestrictionSnapshot { in_force: self.restrictions.all().collect(), imposed, lifted }
     }
 
     /// Takes up the restrictions that were kept and are not over. Where webhooks are no longer
     /// received nobody would tell of their end, so they are not.
-    pub fn restore_restrictions(
-        &mut self,
-        now: Now,
-        mut kept: Vec<(AccountRestriction, Option<Expiry>)>,
-    ) {
-        kept.retain(|(_, end)| !end.is_some_and(|end| end.is_past(now.unix)));
+    pub fn restore_restrictions(&mut self, now: Now, kept: RestrictionSnapshot) {
+        let RestrictionSnapshot { mut in_force, imposed, lifted } = kept;
+        in_force.retain(|(_, end)| !end.is_some_and(|end| end.is_past(now.unix)));
         if self.webhooks.is_some() {
-            self.restrictions.add(&kept);
+            self.restrictions.impose(&in_force, imposed);
+            self.restrictions.lifted = lifted;
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod confirmation;
 mod poll;
+mod poll_backoff;
 mod poll_causes;
 mod poll_now;
 mod queue;
@@ -25,12 +26,12 @@ use crate::domain::{ApiUsage, Failure, FailureReason, Listed, SentAt, TargetKind
 use crate::fleet::{Applied, Fleet, Replacement, TargetRef};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::report::{advice, log_events};
-use crate::secret::Fingerprint;
 use crate::target::{Target, TargetSet};
 use crate::upstream::{Fact, Reading};
 use confirmation::Confirmation;
 pub use poll::Ask;
 use poll::Completed;
+use poll_backoff::PollBackoff;
 pub use poll_causes::PollCauses;
 pub use poll_now::PollNow;
 use queue::{Due, Queue};
@@ -90,19 +91,6 @@ pub struct Poller {
     /// When targets were last polled out of turn, or will be: for those whose poll was in flight,
     /// once it has ended.
     out_of_turn: HashMap<TargetRef, Instant>,
-}
-
-/// What the next poll of a target depends on. Kept only for targets that are not simply well.
-#[derive(Clone, Copy, Default)]
-struct PollBackoff {
-    /// Failures in a row that ask for distance.
-    refusals: u32,
-    /// The reason of the last failure, so that a streak is logged once.
-    failing: Option<FailureReason>,
-    /// The secrets that were last used.
-    secrets: Option<Fingerprint>,
-    /// A departure from AUTH that is to be confirmed soon.
-    confirmation: Option<Confirmation>,
 }
 
 /// Which target each task polls.

@@ -123,18 +123,20 @@ pub(super) async fn receive(
         state.metrics.webhook_refused(WebhookRefusal::NotJson);
         return text(StatusCode::BAD_REQUEST, "the body is not a JSON object\n");
     };
-    let mut answer = text(StatusCode::OK, "ok\n");
-    for AccountWebhook { account_id, event } in api.account_events(&body.bytes) {
-        if let Some(other) = deliver_to_account(provider, account_id.as_deref(), event, state) {
-            answer = other;
-        }
-    }
-    for webhook in webhooks {
-        if let Some(other) = deliver(provider, webhook, state) {
-            answer = other;
-        }
-    }
-    answer
+    let of_accounts = api.account_events(&body.bytes).into_iter();
+    let of_accounts = of_accounts.map(|AccountWebhook { account_id, event }| {
+        deliver_to_account(provider, account_id.as_deref(), event, state)
+    });
+    let of_channels = webhooks.into_iter().map(|webhook| deliver(provider, webhook, state));
+    // One that is to come again must not be lost behind another of the same delivery.
+    let answers = of_accounts.chain(of_channels).flatten();
+    answers
+        .max_by_key(|answer| match answer.status() {
+            StatusCode::SERVICE_UNAVAILABLE => 2,
+            StatusCode::MISDIRECTED_REQUEST => 1,
+            _ => 0,
+        })
+        .unwrap_or_else(|| text(StatusCode::OK, "ok\n"))
 }
 
 fn unauthorized(api: &dyn WebhookApi, state: &State) -> Reply {

@@ -388,9 +388,12 @@ fn take(saved: &mut HashMap<TargetKey, SavedTarget>, watched: &Watched) -> Optio
 
 fn saved_key(kind: TargetKind, saved: &SavedTarget) -> TargetKey {
     let provider = saved.provider.clone();
-    match (&saved.source, &saved.id) {
-        (Some(source), Some(id)) => (kind, provider, Some(source.clone()), id.clone()),
-        _ => (kind, provider, None, saved.name.clone()),
+    match &saved.source {
+        Some(source) => {
+            let id = saved.id.as_ref().unwrap_or(&saved.name);
+            (kind, provider, Some(source.clone()), id.clone())
+        }
+        None => (kind, provider, None, saved.name.clone()),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AccountRestriction, AccountState, ChannelSnapshot, Counter, Expiry, MessageSnapshot, Now,
-    SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
+    RestrictionSnapshot, SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
 };
 use crate::fleet::{TargetState, Watched};
 use crate::target::Name;
@@ -62,7 +62,8 @@ pub(super) struct SavedTarget {
     pub(super) provider: String,
     #[serde(default)]
     pub(super) name: String,
-    /// The source that lists it, and its id there; it is the same one by whatever name.
+    /// The source that lists it, and its id there, unless that is its name. It is the same one by
+    /// whatever name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +73,11 @@ pub(super) struct SavedTarget {
     /// What an account may not do, as webhooks told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) restrictions: Vec<SavedRestriction>,
+    /// When the newest of them was imposed, and when all were last lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) imposed: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lifted: Option<i64>,
     /// Since when the counters count.
     pub(super) created: Option<i64>,
     #[serde(default)]
@@ -158,7 +164,7 @@ impl SavedTarget {
             }
         };
         let restrictions = watched.account().map(AccountState::kept_restrictions);
-        let restrictions = restrictions.into_iter().flatten();
+        let RestrictionSnapshot { in_force, imposed, lifted } = restrictions.unwrap_or_default();
         let (channel, counters) = match &watched.state {
             TargetState::Channel(state) => {
                 let counters = collect(|visit| {
@@ -182,9 +188,14 @@ impl SavedTarget {
             provider: watched.provider().label().to_owned(),
             name: watched.target.name.to_string(),
             source: watched.target.source().map(Name::to_string),
-            id: watched.target.source().and(watched.target.id.as_deref()).map(str::to_owned),
+            id: watched.target.source().and(watched.target.id.as_deref()).and_then(|id| {
+                let is_name = id == watched.target.name.as_str();
+                (!is_name).then(|| id.to_owned())
+            }),
             channel,
-            restrictions: restrictions.map(SavedRestriction::from).collect(),
+            restrictions: in_force.into_iter().map(SavedRestriction::from).collect(),
+            imposed: imposed.map(Timestamp::millis),
+            lifted: lifted.map(Timestamp::millis),
             created: Some(watched.created.millis()),
             counters,
         }
@@ -209,8 +220,12 @@ impl SavedTarget {
             TargetState::Token(state) => state.counters(&mut put(counts)),
             TargetState::Source(state) => state.counters(&mut put(counts)),
             TargetState::Account(state) => {
-                let kept = self.restrictions.iter().filter_map(SavedRestriction::read);
-                state.restore_restrictions(now, kept.collect());
+                let kept = RestrictionSnapshot {
+                    in_force: self.restrictions.iter().filter_map(SavedRestriction::read).collect(),
+                    imposed: self.imposed.map(Timestamp::from_millis),
+                    lifted: self.lifted.map(Timestamp::from_millis),
+                };
+                state.restore_restrictions(now, kept);
                 state.counters(&mut put(counts));
             }
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::listing::ListingOptions;
-use super::{Elsewhere, Name, Shard, Target, TargetOptions};
+use super::{Elsewhere, Name, Shard, Target, TargetOptions, UNKNOWN_CREDENTIAL};
 use crate::domain::{Listed, ShortText, TargetKind};
 use crate::secret::SecretSource;
 use crate::upstream::{ListedAccount, ListedChannel, ProviderId};
@@ -282,7 +282,8 @@ impl TargetSet {
                     continue;
                 }
                 let taken = |name: &Name| {
-                    own.has_name(TargetKind::Channel, name)
+                    name.as_str() == UNKNOWN_CREDENTIAL
+                        || own.has_name(TargetKind::Channel, name)
                         || elsewhere.has_name(TargetKind::Channel, name.as_str())
                 };
                 let Some(target) = candidate.named(&lister.source, taken) else { continue };

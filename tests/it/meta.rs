@@ -536,6 +536,27 @@ fn metas_question_is_answered_and_only_signed_deliveries_are_heard() {
 }
 
 #[test]
+fn what_another_shard_watches_comes_again_whatever_comes_with_it() {
+    let upstream = Upstream::start();
+    plant(&upstream);
+    let shards = ["1/2", "2/2"].map(|shard| receiving(&upstream).set("SHARD", shard).start());
+    for program in &shards {
+        program.until_is("whatsapp_source_channels", 1.0);
+    }
+    let message = |number: &str| format!(r#"{{"metadata":{{"phone_number_id":"{number}"}}}}"#);
+    let (watched, unknown) = (message(NUMBER), message("999"));
+    let answers = shards.each_ref().map(|program| {
+        [[&watched, &unknown], [&unknown, &watched]].map(|both| {
+            let body = delivery(&both.map(|one| ("messages", &**one)));
+            post(program, &body, APP_SECRET)
+        })
+    });
+    let mut answers = answers;
+    answers.sort_unstable();
+    assert_eq!(answers, [[200, 200], [421, 421]]);
+}
+
+#[test]
 fn what_webhooks_tell_is_known_at_once_and_polled_within_bounds() {
     let upstream = Upstream::start();
     plant(&upstream);

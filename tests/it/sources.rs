@@ -118,3 +118,19 @@ fn two_sessions_that_contend_for_a_name_never_take_up_each_others_state() {
     let page = program.metrics();
     assert_eq!((page.sum(&moves("default")), page.sum(&moves("b.default"))), (0.0, 0.0));
 }
+
+#[test]
+fn a_session_with_the_gateways_word_for_unknown_credentials_has_its_sources_name_before_it() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    serve(&upstream, &files, "eu", "other", "WORKING");
+    let entries = [entry("eu", &upstream.url(), "")];
+    let setup = Setup::new().file(&files, &file(&entries)).set("GATEWAY_ADDRESS", "127.0.0.1:0");
+    let program = setup.start();
+    program.until_is(&status("eu.other", "AUTH"), 1.0);
+    assert!(!program.get("/metrics").text().contains("channel=\"other\",status"));
+    let named = entry("eu", &upstream.url(), "    names: {other: other}\n");
+    files.write("settings.yaml", file(&[named]));
+    let ended = setup.run();
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("is named `other`"), "{ended:?}");
+}

@@ -237,11 +237,9 @@ impl Chain {
                     self.begin_part();
                     return Next::Ask(self.ask());
                 }
-                let failure = Failure {
-                    retry_after: self.usage.and_then(|usage| usage.refused_for),
-                    ..refusal.failure
-                };
-                self.fail(failure)
+                let refused_for = self.usage.and_then(|usage| usage.refused_for);
+                let retry_after = refused_for.max(refusal.failure.retry_after);
+                self.fail(Failure { retry_after, ..refusal.failure })
             }
         }
     }
