@@ -516,6 +516,30 @@ fn the_soft_limit_of_descriptors_is_raised_to_the_hard_one() {
 }
 
 #[test]
+fn those_that_asked_once_and_begin_another_head_keep_no_scrape_out() {
+    let _crowd = crowd();
+    let files = Files::new();
+    let program = fleet(&files, 10).start();
+    let (runtime, address) = (runtime(), program.address);
+    for _ in 0..1500 {
+        runtime.spawn(async move {
+            loop {
+                let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                };
+                let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nG").await;
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+        });
+    }
+    std::thread::sleep(Duration::from_secs(8));
+    for _ in 0..3 {
+        assert_eq!(scrape(address).expect("a page").status, 200);
+    }
+}
+
+#[test]
 fn a_storm_of_new_connections_evicts_no_scraper_that_has_not_asked_yet() {
     let _crowd = crowd();
     common::raise_descriptor_limit();

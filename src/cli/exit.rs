@@ -27,8 +27,14 @@ pub(super) fn warn(sentences: impl IntoIterator<Item = impl std::fmt::Display>) 
 
 /// Prints a text. A reader that has read enough, such as `head`, is no error.
 pub(super) fn print(text: &str) -> u8 {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
-    OK
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain([format!("the output cannot be written: {error}").as_str()]);
+            UNHEALTHY
+        }
+        _ => OK,
+    }
 }
 
 /// A runtime on this thread alone: the work is I/O, and one thread costs least memory.

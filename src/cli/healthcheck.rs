@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::arguments::Environment;
-use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime};
+use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime, warn};
 use crate::config::listener;
 use crate::http::WebConfig;
 
@@ -19,14 +19,15 @@ pub(super) fn run(environment: &Environment) -> u8 {
             return USAGE;
         }
     };
-    let speaks_tls = match web_config_file.as_deref().map(WebConfig::read).transpose() {
-        Ok(config) => config.is_some_and(|config| config.speaks_tls()),
+    let ask = match web_config_file.as_deref().map(WebConfig::read).transpose() {
+        Ok(config) if config.as_ref().is_some_and(WebConfig::speaks_tls) => ask_tls,
+        Ok(_) => ask,
+        // The exporter goes on with what it read before, which may be either.
         Err(sentence) => {
-            complain([sentence.as_str()]);
-            return USAGE;
+            warn([sentence]);
+            |address| ask_tls(address).or_else(|_| ask(address))
         }
     };
-    let ask = if speaks_tls { ask_tls } else { ask };
     match addresses(listen).into_iter().map(ask).reduce(Result::or) {
         Some(Ok(())) => OK,
         Some(Err(what)) => {

@@ -21,8 +21,13 @@ use crate::domain::{Failure, FailureReason};
 
 /// As many idle connections as a busy application needs, under 8 MB with TLS, and little memory
 /// while many large bodies are under way.
-const LIMITS: PoolLimits =
-    PoolLimits { idle: 100, buffer: 32 * 1024, keeps_case: true, writes_together: true };
+const LIMITS: PoolLimits = PoolLimits {
+    idle: 100,
+    buffer: 32 * 1024,
+    headers: Some(256),
+    keeps_case: true,
+    writes_together: true,
+};
 /// Look-up, TCP, proxy and TLS together may take this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// So often an upstream may close a kept-alive connection in the very moment in which a request is
@@ -81,7 +86,7 @@ impl ForwardClient {
 
 /// The same request once more, if it may be sent again when the connection broke: RFC 9110 §9.2.2
 /// leaves that to idempotent methods.
-fn copy(request: &Request<OutgoingBody>) -> Option<Request<OutgoingBody>> {
+pub(super) fn copy(request: &Request<OutgoingBody>) -> Option<Request<OutgoingBody>> {
     let repeatable = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         && request.body().is_end_stream();
     repeatable.then(|| {

@@ -38,8 +38,13 @@ use pool::{Pool, PoolLimits, PooledConnection, SendError};
 pub use upstream_body::UpstreamBody;
 
 /// For polls. A busy upstream's further connections stay for as long as they are needed.
-const LIMITS: PoolLimits =
-    PoolLimits { idle: 16, buffer: 16 * 1024, keeps_case: false, writes_together: false };
+const LIMITS: PoolLimits = PoolLimits {
+    idle: 16,
+    buffer: 16 * 1024,
+    headers: None,
+    keeps_case: false,
+    writes_together: false,
+};
 
 /// Asks upstreams, over kept-alive connections, through the proxy that the usual variables name.
 #[derive(Clone)]
@@ -84,13 +89,14 @@ impl Client {
         let (mut connection, used) =
             self.pool.connection(origin, &uri).await.map_err(|error| failure(&error))?;
         let head = head(uri.clone(), request.credential)?;
-        let mut response = match connection.send(head).await {
-            // It was closed while it was idle.
-            Err((_, Some(unsent))) if used => {
+        // The end of a connection that was idle says nothing of the upstream.
+        let again = used.then(|| forward_client::copy(&head)).flatten();
+        let mut response = match (connection.send(head).await, again) {
+            (Err((_, unsent)), Some(again)) => {
                 connection = self.pool.open(origin, &uri).await.map_err(|error| failure(&error))?;
-                connection.send(unsent).await
+                connection.send(unsent.unwrap_or(again)).await
             }
-            sent => sent,
+            (sent, _) => sent,
         }
         .map_err(|(error, _)| failure(&error))?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);

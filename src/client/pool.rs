@@ -37,6 +37,8 @@ pub(super) struct PoolLimits {
     /// The largest head of an answer, and most bytes read or written at a time. So much memory a
     /// connection keeps after a long answer.
     pub(super) buffer: usize,
+    /// Most headers of an answer, if not hyper's 100, which cost no memory of their own.
+    pub(super) headers: Option<usize>,
     /// Whether the names of headers stay as they are written.
     pub(super) keeps_case: bool,
     /// Whether short writes of all connections come together.
@@ -97,6 +99,9 @@ impl PooledConnection {
         let proxy = link.proxy().cloned();
         let mut builder = http1::Builder::new();
         builder.max_buf_size(pool.limits.buffer).preserve_header_case(pool.limits.keeps_case);
+        if let Some(headers) = pool.limits.headers {
+            builder.max_headers(headers);
+        }
         let (sender, connection) = builder.handshake(link).await?;
         let (origin, connection) = (origin.into(), Some(connection));
         Ok(Self { origin, sender, connection, proxy, sending: Arc::default() })

@@ -25,7 +25,7 @@ use super::connections::Slot;
 use super::peer::Peer;
 use super::refusal::{self, ConnectionRefusal};
 use super::shared::Shared;
-use super::socket::{bound_unsent, first_byte, has_unread, whole_head};
+use super::socket::{bound_unsent, first_byte, has_unread, whole_head, whole_hello};
 use super::stream::WatchedStream;
 
 /// What requests come over, with TLS or without.
@@ -89,7 +89,11 @@ async fn open(tcp: &TcpStream, slot: &Slot, shared: &Shared) -> Opened {
         None => None,
     };
     let largest = shared.connections.limits().buffer;
-    if tls.is_none() && whole_head(tcp, largest).await.is_err() {
+    let whole = match tls {
+        None => whole_head(tcp, largest).await,
+        Some(_) => whole_hello(tcp).await,
+    };
+    if whole.is_err() {
         return Opened::Gone;
     }
     match slot.serve().await {

@@ -33,13 +33,15 @@ enum Phase {
     Head,
     /// It has sent a whole head, and waits for a place.
     Ready,
+    /// It has a place, and shakes hands or has begun to send a head.
+    Asking,
     /// It has a request, of which the answer is not all written.
     Busy,
     /// It has had an answer, and waits for a next request.
     Idle,
 }
 
-const PHASES: usize = 5;
+const PHASES: usize = 6;
 /// What [`SlotSignals::phase`] holds while the connection is idle.
 const IDLE: u8 = Phase::Idle as u8;
 
@@ -50,8 +52,6 @@ type Since = (Instant, u64);
 pub(super) struct Connections {
     limits: Limits,
     open: Mutex<OpenConnections>,
-    /// A place of those that have asked for something is free.
-    freed: Notify,
     /// One was closed.
     closed: Notify,
 }
@@ -89,6 +89,8 @@ struct SlotSignals {
     /// `None` in tests.
     tcp: Option<Arc<TcpStream>>,
     phase: AtomicU8,
+    /// It waits for a place, and its turn has come.
+    turn: Notify,
     /// It is to go at once.
     close: Notify,
     /// It is to go when it has no request.
@@ -149,14 +151,27 @@ impl OpenConnections {
         self.served = self.served + served(after) - served(before);
     }
 
+    /// The connection that has waited for a place for longest.
+    fn next_ready(&self) -> Option<u64> {
+        self.phases[Phase::Ready as usize].first().map(|(_, number)| *number)
+    }
+
+    /// Has that connection look for a place.
+    fn next_turn(&self) {
+        if let Some(next) = self.next_ready() {
+            self.all[&next].shared.turn.notify_one();
+        }
+    }
+
     /// The longest silent connection of a phase that has been so until `before`.
     fn silent(&self, phase: Phase, before: Option<Instant>) -> Option<u64> {
+        let sends_head = matches!(phase, Phase::Head | Phase::Asking);
         let oldest = self.phases[phase as usize].iter();
         oldest
             .take_while(|(since, _)| Some(*since) <= before)
             .take(CANDIDATES)
             .map(|(_, number)| *number)
-            .find(|number| phase == Phase::Head || self.all[number].is_silent())
+            .find(|number| sends_head || self.all[number].is_silent())
     }
 }
 
@@ -176,8 +191,7 @@ impl OpenConnection {
 
 impl Connections {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
-        let (freed, closed) = (Notify::new(), Notify::new());
-        Arc::new(Self { limits, open: Mutex::default(), freed, closed })
+        Arc::new(Self { limits, open: Mutex::default(), closed: Notify::new() })
     }
 
     fn open_ones(&self) -> MutexGuard<'_, OpenConnections> {
@@ -209,6 +223,7 @@ impl Connections {
         let shared = Arc::new(SlotSignals {
             tcp,
             phase: AtomicU8::new(Phase::New as u8),
+            turn: Notify::new(),
             close: Notify::new(),
             leave: Notify::new(),
         });
@@ -231,7 +246,7 @@ impl Connections {
     fn remove(&self, open: &mut OpenConnections, number: u64) -> Option<OpenConnection> {
         let removed = open.take(number);
         if removed.as_ref().is_some_and(|entry| entry.served) {
-            self.freed.notify_one();
+            open.next_turn();
         }
         removed
     }
@@ -240,7 +255,7 @@ impl Connections {
     /// one that has never sent anything, or the longest idle one. Whether there was one.
     fn make_room(&self, open: &mut OpenConnections, now: Instant) -> bool {
         let before = now.checked_sub(self.limits.patience);
-        let phases = [Phase::Head, Phase::New, Phase::Idle];
+        let phases = [Phase::Head, Phase::Asking, Phase::New, Phase::Idle];
         let silent = phases.into_iter().find_map(|phase| open.silent(phase, before));
         silent.inspect(|number| self.close(open, *number)).is_some()
     }
@@ -266,11 +281,14 @@ impl Connections {
         stalled.inspect(|number| self.close(open, *number)).is_some()
     }
 
-    /// Frees one of the places of connections that have asked for something. Whether there is one.
+    /// Frees one of the places of connections that have asked for something: one that sends a head
+    /// slowly, or the longest idle one. Whether there is one.
     fn free_place(&self, open: &mut OpenConnections, now: Instant) -> bool {
-        match open.silent(Phase::Idle, now.checked_sub(self.limits.patience)) {
-            Some(idle) => {
-                self.close(open, idle);
+        let before = now.checked_sub(self.limits.patience);
+        let phases = [Phase::Asking, Phase::Idle];
+        match phases.into_iter().find_map(|phase| open.silent(phase, before)) {
+            Some(silent) => {
+                self.close(open, silent);
                 true
             }
             None => self.close_stalled(open, now),
@@ -287,7 +305,9 @@ impl Connections {
             over.retain(|number| open.all[number].is_silent());
             over.into_iter().for_each(|number| self.close(&mut open, number));
         }
-        for (phase, limit) in [(Phase::Head, Some(head)), (Phase::Busy, answer)] {
+        let limits =
+            [(Phase::Head, Some(head)), (Phase::Asking, Some(head)), (Phase::Busy, answer)];
+        for (phase, limit) in limits {
             let over = over(&open.phases[phase as usize], limit, now);
             over.into_iter().for_each(|number| self.close(&mut open, number));
         }
@@ -343,7 +363,11 @@ impl Slot {
     /// Records bytes that came, which are the beginning of a head if the connection was idle.
     pub(super) fn received(&self, size: usize) {
         if size > 0 && self.shared.phase.load(Ordering::Relaxed) == IDLE {
-            self.set(Phase::Head);
+            let since = clock::instant();
+            self.all.open_ones().change(self.number, |entry| {
+                let phase = if entry.served { Phase::Asking } else { Phase::Head };
+                (entry.phase, entry.since) = (phase, since);
+            });
         }
     }
 
@@ -353,12 +377,11 @@ impl Slot {
         self.set(Phase::Ready);
         let placed = async {
             loop {
-                let freed = self.all.freed.notified();
                 if let Some(others) = self.try_serve() {
                     return others;
                 }
                 // Those that are idle or stalled give way only after a while.
-                let _ = tokio::time::timeout(RETRY, freed).await;
+                let _ = tokio::time::timeout(RETRY, self.shared.turn.notified()).await;
             }
         };
         let placed = tokio::time::timeout(self.all.limits.head, placed).await;
@@ -368,6 +391,9 @@ impl Slot {
     fn try_serve(&self) -> Option<usize> {
         let all = &self.all;
         let mut open = all.open_ones();
+        if open.next_ready() != Some(self.number) {
+            return None;
+        }
         if open.served >= all.limits.served && !all.free_place(&mut open, clock::instant()) {
             return None;
         }
@@ -375,8 +401,9 @@ impl Slot {
         // Time that it had to wait is not its own.
         let since = clock::instant();
         open.change(self.number, |entry| {
-            (entry.served, entry.phase, entry.since) = (true, Phase::Head, since);
+            (entry.served, entry.phase, entry.since) = (true, Phase::Asking, since);
         });
+        open.next_turn();
         Some(others)
     }
 
@@ -605,6 +632,7 @@ mod tests {
         assert!(requests.iter().all(Result::is_ok));
         assert_eq!(slots[LIMITS.requests].answering().err(), Some(ConnectionRefusal::Requests));
         let last = &slots[LIMITS.served];
+        last.set(Phase::Ready);
         assert!(last.try_serve().is_none(), "none is idle for long");
         let all_busy: Vec<_> = slots[..LIMITS.requests].iter().map(|s| s.answering()).collect();
         drop(all_busy);
@@ -614,10 +642,36 @@ mod tests {
         });
         tokio::task::yield_now().await;
         slots[0].stalled();
-        pass(0.9).await;
+        pass(0.5).await;
+        slots[LIMITS.requests..LIMITS.served].iter().for_each(|slot| slot.set(Phase::Asking));
+        pass(0.4).await;
         assert!(!waiting.is_finished());
         assert_eq!(waiting.await.unwrap(), Ok(LIMITS.served - 1));
         assert!(closed(&slots[0]).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_send_a_head_slowly_make_room_before_those_that_are_idle() {
+        let all = connections();
+        let slots: Vec<_> = (0..LIMITS.served + 2).map(|_| open(&all)).collect();
+        for slot in &slots[..LIMITS.served] {
+            assert!(slot.serve().await.is_ok());
+        }
+        // One shakes hands, the others have had an answer; one of these begins another head.
+        slots[1..LIMITS.served].iter().for_each(|slot| drop(slot.answering()));
+        slots[2].received(1);
+        pass(0.9).await;
+        let [first, second] = &slots[LIMITS.served..] else { panic!("two more") };
+        first.set(Phase::Ready);
+        pass(0.01).await;
+        second.set(Phase::Ready);
+        assert!(first.try_serve().is_none());
+        pass(0.09).await;
+        assert!(second.try_serve().is_none(), "the other came first");
+        assert!(first.try_serve().is_some() && second.try_serve().is_some());
+        let closed_ones =
+            [closed(&slots[0]).await, closed(&slots[1]).await, closed(&slots[2]).await];
+        assert_eq!(closed_ones, [true, false, true]);
     }
 
     #[tokio::test(start_paused = true)]

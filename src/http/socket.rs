@@ -56,6 +56,31 @@ pub(super) async fn whole_head(tcp: &TcpStream, largest: usize) -> io::Result<()
     until(tcp, || is_whole(tcp, largest)).await
 }
 
+/// Waits until the whole first record of a TLS handshake has come, which is the client's hello, or
+/// what is none.
+pub(super) async fn whole_hello(tcp: &TcpStream) -> io::Result<()> {
+    until(tcp, || {
+        let mut buffer = [0; LARGEST];
+        let (_, size) = rustix::net::recv(tcp, &mut buffer[..], PEEK)?;
+        Ok(is_hello(&buffer[..size]))
+    })
+    .await
+}
+
+/// Whether this is a whole record, or no record of a handshake at all. A record's header is its
+/// type, two bytes of a version, and its length (RFC 8446, 5.1).
+fn is_hello(seen: &[u8]) -> bool {
+    const HANDSHAKE: u8 = 22;
+    match seen {
+        [HANDSHAKE, _, _, high, low, rest @ ..] => {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            rest.len() >= length || seen.len() >= LARGEST
+        }
+        [HANDSHAKE, ..] => false,
+        _ => true,
+    }
+}
+
 /// Waits until enough has come. It is looked at each time when more has.
 async fn until(tcp: &TcpStream, enough: impl Fn() -> io::Result<bool>) -> io::Result<()> {
     loop {
@@ -77,6 +102,20 @@ async fn until(tcp: &TcpStream, enough: impl Fn() -> io::Result<bool>) -> io::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hello_is_a_whole_record() {
+        for (seen, whole) in [
+            (&[22][..], false),
+            (&[22, 3, 1, 0], false),
+            (&[22, 3, 1, 0, 2, 1], false),
+            (&[22, 3, 1, 0, 2, 1, 0], true),
+            (&[22, 3, 1, 0, 2, 1, 0, 9], true),
+            (b"GET", true),
+        ] {
+            assert_eq!(is_hello(seen), whole, "{seen:?}");
+        }
+    }
 
     #[test]
     fn a_head_ends_with_an_empty_line() {

@@ -87,6 +87,18 @@ fn an_address_that_is_taken_is_told() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_no_success() {
+    for arguments in [&["--help"][..], &["check", "--offline"]] {
+        let full = std::fs::File::create("/dev/full").expect("a full device");
+        let mut command = std::process::Command::new(crate::common::binary());
+        let command = command.args(arguments).env_clear().env("WHAPI_TOKEN", "t").stdout(full);
+        let ended = command.output().expect("a program");
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        assert!(String::from_utf8_lossy(&ended.stderr).contains("cannot be written"), "{ended:?}");
+    }
+}
+
+#[test]
 fn healthcheck_tells_whether_the_exporter_here_is_alive() {
     let check =
         |address: &str| Setup::bare().argument("healthcheck").set("LISTEN_ADDRESS", address).run();

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::common::wire::{AUTH, ByHand};
 use crate::common::{Files, Setup, Upstream, closed_port, eventually};
 use whatsapp_simulator::{Fault, Fields, Numbers, Response, Shape, WhapiChannel, WhapiStatus};
 
@@ -320,4 +321,18 @@ fn one_poll_is_under_way_per_target_and_only_so_many_of_all() {
     assert_eq!(upstream.max_in_flight(), 3);
     assert_eq!(upstream.max_in_flight_per_target(), 1);
     assert!(upstream.connections() <= 16, "connections are kept: {}", upstream.connections());
+}
+
+#[test]
+fn an_upstream_that_closes_its_kept_connection_as_a_poll_comes_has_not_failed() {
+    let upstream = ByHand::start(|wire| {
+        let _ = wire.message();
+        let _ = wire.send(AUTH);
+        // The next poll has been sent already.
+        let _ = wire.message();
+    });
+    let program = Setup::new().set("WHAPI_TOKEN", "t").set("WHAPI_API_URL", upstream.url()).start();
+    program.until_at_least("whatsapp_channel_polls_total", 4.0);
+    assert_eq!(program.metrics().sum("whatsapp_channel_poll_failures_total"), 0.0);
+    assert!(upstream.connections().len() >= 4);
 }

@@ -299,6 +299,11 @@ async fn the_healthcheck_speaks_tls_too() {
             .status()
     };
     assert!(healthcheck().await.unwrap().success());
+    // The exporter goes on with what it read before.
+    let right = std::fs::read_to_string(&web).unwrap();
+    std::fs::write(&web, "oops: [").unwrap();
+    assert!(healthcheck().await.unwrap().success());
+    std::fs::write(&web, right).unwrap();
     program.child.kill().await.unwrap();
     let healthcheck = Command::new(crate::common::binary())
         .arg("healthcheck")

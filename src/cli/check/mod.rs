@@ -11,7 +11,7 @@ mod webhooks;
 use std::collections::BTreeMap;
 
 use super::arguments::Invocation;
-use super::exit::{OK, UNHEALTHY, USAGE, complain, print, runtime, warn};
+use super::exit::{UNHEALTHY, USAGE, complain, print, runtime, warn};
 use super::{flags, start_log};
 use crate::client::Client;
 use crate::clock;
@@ -86,7 +86,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
     };
     runtime.shutdown_background();
     let well = findings.iter().all(Finding::is_well) && report.all_reach();
-    if json {
+    let text = if json {
         let document = CheckDocument {
             well,
             warnings: &warnings,
@@ -96,16 +96,17 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
             webhooks: report.problems().collect(),
             ..CheckDocument::default()
         };
-        print(&document.text());
+        document.text()
     } else {
-        print(&text::table(&findings, invocation.has(&flags::VERBOSE)));
-        if let Some(unreadable) = &report.unreadable {
-            print(&format!("\nwebhooks: {}\n", unreadable.what));
-        }
-        print(&text::webhooks(&report.providers));
-        print(&format!("\n{}", text::summary(&findings, report.all_reach())));
-    }
-    if well { OK } else { UNHEALTHY }
+        let table = text::table(&findings, invocation.has(&flags::VERBOSE));
+        let unreadable = report.unreadable.as_ref();
+        let unreadable = unreadable.map(|one| format!("\nwebhooks: {}\n", one.what));
+        let webhooks = text::webhooks(&report.providers);
+        let summary = text::summary(&findings, report.all_reach());
+        format!("{table}{}{webhooks}\n{summary}", unreadable.unwrap_or_default())
+    };
+    let printed = print(&text);
+    if well { printed } else { UNHEALTHY }
 }
 
 /// How many targets of each kind are configured.
