@@ -528,7 +528,10 @@ fn those_that_asked_once_and_begin_another_head_keep_no_scrape_out() {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 };
-                let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nG").await;
+                let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+                // Once it is answered.
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"G").await;
                 let _ = stream.read_to_end(&mut Vec::new()).await;
             }
         });
