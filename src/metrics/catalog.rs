@@ -70,9 +70,9 @@ pub const CHANNEL: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_authorized", []
-            "Whether messages can be sent: 1 while the channel is AUTH, 0 in any other state we \
-             know of; absent while we do not know.",
-            "0 also after a poll was answered 401 \"need channel authorization\". Absent before \
+            "Whether the channel is in AUTH: 1, or 0 in any other state we know of; absent while we \
+             do not know.",
+            "In SYNC_ERROR, where it is 0, messages can be sent all the same. 0 also after a poll was answered 401 \"need channel authorization\". Absent before \
              the first answer, once the last answer is stale, and when the provider says a word we \
              do not know.",
             "max_over_time(whatsapp_channel_authorized[3m]) == 0"),
@@ -89,8 +89,8 @@ pub const CHANNEL: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_last_authorized_timestamp_seconds", []
-            "When the channel was last reported to be able to send, in seconds since the epoch; \
-             absent until it was.",
+            "When the channel was last reported to be in AUTH, in seconds since the epoch; absent \
+             until it was.",
             "Kept over restarts with `STATE_FILE`. It does not go stale: its age is what an alert \
              on a line that never comes back stands on.",
             "time() - whatsapp_channel_last_authorized_timestamp_seconds > 600"),

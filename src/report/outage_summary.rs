@@ -53,10 +53,15 @@ pub fn return_to_auth(moves: &[(Timestamp, Status)], now: Timestamp) -> Option<S
         stations.push("…".to_owned());
     }
     let (since, _) = away.first()?;
-    let logged_out = away.iter().any(|(_, status)| *status == Status::Qr);
+    let was = |other| away.iter().any(|(_, status)| *status == other);
+    let (logged_out, blocked) = (was(Status::Qr), was(Status::Blocked));
     Some(format!(
         "{} {} ago, away for {} ({})",
-        if logged_out { "logged in again" } else { "reconnected" },
+        match (logged_out, blocked) {
+            (_, true) => "back",
+            (true, false) => "logged in again",
+            (false, false) => "reconnected",
+        },
         humanize::length(ago),
         humanize::length(back.millis_since(*since).max(0)),
         stations.join(", "),

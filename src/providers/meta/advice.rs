@@ -16,7 +16,7 @@ impl AdviceTexts for MetaAdvice {
             Status::Auth => None,
             Status::Unknown => Some("Not known. Find out why polls fail."),
             Status::Blocked => Some(
-                "Meta lets nothing be sent. Read what it says beside, add a payment method or \
+                "Meta blocks all sending. Read its message in this row, add a payment method or \
                  appeal in https://business.facebook.com/business-support-home.",
             ),
             Status::Stop => Some(

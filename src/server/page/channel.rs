@@ -56,7 +56,7 @@ pub(super) fn render(
         fact("polls fail because", shown.poll.failure.map(str::to_owned));
         fact("polls fail since", shown.poll.failing_since.clone());
         let authorized = state.last_authorized().map(|at| at.millis());
-        fact("last able to send", authorized.map(|at| format!("{} ago", ago(at))));
+        fact("last in AUTH", authorized.map(|at| format!("{} ago", ago(at))));
         let source = watched.target.source();
         fact("listed by", source.map(|source| source.as_str().to_owned()));
         fact("id", watched.id().map(ToString::to_string));
