@@ -69,6 +69,14 @@ impl AccountState {
         self.usage = Some(usage);
     }
 
+    /// Takes for how many seconds beyond its interval it is not polled. Whether that changes how
+    /// long anything counts.
+    pub const fn space_out(&mut self, seconds: u16) -> bool {
+        let matters = self.polls.spaced != seconds || seconds > 0;
+        self.polls.spaced = seconds;
+        matters
+    }
+
     /// Applies a webhook's event.
     pub fn apply_event(&mut self, now: Now, event: AccountEvent) -> WebhookOutcome {
         let webhooks = self.webhooks.get_or_insert_default();

@@ -12,6 +12,7 @@ pub mod backoff;
 mod channel;
 mod channel_delivery;
 mod channel_messages;
+mod channel_spacing;
 mod delivery_count;
 mod event;
 mod expiry;

@@ -30,6 +30,8 @@ pub struct PollStats {
     failed_in_a_row: u32,
     /// The outcome of the last poll; `None` before the first.
     last: Option<Result<(), FailureReason>>,
+    /// For how many seconds beyond the interval no poll is due, to keep away from a limit.
+    pub(super) spaced: u16,
     /// `None` before the first.
     pub(super) failures: Option<Box<FailureCounts>>,
 }
@@ -47,6 +49,7 @@ impl PollStats {
             polls: 0,
             failed_in_a_row: 0,
             last: None,
+            spaced: 0,
             failures: None,
         }
     }
@@ -153,7 +156,7 @@ impl PollStats {
     #[inline]
     pub fn stale_since(&self, now: Now, policy: PollPolicy) -> Option<Now> {
         let updated = self.last_updated?;
-        let silent = updated.plus(policy.interval);
+        let silent = updated.plus(policy.interval + Duration::from_secs(self.spaced.into()));
         let began = match self.failing_since {
             Some(failing) if failing.steady < silent.steady => failing,
             _ => silent,

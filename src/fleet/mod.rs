@@ -8,6 +8,7 @@ mod order;
 mod passed;
 mod recall;
 mod replacement;
+mod spacing;
 mod table;
 mod table_rows;
 mod target_ref;
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AccountEvent, AnswerClass, ApiUsage, ChannelEvent, ErrorSource, Failure, FailureReason, Listed,
+    AccountEvent, AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed,
     MessageId, MessageMemory, Now, Reported, SentAt, Status, TargetKind, Timestamp,
     TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
 };
@@ -276,32 +277,14 @@ impl Fleet {
         before.flatten()
     }
 
-    /// Takes how much of the upstream's limit of requests an account's polls have used.
-    pub fn apply_usage(&self, account: TargetRef, usage: ApiUsage) {
-        self.changing().change(account, |watched| {
-            if let TargetState::Account(state) = &mut watched.state {
-                state.used(usage);
-            }
-        });
-    }
-
     /// Applies the failure of a list, of a source or of one of its accounts, to those of its
     /// channels that are known by it alone.
     pub fn fail_listed(&self, lister: &Target, now: Now, failure: &Failure) {
-        let (source, account) = match lister.kind {
-            TargetKind::Account => (lister.source(), Some(&lister.name)),
-            _ => (Some(&lister.name), None),
-        };
         let mut table = self.changing();
         let order = table.order();
         for target in order.of(TargetKind::Channel) {
-            let listed = table.get(target).is_some_and(|watched| {
-                let settings = &watched.target;
-                settings.options.endpoint.is_none()
-                    && settings.source() == source
-                    && settings.options.account.as_ref() == account
-                    && settings.provider() == lister.provider()
-            });
+            let listed =
+                table.get(target).is_some_and(|watched| watched.target.is_known_by(lister));
             if listed {
                 let fact = Fact::Channel(Err(failure.clone()));
                 table.change(target, |watched| {

@@ -70,11 +70,11 @@ pub const CHANNEL: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_authorized", []
-            "Whether the channel is in AUTH: 1, or 0 in any other state we know of; absent while we \
-             do not know.",
-            "In SYNC_ERROR, where it is 0, messages can be sent all the same. 0 also after a poll was answered 401 \"need channel authorization\". Absent before \
-             the first answer, once the last answer is stale, and when the provider says a word we \
-             do not know.",
+            "Whether the channel is in AUTH: 1, or 0 in any other state we know of; absent while \
+             we do not know.",
+            "In SYNC_ERROR, where it is 0, messages can be sent all the same. 0 also after a poll \
+             was answered 401 \"need channel authorization\". Absent before the first answer, once \
+             the last answer is stale, and when the provider says a word we do not know.",
             "max_over_time(whatsapp_channel_authorized[3m]) == 0"),
         rows: Rows::One(|w, now| w.channel()?.authorized(now, w.policy()).map(Value::from)),
     },

@@ -407,9 +407,6 @@ impl Poller {
         if let Some(took) = took {
             self.metrics.poll_took(target.provider(), took);
         }
-        if let Some(usage) = usage {
-            self.fleet.apply_usage(polled, usage);
-        }
         let lists = listed.is_some();
         if let Some(channels) = listed {
             let (listed, changed) = self.targets.list(target, channels);
@@ -444,6 +441,10 @@ impl Poller {
                 );
                 self.log_changes(target, applied);
             }
+        }
+        // Also of the channels that it has just listed.
+        if target.kind == TargetKind::Account {
+            self.fleet.apply_usage(polled, usage);
         }
         for (at, (id, fact)) in others.into_iter().enumerate() {
             if at % APPLIED_AT_A_TIME == APPLIED_AT_A_TIME - 1 {

@@ -76,6 +76,18 @@ impl TargetOptions {
 }
 
 impl Target {
+    /// Whether this channel is known by what that source or account lists, and not polled itself.
+    pub fn is_known_by(&self, lister: &Self) -> bool {
+        let (source, account) = match lister.kind {
+            TargetKind::Account => (lister.source(), Some(&lister.name)),
+            _ => (Some(&lister.name), None),
+        };
+        self.options.endpoint.is_none()
+            && self.source() == source
+            && self.options.account.as_ref() == account
+            && self.provider() == lister.provider()
+    }
+
     /// A target of the settings, whose id is not known beforehand.
     pub fn new(
         kind: TargetKind,

@@ -283,12 +283,13 @@ fn polls_keep_away_from_the_limit_before_it_is_met() {
     let (upstream, files) = (Upstream::start(), Files::new());
     plant(&upstream);
     upstream.update_account(ACCOUNT, |account| account.usage = Some((95, 0)));
-    let program = from_file(&upstream, &files, "").start();
+    let program = from_file(&upstream, &files, "").set("STALE_AFTER", "2s").start();
     program.until_is(&of_account("api_usage_ratio", ""), 0.95);
     program.until_at_least("whatsapp_source_polls_total{source=\"shop\"}", 5.0);
     let page = program.metrics();
     assert!(page.get(&of_account("polls_total", "")) <= Some(2.0), "{page}");
     assert_eq!(page.get(&of_account("poll_success", "")), Some(1.0), "nothing was refused");
+    assert_eq!(page.get(&status(NUMBER, "AUTH")), Some(1.0), "the next poll is not due yet");
 }
 
 fn unix_now() -> u64 {
