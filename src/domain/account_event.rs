@@ -95,19 +95,15 @@ pub(super) struct AccountRestrictions {
 type RestrictionEnd = Option<Expiry>;
 
 impl AccountRestrictions {
-    pub(super) fn add(&mut self, told: &[(AccountRestriction, RestrictionEnd)]) {
-        for (reason, end) in told {
-            self.ends[reason.index()] = Some(*end);
-        }
-    }
-
     /// Takes restrictions that were imposed at this time.
     pub(super) fn impose(
         &mut self,
         told: &[(AccountRestriction, RestrictionEnd)],
         at: Option<Timestamp>,
     ) {
-        self.add(told);
+        for (reason, end) in told {
+            self.ends[reason.index()] = Some(*end);
+        }
         self.imposed = self.imposed.max(at);
     }
 

@@ -178,12 +178,11 @@ impl Table {
 
     /// Puts a target's new settings in the place of the old ones.
     pub(super) fn set_target(&mut self, target: TargetRef, settings: Arc<Target>) {
-        let name = |table: &Self| table.get(target).map(|watched| watched.target.name.clone());
-        let (kind, before) = (settings.kind, name(self));
-        let renamed = before.filter(|before| *before != settings.name);
+        let renamed = self.get(target).filter(|watched| watched.target.name != settings.name);
+        let before = renamed.map(|one| self.hash_name(settings.kind, one.target.name.as_str()));
         self.change(target, |watched| watched.set_target(settings));
-        if let Some(before) = renamed {
-            self.forget_name(target, self.hash_name(kind, before.as_str()));
+        if let Some(before) = before {
+            self.forget_name(target, before);
             self.index_name(target.row);
         }
     }

@@ -17,11 +17,15 @@ const LEAST_UNSENT: u32 = 16 * 1024;
 /// there: a head that is not whole costs this process nothing.
 fn is_whole(tcp: &TcpStream, largest: usize) -> io::Result<bool> {
     let mut buffer = [0; LARGEST];
-    let room = &mut buffer[..largest.min(LARGEST)];
-    let (_, size) = rustix::net::recv(tcp, &mut *room, PEEK)?;
-    let seen = &room[..size];
+    let seen = peek(tcp, &mut buffer[..largest.min(LARGEST)])?;
     let begins_head = seen.first().is_some_and(u8::is_ascii_alphabetic);
-    Ok(!begins_head || size == room.len() || ends_head(seen))
+    Ok(!begins_head || seen.len() >= largest.min(LARGEST) || ends_head(seen))
+}
+
+/// What waits to be read, as far as it fits. It is left there.
+fn peek<'a>(tcp: &TcpStream, room: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let (_, size) = rustix::net::recv(tcp, &mut *room, PEEK)?;
+    Ok(&room[..size])
 }
 
 const LARGEST: usize = 32 * 1024;
@@ -43,7 +47,7 @@ pub(super) fn bound_unsent(tcp: &TcpStream, bound: u32, others: usize) {
 
 /// Whether anything waits to be read, the end of the connection included.
 pub(super) fn has_unread(tcp: &TcpStream) -> bool {
-    rustix::net::recv(tcp, &mut [0; 1][..], PEEK).is_ok()
+    peek(tcp, &mut [0]).is_ok()
 }
 
 /// Waits until anything has come, or the end of the connection.
@@ -61,8 +65,7 @@ pub(super) async fn whole_head(tcp: &TcpStream, largest: usize) -> io::Result<()
 pub(super) async fn whole_hello(tcp: &TcpStream) -> io::Result<()> {
     until(tcp, || {
         let mut buffer = [0; LARGEST];
-        let (_, size) = rustix::net::recv(tcp, &mut buffer[..], PEEK)?;
-        Ok(is_hello(&buffer[..size]))
+        peek(tcp, &mut buffer).map(is_hello)
     })
     .await
 }
