@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::{CONNECTION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -27,6 +27,7 @@ use crate::client::UpstreamBody;
 use crate::clock;
 use crate::domain::{Failure, FailureReason, UnauthorizedReason};
 use crate::fleet::TargetRef;
+use crate::http::ReceivedBody;
 use crate::provider::GatewayApi;
 use crate::providers;
 use crate::upstream::ProviderId;
@@ -39,7 +40,7 @@ const UNDERSTOOD: Duration = Duration::from_secs(2);
 
 /// Answers a request of the application.
 pub(super) async fn answer(
-    request: Request<Incoming>,
+    request: Request<ReceivedBody>,
     gateway: Arc<Gateway>,
 ) -> Response<AnswerBody> {
     if let Some(wrong) = headers::malformed(&request) {
@@ -138,7 +139,7 @@ impl Forwarding<'_> {
         &self,
         mut held: Held,
         head: Parts,
-        body: Incoming,
+        body: ReceivedBody,
     ) -> Result<Response<AnswerBody>, Failure> {
         let body = kept(body).await?;
         let again = body.copy().map(|body| (head.clone(), body));
@@ -212,7 +213,7 @@ impl Forwarding<'_> {
 }
 
 /// The body of a request, whole if it is small enough to be kept.
-async fn kept(body: Incoming) -> Result<RequestBody, Failure> {
+async fn kept(body: ReceivedBody) -> Result<RequestBody, Failure> {
     if body.is_end_stream() {
         return Ok(RequestBody::default());
     }

@@ -25,13 +25,12 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::Request;
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::http::{
     AnswerFuture, AnyBody, ConnectionRefusal, Descriptors, Handler, Limits, Listener, ListenerKind,
-    Peer,
+    Peer, ReceivedBody,
 };
 pub use context::Gateway;
 
@@ -86,7 +85,7 @@ impl Gateway {
 }
 
 impl Handler for Gateway {
-    fn answer(self: Arc<Self>, request: Request<Incoming>, _: Peer) -> AnswerFuture {
+    fn answer(self: Arc<Self>, request: Request<ReceivedBody>, _: Peer) -> AnswerFuture {
         Box::pin(async move {
             let answer = forward::answer(request, self).await;
             answer.map(|body| AnyBody::new(body.map_err(Into::into)))

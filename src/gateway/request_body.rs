@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::runtime::Handle;
+
+use crate::http::ReceivedBody;
 
 /// How long an application may go on sending what nobody wants any more.
 const LINGER: Duration = Duration::from_secs(30);
@@ -92,7 +94,7 @@ impl Body for RequestBody {
 /// application that cannot stop sending would be told of a broken connection instead of the answer;
 /// so the rest is read and thrown away.
 pub(super) struct Upload {
-    body: Option<Incoming>,
+    body: Option<ReceivedBody>,
     broken_off: BrokenOff,
 }
 
@@ -106,8 +108,8 @@ impl BrokenOff {
     }
 }
 
-impl From<Incoming> for RequestBody {
-    fn from(body: Incoming) -> Self {
+impl From<ReceivedBody> for RequestBody {
+    fn from(body: ReceivedBody) -> Self {
         Self::Streamed(Upload { body: Some(body), broken_off: BrokenOff::default() })
     }
 }

@@ -23,6 +23,7 @@ use tracing::debug;
 use super::body::ServedBody;
 use super::connections::Slot;
 use super::peer::Peer;
+use super::received_body::ReceivedBody;
 use super::refusal::{self, ConnectionRefusal};
 use super::shared::Shared;
 use super::socket::{bound_unsent, first_byte, has_unread, whole_head, whole_hello};
@@ -149,6 +150,7 @@ async fn drive(stream: Box<dyn Transport>, slot: Arc<Slot>, shared: Arc<Shared>,
             Box::pin(async move {
                 Ok::<_, Infallible>(match answering {
                     Ok(answering) => {
+                        let request = request.map(|body| ReceivedBody::new(body, &answering));
                         let answer = Arc::clone(&shared.handler).answer(request, peer).await;
                         ServedBody::given(answer, answering)
                     }

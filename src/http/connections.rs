@@ -74,6 +74,8 @@ struct OpenConnection {
     since: Instant,
     stalled: Option<Instant>,
     served: bool,
+    /// What there is of its requests: bodies of requests, and answers.
+    parts: usize,
     shared: Arc<SlotSignals>,
 }
 
@@ -104,7 +106,8 @@ pub(super) struct Slot {
     all: Arc<Connections>,
 }
 
-/// A request under way, until its answer is written; then the connection is idle.
+/// A part of a request under way: its body, or its answer. Once the last is dropped, the connection
+/// is idle.
 pub(super) struct Answering(Arc<Slot>);
 
 impl OpenConnections {
@@ -120,6 +123,15 @@ impl OpenConnections {
         entry.shared.phase.store(entry.phase as u8, Ordering::Relaxed);
         let after = Some(entry.places());
         self.moved(number, before, after);
+    }
+
+    /// One part of a request less; after the last the connection is idle.
+    fn end_part(&mut self, number: u64, now: Instant) {
+        let Some(entry) = self.all.get_mut(&number) else { return };
+        entry.parts = entry.parts.saturating_sub(1);
+        if entry.parts == 0 {
+            self.change(number, |entry| (entry.phase, entry.since) = (Phase::Idle, now));
+        }
     }
 
     fn insert(&mut self, number: u64, entry: OpenConnection) {
@@ -232,7 +244,14 @@ impl Connections {
         let (phase, shared_too) = (Phase::New, Arc::clone(&shared));
         open.insert(
             number,
-            OpenConnection { phase, since: now, stalled: None, served: false, shared: shared_too },
+            OpenConnection {
+                phase,
+                since: now,
+                stalled: None,
+                served: false,
+                parts: 0,
+                shared: shared_too,
+            },
         );
         Ok(Slot { number, shared, all: Arc::clone(self) })
     }
@@ -414,7 +433,10 @@ impl Slot {
         if open.phase(Phase::Busy).len() >= self.all.limits.requests {
             return Err(ConnectionRefusal::Requests);
         }
-        open.change(self.number, |entry| (entry.phase, entry.since) = (Phase::Busy, now));
+        open.change(self.number, |entry| {
+            (entry.phase, entry.since) = (Phase::Busy, now);
+            entry.parts += 1;
+        });
         Ok(Answering(Arc::clone(self)))
     }
 
@@ -458,9 +480,20 @@ impl Drop for Slot {
     }
 }
 
+impl Answering {
+    /// One more part of the same request.
+    pub(super) fn another(&self) -> Self {
+        if let Some(entry) = self.0.all.open_ones().all.get_mut(&self.0.number) {
+            entry.parts += 1;
+        }
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.set(Phase::Idle);
+        let since = clock::instant();
+        self.0.all.open_ones().end_part(self.0.number, since);
     }
 }
 
@@ -554,6 +587,27 @@ mod tests {
         slot.all.sweep();
         assert!(closed(&slot).await);
         drop(answering);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_lasts_until_its_answer_and_its_body_are_over() {
+        let all = Connections::new(Limits { answer: None, ..LIMITS });
+        for body_first in [false, true] {
+            let slot = open(&all);
+            let answer = slot.answering().unwrap();
+            let body = answer.another();
+            let parts = if body_first { [body, answer] } else { [answer, body] };
+            for part in parts {
+                slot.received(1);
+                pass(100.0).await;
+                slot.all.sweep();
+                assert!(!closed(&slot).await, "it has a request");
+                drop(part);
+            }
+            pass(65.0).await;
+            slot.all.sweep();
+            assert!(closed(&slot).await, "it is idle");
+        }
     }
 
     #[tokio::test(start_paused = true)]

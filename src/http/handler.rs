@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 use super::peer::Peer;
+use super::received_body::ReceivedBody;
 
 /// The body of an answer, of whatever kind.
 pub(crate) type AnyBody = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
@@ -21,5 +21,5 @@ pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = Response<AnyBody>> + 
 /// What answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {
     /// Answers a request of this client.
-    fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> AnswerFuture;
+    fn answer(self: Arc<Self>, request: Request<ReceivedBody>, peer: Peer) -> AnswerFuture;
 }

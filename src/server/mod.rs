@@ -20,12 +20,12 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::Request;
-use hyper::body::Incoming;
 
 use tokio::net::TcpListener;
 
 use crate::http::{
     AnswerFuture, AnyBody, ConnectionRefusal, Handler, Limits, Listener, ListenerKind, Peer,
+    ReceivedBody,
 };
 pub use state::State;
 
@@ -50,7 +50,7 @@ const fn limits(connections: usize) -> Limits {
 }
 
 impl Handler for State {
-    fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> AnswerFuture {
+    fn answer(self: Arc<Self>, request: Request<ReceivedBody>, peer: Peer) -> AnswerFuture {
         Box::pin(async move {
             let answer = routes::answer(request, &self, peer).await;
             answer.map(|body| AnyBody::new(body.map_err(|never| match never {})))

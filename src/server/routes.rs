@@ -21,7 +21,7 @@ use hyper::header::{
     ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER,
     VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Method, Request, StatusCode, body::Incoming};
+use hyper::{Method, Request, StatusCode};
 
 use super::body::{Blocks, ReplyBody};
 use super::page::{PageQuery, Which};
@@ -30,12 +30,12 @@ use super::state::State;
 use super::{negotiate, page, status_json, webhook};
 use crate::clock;
 use crate::domain::{Availability, TargetKind};
-use crate::http::{Access, ConnectionRefusal, ListenerKind, Peer};
+use crate::http::{Access, ConnectionRefusal, ListenerKind, Peer, ReceivedBody};
 use crate::metrics::exposition::Exposition;
 use crate::report::delivery;
 
 /// Answers a request.
-pub(super) async fn answer(request: Request<Incoming>, state: &State, peer: Peer) -> Reply {
+pub(super) async fn answer(request: Request<ReceivedBody>, state: &State, peer: Peer) -> Reply {
     // Webhooks have a secret of their own: upstreams have neither our password nor a certificate of
     // ours.
     if let Some((provider, _)) = webhook::addressed(request.uri().path()) {
@@ -99,7 +99,7 @@ fn denied(access: Access, state: &State) -> Reply {
     }
 }
 
-async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
+async fn get(request: &Request<ReceivedBody>, state: &State, peer: &Peer) -> Reply {
     match request.uri().path() {
         "/metrics" => metrics(request, state, peer),
         "/" => page(request, state, peer, Which::Front).await,
@@ -119,7 +119,7 @@ async fn get(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
     }
 }
 
-fn metrics(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
+fn metrics(request: &Request<ReceivedBody>, state: &State, peer: &Peer) -> Reply {
     let format = negotiate::format(request.headers());
     let page = Exposition::new(state.fleet.view(clock::now()), &state.metrics, format);
     let answer = with(ok(format.content_type(), ReplyBody::whole("")), VARY, "Accept");
@@ -129,7 +129,7 @@ fn metrics(request: &Request<Incoming>, state: &State, peer: &Peer) -> Reply {
 /// The answer with these blocks as its body, compressed if its reader takes that and there is
 /// memory for it.
 fn streamed(
-    request: &Request<Incoming>,
+    request: &Request<ReceivedBody>,
     state: &State,
     peer: &Peer,
     answer: Reply,
@@ -145,7 +145,12 @@ fn streamed(
     answer.map(|_| state.memory.stream(Box::new(blocks), encoder))
 }
 
-async fn page(request: &Request<Incoming>, state: &State, peer: &Peer, which: Which<'_>) -> Reply {
+async fn page(
+    request: &Request<ReceivedBody>,
+    state: &State,
+    peer: &Peer,
+    which: Which<'_>,
+) -> Reply {
     let query = PageQuery::parse(request.uri().query());
     let gzip = negotiate::gzip(request.headers());
     let render = || page::render(&state.fleet.view(clock::now()), which, &query);
@@ -224,7 +229,7 @@ enum Witness {
 }
 
 impl Witness {
-    fn of(request: &Request<Incoming>) -> Self {
+    fn of(request: &Request<ReceivedBody>) -> Self {
         let mut query = request.uri().query().into_iter().flat_map(|query| query.split('&'));
         match query.any(|part| part == "witness=delivery") {
             true => Self::Delivery,

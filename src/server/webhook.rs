@@ -4,7 +4,6 @@
 //! Not here: reading bodies (`webhook_body.rs`), what a delivery says (`providers/`), and what
 //! becomes of it (`domain/`).
 
-use hyper::body::Incoming;
 use hyper::header::{ALLOW, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
 use tracing::debug;
@@ -15,6 +14,7 @@ use super::webhook_body::BodyError;
 use crate::clock;
 use crate::domain::{AccountEvent, WebhookRefusal};
 use crate::fleet::{AccountDelivery, DeliveryOutcome};
+use crate::http::ReceivedBody;
 use crate::provider::{
     AccountWebhook, HandshakeAnswer, HeadVerdict, Webhook, WebhookApi, WebhookHead,
 };
@@ -46,7 +46,7 @@ fn whole_fleets(path: &str) -> &str {
 
 /// Answers a delivery. Upstreams take 200 for delivered and try again otherwise.
 pub(super) async fn receive(
-    request: Request<Incoming>,
+    request: Request<ReceivedBody>,
     provider: ProviderId,
     state: &State,
 ) -> Reply {

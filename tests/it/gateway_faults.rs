@@ -304,6 +304,31 @@ fn an_application_may_send_everything_before_it_reads_a_long_answer_that_came_ea
 }
 
 #[test]
+fn an_upload_may_take_its_time_after_the_answer() {
+    // Longer than a next request's head may take.
+    let seconds = 13;
+    let upstream = ByHand::start(move |wire| {
+        wire.head().unwrap();
+        wire.send("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok").unwrap();
+        wire.take(seconds);
+    });
+    let (_files, program) = before(&upstream);
+    let mut wire = Wire::to(program.gateway());
+    wire.send(format!("POST /whapi/x HTTP/1.1\r\nHost: a\r\nContent-Length: {seconds}\r\n\r\n"))
+        .unwrap();
+    assert_eq!(wire.message().expect("an answer").line(), "HTTP/1.1 202 Accepted");
+    for _ in 0..seconds {
+        std::thread::sleep(Duration::from_secs(1));
+        wire.send("x").expect("the gateway reads on");
+    }
+    eventually("all of it at the upstream", || {
+        upstream.bytes().ends_with(&"x".repeat(seconds)).then_some(())
+    });
+    wire.send(GET).expect("the connection is kept");
+    assert_eq!(wire.message().expect("an answer").line(), "HTTP/1.1 202 Accepted");
+}
+
+#[test]
 fn a_client_that_cannot_stop_sending_still_gets_an_early_answer() {
     let upstream = ByHand::start(|wire| {
         wire.head().unwrap();
