@@ -51,12 +51,13 @@ impl Exporter {
     ///
     /// A sentence, when the HTTP client cannot be had or the web configuration has a mistake.
     pub fn new(settings: Settings) -> Result<Self, String> {
-        let client = Client::new(&settings.polling)?;
+        let descriptors = descriptors(&settings);
+        let client = Client::new(&settings.polling, descriptors.poll_connections)?;
         let ask: Ask = Arc::new(move |request, max_bytes| {
             let client = client.clone();
             Box::pin(async move { client.ask(request, max_bytes).await })
         });
-        Self::with_ask(settings, ask)
+        Self::assembled(settings, ask, descriptors)
     }
 
     /// Sets everything up, with another way to ask.
@@ -65,6 +66,11 @@ impl Exporter {
     ///
     /// A sentence, when the metrics cannot be had or the web configuration has a mistake.
     pub fn with_ask(settings: Settings, ask: Ask) -> Result<Self, String> {
+        let descriptors = descriptors(&settings);
+        Self::assembled(settings, ask, descriptors)
+    }
+
+    fn assembled(settings: Settings, ask: Ask, descriptors: Descriptors) -> Result<Self, String> {
         let now = clock::now();
         let features = Features {
             webhooks: settings.webhooks.is_some(),
@@ -78,18 +84,22 @@ impl Exporter {
         let mut targets =
             TargetSet::sharded(settings.targets, settings.shard, settings.gateway.is_some());
         let fleet = Arc::new(Fleet::new(targets.select(), now, features.webhooks));
-        let connections = settings.gateway.as_ref().map(|gateway| gateway.max_connections);
-        let descriptors = Descriptors::raise(settings.polling.concurrency, connections);
         let poller =
             Poller::new(Arc::clone(&fleet), targets, metrics.clone(), ask, descriptors.polls);
         let gateway = match &settings.gateway {
             Some(gateway) => {
                 let (fleet, metrics) = (Arc::clone(&fleet), metrics.clone());
                 let polling = &settings.polling;
-                Some(
-                    Gateway::new(gateway, polling, fleet, metrics, poller.poll_now())
-                        .map(Arc::new)?,
-                )
+                let connections = descriptors.upstream_connections;
+                let poll_now = poller.poll_now();
+                Some(Arc::new(Gateway::new(
+                    gateway,
+                    polling,
+                    connections,
+                    fleet,
+                    metrics,
+                    poll_now,
+                )?))
             }
             None => None,
         };
@@ -207,4 +217,10 @@ impl Exporter {
         let causes = self.poller.run_once().await;
         (self.fleet, causes)
     }
+}
+
+/// How many descriptors each part may have.
+fn descriptors(settings: &Settings) -> Descriptors {
+    let connections = settings.gateway.as_ref().map(|gateway| gateway.max_connections);
+    Descriptors::raise(settings.polling.concurrency, connections)
 }

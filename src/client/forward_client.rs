@@ -21,13 +21,16 @@ use crate::domain::{Failure, FailureReason};
 
 /// As many idle connections as a busy application needs, under 8 MB with TLS, and little memory
 /// while many large bodies are under way.
-const LIMITS: PoolLimits = PoolLimits {
-    idle: 100,
-    buffer: 32 * 1024,
-    headers: Some(256),
-    keeps_case: true,
-    writes_together: true,
-};
+const fn limits(connections: usize) -> PoolLimits {
+    PoolLimits {
+        idle: 100,
+        all: connections,
+        buffer: 32 * 1024,
+        headers: Some(256),
+        keeps_case: true,
+        writes_together: true,
+    }
+}
 /// Look-up, TCP, proxy and TLS together may take this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// So often an upstream may close a kept-alive connection in the very moment in which a request is
@@ -40,13 +43,14 @@ pub struct ForwardClient {
 }
 
 impl ForwardClient {
-    /// A way to upstreams with the same trust and the same proxies as polls.
+    /// A way to upstreams with the same trust and the same proxies as polls. It keeps idle
+    /// connections while there are fewer than so many connections in all.
     ///
     /// # Errors
     ///
     /// When the extra CA cannot be read, in a sentence that names its setting.
-    pub fn new(polling: &Polling) -> Result<Self, String> {
-        Ok(Self { pool: Arc::new(Pool::new(Connector::new(polling)?, LIMITS)) })
+    pub fn new(polling: &Polling, connections: usize) -> Result<Self, String> {
+        Ok(Self { pool: Arc::new(Pool::new(Connector::new(polling)?, limits(connections))) })
     }
 
     /// Sends a request to its address, which is absolute and has this scheme and authority, and

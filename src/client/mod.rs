@@ -38,13 +38,16 @@ use pool::{Pool, PoolLimits, PooledConnection, SendError};
 pub use upstream_body::UpstreamBody;
 
 /// For polls. A busy upstream's further connections stay for as long as they are needed.
-const LIMITS: PoolLimits = PoolLimits {
-    idle: 16,
-    buffer: 16 * 1024,
-    headers: None,
-    keeps_case: false,
-    writes_together: false,
-};
+const fn limits(connections: usize) -> PoolLimits {
+    PoolLimits {
+        idle: 16,
+        all: connections,
+        buffer: 16 * 1024,
+        headers: None,
+        keeps_case: false,
+        writes_together: false,
+    }
+}
 
 /// Asks upstreams, over kept-alive connections, through the proxy that the usual variables name.
 #[derive(Clone)]
@@ -55,13 +58,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that trusts the public roots and, if there is one, an extra CA.
+    /// A client that trusts the public roots and, if there is one, an extra CA. It keeps idle
+    /// connections while there are fewer than so many connections in all.
     ///
     /// # Errors
     ///
     /// When the extra CA cannot be read, in a sentence that names its setting.
-    pub fn new(polling: &Polling) -> Result<Self, String> {
-        let pool = Arc::new(Pool::new(Connector::new(polling)?, LIMITS));
+    pub fn new(polling: &Polling, connections: usize) -> Result<Self, String> {
+        let pool = Arc::new(Pool::new(Connector::new(polling)?, limits(connections)));
         Ok(Self { pool, large: LargeAnswers::default(), timeout: polling.timeout })
     }
 

@@ -34,6 +34,8 @@ pub(super) struct PoolLimits {
     /// The connections to one upstream that stay while they are idle. One with TLS costs about
     /// 78 KB.
     pub(super) idle: usize,
+    /// The connections to all upstreams together. More are opened if none of them is idle.
+    pub(super) all: usize,
     /// The largest head of an answer, and most bytes read or written at a time. So much memory a
     /// connection keeps after a long answer.
     pub(super) buffer: usize,
@@ -91,10 +93,15 @@ pub(super) struct PooledConnection {
     proxy: Option<HttpProxy>,
     /// Whether the body of a request is still being sent.
     sending: Arc<AtomicBool>,
+    _counted: CountedConnection,
 }
+
+/// One of these is held by each connection, also while it is being opened.
+type CountedConnection = Arc<()>;
 
 impl PooledConnection {
     async fn open(pool: &Pool, origin: &str, uri: Uri) -> Result<Self, SendError> {
+        let counted = pool.count_one_more();
         let link = pool.connector.clone().open(uri).await.map_err(SendError::Connect)?;
         let proxy = link.proxy().cloned();
         let mut builder = http1::Builder::new();
@@ -104,7 +111,8 @@ impl PooledConnection {
         }
         let (sender, connection) = builder.handshake(link).await?;
         let (origin, connection) = (origin.into(), Some(connection));
-        Ok(Self { origin, sender, connection, proxy, sending: Arc::default() })
+        let sending = Arc::default();
+        Ok(Self { origin, sender, connection, proxy, sending, _counted: counted })
     }
 
     /// Whether a request can be sent now.
@@ -193,6 +201,7 @@ pub(super) struct Pool {
     connector: Connector,
     limits: PoolLimits,
     idle: Arc<Mutex<Idle>>,
+    counted: CountedConnection,
 }
 
 fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
@@ -202,7 +211,7 @@ fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
 impl Pool {
     pub(super) fn new(connector: Connector, limits: PoolLimits) -> Self {
         let connector = connector.with_writes_together(limits.writes_together);
-        Self { connector, limits, idle: Arc::default() }
+        Self { connector, limits, idle: Arc::default(), counted: Arc::default() }
     }
 
     /// A connection on which a request can be sent, and whether it was used before.
@@ -233,6 +242,17 @@ impl Pool {
         Ok(connection)
     }
 
+    /// Counts a connection that is about to be opened; if it is one too many, closes the one that
+    /// has been idle for longest.
+    fn count_one_more(&self) -> CountedConnection {
+        let counted = Arc::clone(&self.counted);
+        // The pool itself holds one.
+        if Arc::strong_count(&self.counted) - 1 > self.limits.all {
+            drop(take_oldest(&mut lock(&self.idle)));
+        }
+        counted
+    }
+
     /// Keeps a connection whose answer was read to its end.
     pub(super) fn keep(&self, connection: Box<PooledConnection>) {
         if connection.connection.is_none() {
@@ -259,6 +279,16 @@ impl Pool {
             }
         });
     }
+}
+
+/// The connection that has been idle for longest, no longer kept.
+fn take_oldest(idle: &mut Idle) -> Option<Box<PooledConnection>> {
+    // They are taken from the end, so the first one idles longest.
+    let first = |(_, connections): &(_, &mut Vec<(Instant, _)>)| {
+        connections.first().map_or_else(clock::instant, |(since, _)| *since)
+    };
+    let (_, connections) = idle.iter_mut().min_by_key(first)?;
+    (!connections.is_empty()).then(|| connections.remove(0).1)
 }
 
 /// Closes connections that nobody needs, until none is left.

@@ -33,7 +33,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway with these settings.
+    /// A gateway with these settings, and at most so many connections to upstreams.
     ///
     /// # Errors
     ///
@@ -41,6 +41,7 @@ impl Gateway {
     pub fn new(
         settings: &config::GatewaySettings,
         polling: &Polling,
+        connections: usize,
         fleet: Arc<Fleet>,
         metrics: ExporterMetrics,
         poll_now: PollNow,
@@ -54,7 +55,7 @@ impl Gateway {
             bases[provider.index()] = Some(base);
         }
         Ok(Self {
-            client: ForwardClient::new(polling)?,
+            client: ForwardClient::new(polling, connections)?,
             credentials: CredentialIndex::new(Arc::clone(&fleet)),
             bases,
             hold: settings.hold.map(HoldRoom::new),

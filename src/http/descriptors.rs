@@ -10,8 +10,8 @@ use tracing::warn;
 const MOST: u64 = 1 << 20;
 /// Kept for files, name look-ups, refusals and connections that are just being closed.
 const SPARE: usize = 96;
-/// Idle connections that polls keep.
-const IDLE_POLLS: usize = 16;
+/// Fewest and most idle connections that polls keep. Each takes memory, and saves a handshake.
+const IDLE_POLLS: (usize, usize) = (16, 256);
 /// Idle connections that the gateway keeps to upstreams.
 const IDLE_UPSTREAM: usize = 100;
 /// Most connections of the exporter's own listener.
@@ -22,12 +22,16 @@ const METRICS: usize = 2048;
 pub struct Descriptors {
     /// Polls under way.
     pub polls: usize,
+    /// Connections of these, with those that are kept idle.
+    pub poll_connections: usize,
     /// Connections of the exporter's own listener.
     pub metrics: usize,
     /// Connections of the application to the gateway.
     pub gateway: usize,
     /// Requests of the application under way, each with a connection to an upstream.
     pub gateway_requests: usize,
+    /// Connections of these, with those that are kept idle.
+    pub upstream_connections: usize,
 }
 
 impl Descriptors {
@@ -36,14 +40,18 @@ impl Descriptors {
     pub fn share(limit: u64, polls: usize, gateway: Option<usize>) -> Self {
         let limit = usize::try_from(limit.min(MOST)).unwrap_or(usize::MAX);
         let rest = limit.saturating_sub(SPARE.min(limit / 8));
-        let polls = polls.min((rest / 4).saturating_sub(IDLE_POLLS)).max(1);
-        let rest = rest.saturating_sub(polls + IDLE_POLLS);
+        let (fewest, most) = IDLE_POLLS;
+        let polls = polls.min((rest / 4).saturating_sub(fewest)).max(1);
+        let poll_connections = polls + (rest / 32).clamp(fewest, most);
+        let rest = rest.saturating_sub(poll_connections);
         let Some(wanted) = gateway else {
             return Self {
                 polls,
+                poll_connections,
                 metrics: rest.clamp(1, METRICS),
                 gateway: 0,
                 gateway_requests: 0,
+                upstream_connections: 0,
             };
         };
         let metrics = (rest / 4).clamp(1, METRICS);
@@ -51,8 +59,10 @@ impl Descriptors {
         // A request needs one more to the upstream, and an idle connection of the application none.
         let gateway = wanted.min(rest * 5 / 9).max(1);
         let rest = rest.saturating_sub(gateway);
-        let gateway_requests = (rest - IDLE_UPSTREAM.min(rest / 3)).clamp(1, gateway);
-        Self { polls, metrics, gateway, gateway_requests }
+        let idle = IDLE_UPSTREAM.min(rest / 3);
+        let gateway_requests = (rest - idle).clamp(1, gateway);
+        let upstream_connections = gateway_requests + idle;
+        Self { polls, poll_connections, metrics, gateway, gateway_requests, upstream_connections }
     }
 
     /// Raises the limit of this process as far as it may, and shares that out.
@@ -99,10 +109,14 @@ mod tests {
             for polls in [1, 64, 10_000] {
                 for gateway in [None, Some(1), Some(4096), Some(100_000)] {
                     let shares = Descriptors::share(limit, polls, gateway);
-                    let Descriptors { polls, metrics, gateway, gateway_requests } = shares;
-                    let all = polls + IDLE_POLLS + metrics + gateway + gateway_requests;
+                    let Descriptors { polls, poll_connections, metrics, .. } = shares;
+                    let Descriptors { gateway, gateway_requests, upstream_connections, .. } =
+                        shares;
+                    let all = poll_connections + metrics + gateway + upstream_connections;
                     assert!(all as u64 + 16 <= limit, "{limit}: {shares:?}");
                     assert!(gateway_requests <= gateway, "{shares:?}");
+                    assert!(polls < poll_connections, "{shares:?}");
+                    assert!(gateway_requests <= upstream_connections, "{shares:?}");
                 }
             }
         }
@@ -111,7 +125,14 @@ mod tests {
     #[test]
     fn with_enough_descriptors_everybody_has_what_was_asked_for() {
         let shares = Descriptors::share(65_536, 64, Some(4096));
-        let whole = Descriptors { polls: 64, metrics: 2048, gateway: 4096, gateway_requests: 4096 };
+        let whole = Descriptors {
+            polls: 64,
+            poll_connections: 64 + 256,
+            metrics: 2048,
+            gateway: 4096,
+            gateway_requests: 4096,
+            upstream_connections: 4096 + 100,
+        };
         assert_eq!(shares, whole);
         assert_eq!(Descriptors::share(u64::MAX, 64, Some(4096)), whole);
     }

@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use crate::common::wire::{AUTH, ByHand, Wire, watched};
@@ -672,4 +672,49 @@ fn many_idle_connections_make_room_and_those_at_work_stay() {
     assert_eq!(last.message().unwrap().body, b"ok");
     go.give();
     assert_eq!(busy.message().unwrap().body, b"ok");
+}
+
+#[test]
+fn idle_connections_to_many_upstreams_leave_descriptors_for_others() {
+    const AT_ONCE: usize = 40;
+    let files = Files::new();
+    let mut yaml = "channels:\n".to_owned();
+    let upstreams: Vec<ByHand> = (0..8)
+        .map(|number| {
+            let all = Barrier::new(AT_ONCE);
+            let upstream = ByHand::start(move |wire| {
+                while let Some(request) = wire.message() {
+                    let poll = request.line().starts_with("GET /health?");
+                    if !poll {
+                        all.wait();
+                    }
+                    let _ = wire.send(if poll { AUTH } else { OK });
+                }
+            });
+            files.write(&format!("token{number}"), format!("token-of-number-{number}"));
+            let url = upstream.url();
+            yaml += &format!(
+                "- name: channel{number}\n  token_file: token{number}\n  api_url: {url}\n"
+            );
+            upstream
+        })
+        .collect();
+    let setup = Setup::new().set("GATEWAY_ADDRESS", "127.0.0.1:0").descriptors(300, 300);
+    let program = setup.set("WHAPI_POLL_INTERVAL", "1h").file(&files, &yaml).start();
+    let mut application: Vec<Wire> = (0..AT_ONCE).map(|_| Wire::to(program.gateway())).collect();
+    for (number, upstream) in upstreams.iter().enumerate() {
+        for wire in &mut application {
+            wire.send(format!(
+                "GET /whapi/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \
+                 token-of-number-{number}\r\n\r\n"
+            ))
+            .unwrap();
+        }
+        for wire in &mut application {
+            assert_eq!(wire.message().expect("an answer").body, b"ok", "upstream {number}");
+        }
+        assert!(upstream.connections().len() >= AT_ONCE);
+        let open = program.metrics().get("process_open_fds").expect("a value");
+        assert!(open < 200.0, "{open} are open after upstream {number}");
+    }
 }

@@ -66,7 +66,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
         return refuse(&[sentence]);
     }
     let (receiving, shard) = (settings.webhooks.clone(), settings.shard);
-    let client = match Client::new(&settings.polling) {
+    let client = match Client::new(&settings.polling, settings.polling.concurrency) {
         Ok(client) => client,
         Err(sentence) => return refuse(&[sentence]),
     };
