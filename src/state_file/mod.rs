@@ -5,7 +5,6 @@
 //! the new one.
 #![expect(clippy::disallowed_methods, reason = "on a thread for blocking work, but for the start")]
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,12 +14,14 @@ use std::time::Duration;
 use tracing::{error, info};
 
 mod saved;
+mod saved_targets;
 
 use saved::{Document, SavedTarget, collect, put};
+use saved_targets::{SavedTargets, TargetKey};
 
 use crate::clock;
 use crate::domain::{ChannelState, Now, RequestCounts, TargetKind, Timestamp};
-use crate::fleet::{Fleet, FleetView, PassedRequests, Watched};
+use crate::fleet::{Fleet, FleetView, PassedRequests};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::providers;
 use crate::regular_file;
@@ -52,15 +53,12 @@ pub struct StateFile {
     absent: Arc<Mutex<Absent>>,
 }
 
-/// Which target is meant: its kind and provider, then its source and its id there, or its name.
-type TargetKey = (TargetKind, String, Option<String>, String);
-
 /// What the file knows of channels and accounts that are not watched yet, since the list of their
 /// source has not come. They stay in the file for a while, so that a second restart loses nothing
 /// either.
 #[derive(Default)]
 struct Absent {
-    targets: HashMap<TargetKey, SavedTarget>,
+    targets: SavedTargets,
     saved: Timestamp,
     until: Timestamp,
 }
@@ -201,17 +199,17 @@ impl StateFile {
     }
 
     fn restore(&self, mut document: Document, now: Now) {
-        let mut saved: HashMap<TargetKey, SavedTarget> = HashMap::new();
+        let mut saved = SavedTargets::default();
         for kind in TargetKind::ALL {
             for target in document.targets(*kind) {
-                saved.insert(saved_key(*kind, &target), target);
+                saved.insert(*kind, target);
             }
         }
         let (mut known, mut all, mut told_of_messages) = (0_usize, 0_usize, false);
         self.fleet.change_all(
             |watched| {
                 all += 1;
-                if let Some(saved) = take(&mut saved, watched) {
+                if let Some(saved) = saved.take(watched) {
                     known += 1;
                     watched.created = saved.created(document.saved, now);
                     saved.restore(watched, now);
@@ -240,7 +238,7 @@ impl StateFile {
                 created: saved.created(document.saved, now),
             })
         }));
-        saved.retain(|(kind, ..), _| matches!(kind, TargetKind::Channel | TargetKind::Account));
+        saved.retain(|kind| matches!(kind, TargetKind::Channel | TargetKind::Account));
         let had_messages = |saved: &SavedTarget| {
             saved.channel.as_ref().is_some_and(|channel| channel.messages.is_some())
         };
@@ -255,14 +253,14 @@ impl StateFile {
     }
 
     /// Takes up what is known of channels and accounts when their sources list them.
-    fn recall(&self, targets: HashMap<TargetKey, SavedTarget>, saved: Timestamp, now: Now) {
+    fn recall(&self, targets: SavedTargets, saved: Timestamp, now: Now) {
         let until = now.unix.plus_millis(ABSENT_FOR_MILLIS);
         *lock(&self.absent) = Absent { targets, saved, until };
         let absent = Arc::clone(&self.absent);
         self.fleet.recall_with(move |watched| {
             let (known, saved) = {
                 let mut absent = lock(&absent);
-                (take(&mut absent.targets, watched), absent.saved)
+                (absent.targets.take(watched), absent.saved)
             };
             if let Some(known) = known {
                 let now = clock::now();
@@ -339,9 +337,9 @@ impl StateFile {
         let keys: Vec<TargetKey> = {
             let mut absent = lock(&self.absent);
             if now.unix > absent.until {
-                absent.targets = HashMap::new();
+                absent.targets = SavedTargets::default();
             }
-            absent.targets.keys().filter(|(of, ..)| *of == kind).cloned().collect()
+            absent.targets.keys(kind)
         };
         for key in keys {
             // A list that comes meanwhile must not wait for the disk.
@@ -370,30 +368,6 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
             first = false;
             serde_json::to_writer(&mut *out, &target)?;
         }
-    }
-}
-
-/// Takes what was saved of a target out of all that was.
-fn take(saved: &mut HashMap<TargetKey, SavedTarget>, watched: &Watched) -> Option<SavedTarget> {
-    let target = &watched.target;
-    let provider = || target.provider().label().to_owned();
-    let listed = target.source().zip(target.id.as_deref());
-    let listed = listed
-        .map(|(source, id)| (target.kind, provider(), Some(source.to_string()), id.to_owned()));
-    // Earlier versions knew what sources list by its name alone.
-    listed
-        .and_then(|key| saved.remove(&key))
-        .or_else(|| saved.remove(&(target.kind, provider(), None, target.name.to_string())))
-}
-
-fn saved_key(kind: TargetKind, saved: &SavedTarget) -> TargetKey {
-    let provider = saved.provider.clone();
-    match &saved.source {
-        Some(source) => {
-            let id = saved.id.as_ref().unwrap_or(&saved.name);
-            (kind, provider, Some(source.clone()), id.clone())
-        }
-        None => (kind, provider, None, saved.name.clone()),
     }
 }
 

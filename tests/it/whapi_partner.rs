@@ -2,7 +2,7 @@
 
 use whatsapp_simulator::{WhapiChannel, WhapiListShape, WhapiPartner, WhapiStatus};
 
-use crate::common::{Files, Program, Setup, Upstream};
+use crate::common::{DEADLINE, Files, Program, Setup, Upstream};
 
 const PARTNER: &str = "partnerTokenNotARealOne";
 const SALES: &str = "salesTokenNotARealOne";
@@ -242,4 +242,29 @@ fn the_list_tells_until_when_channels_are_active_and_what_renews_them() {
     };
     shop_is("warning", 12);
     shop_is("ok", 20);
+}
+
+#[test]
+fn a_listed_channel_that_is_then_configured_by_its_name_goes_on_counting_over_a_restart() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    channel(&upstream, SALES, "SALESX-00001", WhapiStatus::AUTH);
+    account(&upstream, &[SALES]);
+    files.write("sales", SALES);
+    let polls = "whatsapp_channel_polls_total{provider=\"whapi\",channel=\"SALESX-00001\"}";
+    let state = files.path("state.json");
+    let stopped = |mut program: Program, least: f64| {
+        program.until_at_least(polls, least);
+        program.signal("TERM");
+        program.wait(DEADLINE);
+    };
+    stopped(from_file(&upstream, &files, "").set("STATE_FILE", &state).start(), 5.0);
+    let yaml = format!(
+        "channels:\n  - {{name: SALESX-00001, token_file: sales, api_url: {}}}\n",
+        upstream.url()
+    );
+    // It is polled once.
+    let setup = Setup::new().set("WHAPI_POLL_INTERVAL", "1h").set("STATE_FILE", &state);
+    stopped(setup.file(&files, &yaml).start(), 6.0);
+    let setup = from_file(&upstream, &files, "").set("STATE_FILE", &state);
+    stopped(setup.set("WHAPI_POLL_INTERVAL", "1h").start(), 7.0);
 }
