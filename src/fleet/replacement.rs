@@ -10,7 +10,7 @@ use super::recall::Recall;
 use super::table::{Table, lock};
 use super::target_ref::TargetRef;
 use super::watched::{TargetState, Watched};
-use crate::domain::{Now, TargetKind};
+use crate::domain::{Now, Status, TargetKind};
 use crate::target::{Elsewhere, Name, Selection, Target};
 
 /// How many targets that came, and how many that are gone, are kept to be named.
@@ -47,6 +47,10 @@ pub struct Replaced {
     pub removed: usize,
     /// The first of those that are gone, to be named.
     pub removed_examples: Vec<Arc<Target>>,
+    /// How many of them are channels that could not send. Their alerts end with them.
+    pub removed_unauthorized: usize,
+    /// The first of these, with their last status.
+    pub removed_unauthorized_examples: Vec<(Arc<Target>, Status)>,
 }
 
 /// What a step of a replacement came to.
@@ -161,6 +165,20 @@ impl Replacement {
         let examples = gone.iter().filter_map(|gone| table.get(*gone)).take(EXAMPLES);
         self.outcome.removed_examples = examples.map(|one| Arc::clone(&one.target)).collect();
         self.outcome.removed = gone.len();
+        let now = self.now;
+        let unauthorized = gone.iter().filter_map(|gone| {
+            let watched = table.get(*gone)?;
+            let (state, policy) = (watched.channel()?, watched.policy());
+            let sends = state.authorized(now, policy);
+            (sends == Some(false)).then(|| (watched, state.status(now, policy)))
+        });
+        for (watched, status) in unauthorized {
+            self.outcome.removed_unauthorized += 1;
+            if self.outcome.removed_unauthorized_examples.len() < EXAMPLES {
+                let example = (Arc::clone(&watched.target), status);
+                self.outcome.removed_unauthorized_examples.push(example);
+            }
+        }
         table.set_order(std::mem::take(&mut self.order));
         table.set_elsewhere(std::mem::take(&mut self.elsewhere));
         gone

@@ -39,6 +39,7 @@ pub fn log_list(source: &Name, before: Option<Listed>, listed: Listed) {
 /// Logs which targets are new and which are gone, and the names of the first.
 pub fn log_replaced(replaced: &Replaced) {
     let Replaced { added, added_examples, removed, removed_examples, .. } = replaced;
+    let Replaced { removed_unauthorized, removed_unauthorized_examples, .. } = replaced;
     if !added.is_empty() {
         let targets = names(added.len(), added_examples);
         info!(count = added.len(), targets, "new targets are watched");
@@ -52,16 +53,31 @@ pub fn log_replaced(replaced: &Replaced) {
             a source's list has them any more"
         );
     }
+    if *removed_unauthorized > 0 {
+        let named = removed_unauthorized_examples.iter();
+        let named = named.map(|(one, status)| format!("{} ({})", name(one), status.as_str()));
+        let targets = listed(*removed_unauthorized, named);
+        warn!(
+            count = removed_unauthorized,
+            targets, "channels that could not send are no longer watched, so their alerts end"
+        );
+    }
 }
 
 fn names(count: usize, examples: &[Arc<Target>]) -> String {
-    let named = examples.iter().map(|one| {
-        let of = one.source().map(|source| format!(" of source {source}")).unwrap_or_default();
-        format!("{} {}{of}", one.kind.as_str(), one.name)
-    });
+    listed(count, examples.iter().map(|one| name(one)))
+}
+
+fn name(one: &Target) -> String {
+    let of = one.source().map(|source| format!(" of source {source}")).unwrap_or_default();
+    format!("{} {}{of}", one.kind.as_str(), one.name)
+}
+
+/// So many, of which these are the first.
+fn listed(count: usize, examples: impl ExactSizeIterator<Item = String>) -> String {
     let more = count.saturating_sub(examples.len());
     let more = (more > 0).then(|| format!("{more} more"));
-    named.chain(more).collect::<Vec<_>>().join(", ")
+    examples.chain(more).collect::<Vec<_>>().join(", ")
 }
 
 fn moved(provider: ProviderId, name: &Name, transition: Transition) {

@@ -94,6 +94,9 @@ fn sessions_come_and_go_and_a_failing_list_keeps_the_last() {
         log.lines().any(|line| line.contains(what) && line.contains(&format!("channel {name}")))
     };
     assert!(told("targets are no longer watched", "old of source eu"), "{log}");
+    let unauthorized = "channels that could not send are no longer watched";
+    assert!(told(unauthorized, "old of source eu (STOP)"), "{log}");
+    assert!(!told(unauthorized, "shop"), "{log}");
     assert!(told("new targets are watched", "shop of source eu"), "{log}");
     assert!(!told("targets are no longer watched", "shop"), "{log}");
 }
