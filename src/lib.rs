@@ -15,6 +15,7 @@ pub mod fleet;
 pub mod gateway;
 pub mod http;
 pub mod input;
+pub mod lock;
 pub mod metrics;
 pub mod poller;
 pub mod provider;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::file_version::FileVersion;
+use crate::lock::lock;
 use crate::regular_file;
 
 /// Where a secret comes from.
@@ -156,7 +157,7 @@ impl SecretFile {
         if !metadata.is_file() {
             return Err("is not a regular file".to_owned());
         }
-        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = lock(&self.cached);
         if let Some(cached) = cached.as_ref()
             && cached.version == FileVersion::from_metadata(&metadata)
         {

@@ -6,10 +6,12 @@
 //! then written for all of them at once.
 
 use std::io::{self, IoSlice};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::net::TcpStream;
+
+use crate::lock::lock;
 
 /// The most that waits of one connection. Messages and their answers are shorter; what is longer
 /// is written at once.
@@ -37,10 +39,6 @@ struct QueuedBytes {
     failed: Option<io::Error>,
     /// Whoever has to be told that it is behind, or that it failed.
     waker: Option<Waker>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A connection's way into the queue.

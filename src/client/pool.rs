@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use hyper::{Request, Response, Uri, body::Incoming};
 use tokio::time::Instant;
 
 use crate::clock;
+use crate::lock::lock;
 
 use super::connector::{BoxError, Connector, HttpProxy, Link};
 use super::outgoing_body::OutgoingBody;
@@ -202,10 +203,6 @@ pub(super) struct Pool {
     limits: PoolLimits,
     idle: Arc<Mutex<Idle>>,
     counted: CountedConnection,
-}
-
-fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pool {

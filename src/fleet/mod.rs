@@ -26,6 +26,7 @@ use crate::domain::{
     MessageId, MessageMemory, Now, Reported, SentAt, Status, TargetKind, Timestamp,
     TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
 };
+use crate::lock::lock;
 use crate::providers;
 use crate::target::{Elsewhere, Name, Selection, Target};
 use crate::upstream::{Fact, ProviderId};
@@ -35,7 +36,7 @@ pub use passed::PassedRequests;
 use recall::Recall;
 use replacement::Step;
 pub use replacement::{Replaced, Replacement};
-use table::{Table, lock};
+use table::Table;
 pub use target_ref::TargetRef;
 pub use view::{FleetView, Targets};
 pub use watched::{TargetState, Unattributed, Watched};

@@ -7,10 +7,11 @@ use std::vec::IntoIter;
 
 use super::order::Order;
 use super::recall::Recall;
-use super::table::{Table, lock};
+use super::table::Table;
 use super::target_ref::TargetRef;
 use super::watched::{TargetState, Watched};
 use crate::domain::{Now, Status, TargetKind};
+use crate::lock::lock;
 use crate::target::{Elsewhere, Name, Selection, Target};
 
 /// How many targets that came, and how many that are gone, are kept to be named.

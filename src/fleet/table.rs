@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
@@ -17,12 +17,6 @@ use super::watched::{TargetState, Unattributed, Watched};
 use crate::domain::{ChannelState, MessageMemory, TargetKind};
 use crate::target::{Elsewhere, Target};
 use crate::upstream::ProviderId;
-
-/// A panic while a lock was held cannot leave a state half written that matters: each write stands
-/// by itself.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// All targets.
 #[derive(Debug)]

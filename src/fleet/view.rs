@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use super::order::{NamedTarget, Order};
 use super::passed::PassedRequests;
-use super::table::{Table, lock};
+use super::table::Table;
 use super::watched::{Unattributed, Watched};
 use crate::domain::{Now, TargetKind};
+use crate::lock::lock;
 
 /// The targets that there were when somebody began to look. How they are is read anew at each look,
 /// so that a slow reader keeps no copy of a whole fleet. A target that a reload removes meanwhile

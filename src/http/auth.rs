@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -23,6 +23,7 @@ use super::passwords::PasswordChecks;
 use super::peer::Peer;
 use super::web_config::WebConfig;
 use crate::clock;
+use crate::lock::lock;
 
 /// The files are looked at when a connection comes, at most so often.
 const LOOK: Duration = Duration::from_secs(2);
@@ -203,10 +204,6 @@ impl Auth {
             Some(false) => Access::PasswordNeeded,
         }
     }
-}
-
-fn lock(current: &Mutex<InForce>) -> MutexGuard<'_, InForce> {
-    current.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl InForce {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use fnv::FnvHashMap;
@@ -18,6 +18,7 @@ use super::refusal::ConnectionRefusal;
 use super::socket::has_unread;
 
 use crate::clock;
+use crate::lock::lock;
 
 /// How often a connection that waits for a place looks for one.
 const RETRY: Duration = Duration::from_millis(250);
@@ -207,7 +208,7 @@ impl Connections {
     }
 
     fn open_ones(&self) -> MutexGuard<'_, OpenConnections> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 
     pub(super) const fn limits(&self) -> &Limits {

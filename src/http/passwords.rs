@@ -10,6 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::lock::lock;
+
 /// Checks at a time.
 const THREADS: usize = 2;
 /// Checks that wait.
@@ -82,7 +84,7 @@ impl PasswordChecks {
 
 impl Work {
     fn queue(&self) -> MutexGuard<'_, CheckQueue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     fn run(&self) {

@@ -2,7 +2,7 @@
 //!
 //! Not here: how connections are accepted (`listener.rs`) and served (`connection.rs`).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -13,6 +13,7 @@ use super::connections::Connections;
 use super::handler::Handler;
 use super::refusal::{ConnectionRefusal, ListenerKind, answer_503, sentence};
 use super::throttle::Throttle;
+use crate::lock::lock;
 use crate::write_queue::WriteQueue;
 
 /// Refused clients that are told so at a time. A further one is just closed.
@@ -66,7 +67,7 @@ impl Shared {
     /// Counts a connection that is not served.
     pub(super) fn count(&self, why: ConnectionRefusal) {
         (self.on_refusal)(why);
-        let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut throttles = lock(&self.throttles);
         if let Some(times) = throttles[why.index()].happened() {
             log_refusals(self.kind, why, times);
         }
@@ -74,7 +75,7 @@ impl Shared {
 
     /// Logs the refusals that came too close upon others to be logged then.
     pub(super) fn log_the_rest(&self) {
-        let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut throttles = lock(&self.throttles);
         for (throttle, why) in throttles.iter_mut().zip(ConnectionRefusal::ALL) {
             if let Some(times) = throttle.due() {
                 log_refusals(self.kind, *why, times);

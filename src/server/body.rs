@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::clock;
+use crate::lock::lock;
 
 /// The longest block: enough to keep the socket busy, little enough to let others have their turn.
 /// With what a last row takes and the frame of a chunk it just fits into two segments of 64 KiB,
@@ -134,7 +135,7 @@ impl AnswerMemory {
         };
         let bytes = if key.1 { gzip(html.as_bytes()) } else { html.into_bytes() };
         let page = Arc::new(RenderedPage { bytes, _place: place });
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = lock(&self.written);
         written.retain(|_, (_, page)| page.strong_count() > 0);
         written.insert(key, (clock::instant(), Arc::downgrade(&page)));
         Some(Ok(Some(ReplyBody::page(page))))
@@ -142,7 +143,7 @@ impl AnswerMemory {
 
     /// A page that was written within this time and is still in memory.
     fn written_within(&self, age: Duration, key: &PageKey) -> Option<Arc<RenderedPage>> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = lock(&self.written);
         let (at, page) = written.get(key)?;
         if at.elapsed() < age { page.upgrade() } else { None }
     }

@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tracing::{error, info};
@@ -22,6 +22,7 @@ use saved_targets::{SavedTargets, TargetKey};
 use crate::clock;
 use crate::domain::{ChannelState, Now, RequestCounts, TargetKind, Timestamp};
 use crate::fleet::{Fleet, FleetView, PassedRequests};
+use crate::lock::lock;
 use crate::metrics::exporter::ExporterMetrics;
 use crate::providers;
 use crate::regular_file;
@@ -369,10 +370,6 @@ fn write_targets(view: &FleetView, kind: TargetKind, out: &mut impl Write) -> io
             serde_json::to_writer(&mut *out, &target)?;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 enum LoadError {

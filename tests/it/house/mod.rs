@@ -18,6 +18,7 @@ use whatsapp_exporter::providers;
 const LAYERS: &[&str] = &[
     "domain",
     "clock",
+    "lock",
     "file_version",
     "regular_file",
     "secret",

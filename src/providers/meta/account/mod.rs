@@ -18,7 +18,7 @@ mod templates;
 mod usage;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
@@ -29,6 +29,7 @@ use super::graph_error::{self, GraphError};
 use crate::domain::{
     AccountObservation, ApiUsage, Failure, FailureReason, Now, TokenErrorReason, Told,
 };
+use crate::lock::lock;
 use crate::secret::SecretSource;
 use crate::upstream::hex;
 use crate::upstream::{
@@ -146,10 +147,6 @@ impl Endpoint for AccountPoll {
     fn second_secret(&self) -> Option<&SecretSource> {
         self.app_secret.as_ref()
     }
-}
-
-fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `appsecret_proof`, which apps may require (Meta: "Securing Graph API calls").
