@@ -597,6 +597,21 @@ fn after_an_odd_transfer_encoding_nothing_more_is_read_on_the_connection() {
 }
 
 #[test]
+fn a_body_that_nobody_reads_keeps_no_connection() {
+    let program = gateway(closed_port()).start();
+    let listeners = [(program.address, "/metrics"), (program.gateway(), "/nowhere")];
+    for (address, path) in listeners {
+        let mut wire = Wire::to(address);
+        wire.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nx"))
+            .unwrap();
+        let begun = Instant::now();
+        assert!(wire.message().is_some(), "{path} is answered");
+        assert!(wire.rest().is_empty());
+        assert!(begun.elapsed() < Duration::from_secs(2), "{path} was waited for");
+    }
+}
+
+#[test]
 fn a_request_with_many_headers_passes() {
     let runtime = runtime();
     let program = gateway(upstream(&runtime, false)).start();

@@ -245,9 +245,18 @@ impl Pool {
         let counted = Arc::clone(&self.counted);
         // The pool itself holds one.
         if Arc::strong_count(&self.counted) - 1 > self.limits.all {
-            drop(take_oldest(&mut lock(&self.idle)));
+            self.close_oldest();
         }
         counted
+    }
+
+    /// Closes the connection that has been idle for longest, if there is one.
+    fn close_oldest(&self) {
+        let mut idle = lock(&self.idle);
+        // They are taken from the end, so the first of each upstream's idles longest.
+        let some = idle.values_mut().filter(|connections| !connections.is_empty());
+        let oldest = some.min_by_key(|connections| connections[0].0);
+        drop(oldest.map(|connections| connections.remove(0)));
     }
 
     /// Keeps a connection whose answer was read to its end.
@@ -276,16 +285,6 @@ impl Pool {
             }
         });
     }
-}
-
-/// The connection that has been idle for longest, no longer kept.
-fn take_oldest(idle: &mut Idle) -> Option<Box<PooledConnection>> {
-    // They are taken from the end, so the first one idles longest.
-    let first = |(_, connections): &(_, &mut Vec<(Instant, _)>)| {
-        connections.first().map_or_else(clock::instant, |(since, _)| *since)
-    };
-    let (_, connections) = idle.iter_mut().min_by_key(first)?;
-    (!connections.is_empty()).then(|| connections.remove(0).1)
 }
 
 /// Closes connections that nobody needs, until none is left.

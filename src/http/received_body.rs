@@ -4,7 +4,7 @@
 //! Not here: what is in it.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -35,11 +35,11 @@ impl Body for ReceivedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.body).poll_frame(context);
-        if polled.is_ready() && this.body.is_end_stream() {
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) || this.body.is_end_stream() {
             this.coming = None;
         }
-        polled
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

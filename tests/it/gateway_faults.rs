@@ -304,28 +304,47 @@ fn an_application_may_send_everything_before_it_reads_a_long_answer_that_came_ea
 }
 
 #[test]
-fn an_upload_may_take_its_time_after_the_answer() {
-    // Longer than a next request's head may take.
-    let seconds = 13;
-    let upstream = ByHand::start(move |wire| {
-        wire.head().unwrap();
-        wire.send("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok").unwrap();
-        wire.take(seconds);
-    });
+fn an_upload_that_is_answered_early_may_go_on_for_as_long_as_the_upstream_reads() {
+    // Longer than the head of a request may take.
+    const SECONDS: usize = 14;
+    let whole = Arc::new(AtomicUsize::new(0));
+    let upstream = {
+        let whole = Arc::clone(&whole);
+        ByHand::start(move |wire| {
+            while let Some(head) = wire.head() {
+                wire.send(OK).unwrap();
+                let chunked = head.iter().any(|line| line.ends_with("chunked"));
+                let end = if chunked { "0\r\n\r\n" } else { "end" };
+                if head[0].starts_with("POST") && wire.until(end.as_bytes()).is_some() {
+                    whole.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        })
+    };
     let (_files, program) = before(&upstream);
-    let mut wire = Wire::to(program.gateway());
-    wire.send(format!("POST /whapi/x HTTP/1.1\r\nHost: a\r\nContent-Length: {seconds}\r\n\r\n"))
-        .unwrap();
-    assert_eq!(wire.message().expect("an answer").line(), "HTTP/1.1 202 Accepted");
-    for _ in 0..seconds {
-        std::thread::sleep(Duration::from_secs(1));
-        wire.send("x").expect("the gateway reads on");
-    }
-    eventually("all of it at the upstream", || {
-        upstream.bytes().ends_with(&"x".repeat(seconds)).then_some(())
+    let uploads = [true, false].map(|chunked| {
+        let mut wire = Wire::to(program.gateway());
+        std::thread::spawn(move || {
+            let (framing, piece, end) = match chunked {
+                true => ("Transfer-Encoding: chunked".to_owned(), "1\r\nx\r\n", "0\r\n\r\n"),
+                false => (format!("Content-Length: {}", SECONDS + 3), "x", "end"),
+            };
+            let head = format!("POST /whapi/x HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+            wire.send(head).unwrap();
+            assert_eq!(wire.message().expect("an early answer").body, b"ok");
+            for _ in 0..SECONDS {
+                std::thread::sleep(Duration::from_secs(1));
+                wire.send(piece).expect("the gateway takes what is sent");
+            }
+            wire.send(end).unwrap();
+            wire.send(GET).unwrap();
+            assert_eq!(wire.message().expect("the next answer").body, b"ok");
+        })
     });
-    wire.send(GET).expect("the connection is kept");
-    assert_eq!(wire.message().expect("an answer").line(), "HTTP/1.1 202 Accepted");
+    for upload in uploads {
+        upload.join().unwrap();
+    }
+    eventually("both uploads", || (whole.load(Ordering::SeqCst) == 2).then_some(()));
 }
 
 #[test]
