@@ -187,23 +187,34 @@ impl Replacement {
 }
 
 /// The row whose state a target takes up. What a source lists is one by its id, whatever it is
-/// called: which of two that contend for a name gets it can depend on whose list came first. A
-/// source at another address is another one, of which nothing is known yet.
+/// called: which of two that contend for a name gets it can depend on whose list came first, and a
+/// name that falls free is another line's. A file that is read at the start is searched in the same
+/// way (`state_file/saved_targets.rs`).
 fn row_of(table: &Table, target: &Target) -> Option<TargetRef> {
-    let named = table
-        .find(target.kind, target.name.as_str())
-        .filter(|named| table.get(*named).is_some_and(|watched| is_same(&watched.target, target)));
-    named.or_else(|| {
-        let (source, id) = (target.source()?, target.id.as_deref()?);
+    let named = table.find(target.kind, target.name.as_str());
+    let named = named.and_then(|row| Some((row, &*table.get(row)?.target)));
+    // Nearly all keep their name as well, and many sources may have a line of this id.
+    let kept = named.filter(|(_, before)| is_same_line(before, target)).map(|(row, _)| row);
+    let by_id = || {
+        let (source, id) = line(target)?;
         table.find_by_id(target.kind, target.provider(), Some(source.as_str()), id)
-    })
+    };
+    let same = || named.filter(|(_, before)| is_same(before, target)).map(|(row, _)| row);
+    kept.or_else(by_id).or_else(same)
 }
 
-/// Whether two targets of one kind and name are one.
+/// What a source lists: the source, and the id there.
+fn line(target: &Target) -> Option<(&Name, &str)> {
+    target.source().zip(target.id.as_deref())
+}
+
+fn is_same_line(one: &Target, other: &Target) -> bool {
+    one.provider() == other.provider() && line(one).is_some() && line(one) == line(other)
+}
+
+/// Whether two targets of one kind and name are one. A source at another address is another one, of
+/// which nothing is known yet.
 fn is_same(one: &Target, other: &Target) -> bool {
-    fn line(target: &Target) -> Option<(&Name, &str)> {
-        target.source().zip(target.id.as_deref())
-    }
     one.provider() == other.provider()
         && line(one).zip(line(other)).is_none_or(|(one, other)| one == other)
         && (one.kind != TargetKind::Source || one.options.api_url == other.options.api_url)

@@ -2,7 +2,7 @@
 
 use whatsapp_simulator::{WhapiChannel, WhapiListShape, WhapiPartner, WhapiStatus};
 
-use crate::common::{DEADLINE, Files, Program, Setup, Upstream};
+use crate::common::{DEADLINE, Files, Program, Setup, Upstream, http};
 
 const PARTNER: &str = "partnerTokenNotARealOne";
 const SALES: &str = "salesTokenNotARealOne";
@@ -74,6 +74,87 @@ fn every_channel_of_a_partner_is_polled_by_its_own_token_and_never_woken() {
     let shown = shown(&program);
     for secret in [PARTNER, SALES, SHOP, "NameOfAPerson", "PartnerProxy", "61371989950"] {
         assert!(!shown.contains(secret), "{secret} is shown");
+    }
+}
+
+/// The same file again, for a program that runs.
+fn reload(program: &Program) {
+    let reply = http::ask(program.address, "POST", "/-/reload", &[]).expect("an answer");
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[test]
+fn a_channel_keeps_its_counters_from_a_list_into_the_settings_and_back_also_over_a_restart() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    channel(&upstream, SALES, "SALESX-00001", WhapiStatus::AUTH);
+    account(&upstream, &[SALES]);
+    files.write("own", SALES);
+    let own = format!(
+        "channels:\n  - {{name: SALESX-00001, channel_id: SALESX-00001, token_file: own, \
+         api_url: {}, poll_interval: 1s}}\n",
+        upstream.url()
+    );
+    let (sales, own) = ("SALESX-00001", own.as_str());
+    let to_qr =
+        format!("whatsapp_channel_status_transitions_total{{channel=\"{sales}\",to=\"QR\"}}");
+    let polls = format!("whatsapp_channel_polls_total{{channel=\"{sales}\"}}");
+    let setup =
+        |more: &str| from_file(&upstream, &files, more).set("STATE_FILE", files.path("state.json"));
+    let mut program = setup("").start();
+    program.until_is(&status(sales, "AUTH"), 1.0);
+    channel(&upstream, SALES, sales, WhapiStatus::QR);
+    program.until_is(&to_qr, 1.0);
+    for (settings, restarts) in [(own, false), ("", false), (own, true), ("", true), (own, true)] {
+        let before = program.metrics().get(&polls).expect("its polls");
+        let setup = setup(settings);
+        if restarts {
+            program.signal("TERM");
+            program.wait(DEADLINE);
+            program = setup.start();
+        } else {
+            reload(&program);
+        }
+        program.until_is(&status(sales, "QR"), 1.0);
+        let page = program.metrics();
+        assert_eq!(page.get(&to_qr), Some(1.0), "{settings:?}, restarts: {restarts}\n{page}");
+        assert!(page.get(&polls) >= Some(before), "{settings:?}, restarts: {restarts}\n{page}");
+    }
+}
+
+#[test]
+fn a_line_that_gets_a_name_which_fell_free_stays_the_line_that_it_is() {
+    for restarts in [false, true] {
+        let (upstream, files) = (Upstream::start(), Files::new());
+        channel(&upstream, SALES, "SALESX-00001", WhapiStatus::AUTH);
+        channel(&upstream, SHOP, "SHOPXX-00002", WhapiStatus::QR);
+        account(&upstream, &[SHOP]);
+        files.write("own", SALES);
+        let named = "    names: {SHOPXX-00002: desk}\n";
+        let own = format!(
+            "{named}channels:\n  - {{name: desk, channel_id: SALESX-00001, token_file: own, \
+             api_url: {}, poll_interval: 1s}}\n",
+            upstream.url()
+        );
+        let setup = |more: &str| {
+            from_file(&upstream, &files, more).set("STATE_FILE", files.path("state.json"))
+        };
+        let mut program = setup(&own).start();
+        program.until_is(&status("desk", "AUTH"), 1.0);
+        program.until_is(&status("resold.desk", "QR"), 1.0);
+        let setup = setup(named);
+        if restarts {
+            program.signal("TERM");
+            program.wait(DEADLINE);
+            program = setup.start();
+        } else {
+            reload(&program);
+        }
+        program.until_is(&status("desk", "QR"), 1.0);
+        let page = program.metrics();
+        let moves = page.sum("whatsapp_channel_status_transitions_total{channel=\"desk\"}");
+        assert_eq!(moves, 0.0, "restarts: {restarts}\n{page}");
+        let ever = "whatsapp_channel_last_authorized_timestamp_seconds{channel=\"desk\"}";
+        assert_eq!(page.get(ever), None, "restarts: {restarts}\n{page}");
     }
 }
 
@@ -242,29 +323,4 @@ fn the_list_tells_until_when_channels_are_active_and_what_renews_them() {
     };
     shop_is("warning", 12);
     shop_is("ok", 20);
-}
-
-#[test]
-fn a_listed_channel_that_is_then_configured_by_its_name_goes_on_counting_over_a_restart() {
-    let (upstream, files) = (Upstream::start(), Files::new());
-    channel(&upstream, SALES, "SALESX-00001", WhapiStatus::AUTH);
-    account(&upstream, &[SALES]);
-    files.write("sales", SALES);
-    let polls = "whatsapp_channel_polls_total{provider=\"whapi\",channel=\"SALESX-00001\"}";
-    let state = files.path("state.json");
-    let stopped = |mut program: Program, least: f64| {
-        program.until_at_least(polls, least);
-        program.signal("TERM");
-        program.wait(DEADLINE);
-    };
-    stopped(from_file(&upstream, &files, "").set("STATE_FILE", &state).start(), 5.0);
-    let yaml = format!(
-        "channels:\n  - {{name: SALESX-00001, token_file: sales, api_url: {}}}\n",
-        upstream.url()
-    );
-    // It is polled once.
-    let setup = Setup::new().set("WHAPI_POLL_INTERVAL", "1h").set("STATE_FILE", &state);
-    stopped(setup.file(&files, &yaml).start(), 6.0);
-    let setup = from_file(&upstream, &files, "").set("STATE_FILE", &state);
-    stopped(setup.set("WHAPI_POLL_INTERVAL", "1h").start(), 7.0);
 }

@@ -755,36 +755,24 @@ async fn a_connection_over_tls_is_served_like_any_other() {
     assert_eq!(read(response).await.1["status"]["text"], "AUTH");
 }
 
+/// Whether to look on: for so long at least, and then until all was seen that is expected. A busy
+/// machine may miss a step of one cycle.
+fn goes_on(
+    started: Instant,
+    least: Duration,
+    seen: &BTreeSet<String>,
+    expected: &BTreeSet<String>,
+) -> bool {
+    let elapsed = started.elapsed();
+    elapsed < least || (!seen.is_superset(expected) && elapsed < Duration::from_secs(60))
+}
+
 #[tokio::test]
 async fn the_demo_played_fast_shows_every_status_and_every_refusal_over_http() {
     let sim = Simulator::start().await.expect("a free port");
     let http = client();
     let plan = DemoPlan::play(&sim, 60.0);
-    let mut seen = BTreeSet::new();
-    let started = Instant::now();
-    // More than one cycle, which takes 3 s, and more than the 4 s that the shortest token lives.
-    while started.elapsed() < Duration::from_millis(5500) {
-        for channel in plan.channels {
-            let response = http
-                .get(sim.url() + QUIET)
-                .bearer_auth(channel.secret)
-                .send()
-                .await
-                .expect("an answer");
-            let (status, body) = read(response).await;
-            seen.insert(format!("{status} {}", body["status"]["text"].as_str().unwrap_or("-")));
-        }
-        for token in plan.tokens {
-            let credential = token
-                .app
-                .map_or(token.secret.to_owned(), |app| format!("{}|{}", app.id, app.secret));
-            let url = format!("{}/v25.0/debug_token?input_token={}", sim.url(), token.secret);
-            let (status, body) =
-                read(http.get(url).bearer_auth(credential).send().await.expect("an answer")).await;
-            seen.insert(format!("{status} {} {}", token.name, body["data"]["is_valid"]));
-        }
-    }
-    let expected = [
+    let expected: BTreeSet<String> = [
         "200 NOT_INIT",
         "200 INIT",
         "200 LAUNCH",
@@ -808,8 +796,34 @@ async fn the_demo_played_fast_shows_every_status_and_every_refusal_over_http() {
         "200 system true",
         "200 reports true",
         "200 agent true",
-    ];
-    assert_eq!(seen, expected.map(str::to_owned).into());
+    ]
+    .map(str::to_owned)
+    .into();
+    let mut seen = BTreeSet::new();
+    let started = Instant::now();
+    // More than one cycle, which takes 3 s, and more than the 4 s that the shortest token lives.
+    while goes_on(started, Duration::from_millis(5500), &seen, &expected) {
+        for channel in plan.channels {
+            let response = http
+                .get(sim.url() + QUIET)
+                .bearer_auth(channel.secret)
+                .send()
+                .await
+                .expect("an answer");
+            let (status, body) = read(response).await;
+            seen.insert(format!("{status} {}", body["status"]["text"].as_str().unwrap_or("-")));
+        }
+        for token in plan.tokens {
+            let credential = token
+                .app
+                .map_or(token.secret.to_owned(), |app| format!("{}|{}", app.id, app.secret));
+            let url = format!("{}/v25.0/debug_token?input_token={}", sim.url(), token.secret);
+            let (status, body) =
+                read(http.get(url).bearer_auth(credential).send().await.expect("an answer")).await;
+            seen.insert(format!("{status} {} {}", token.name, body["data"]["is_valid"]));
+        }
+    }
+    assert_eq!(seen, expected);
     assert!(plan.channels.iter().all(|channel| sim.woken(channel.secret) == 0));
 }
 
@@ -826,9 +840,27 @@ async fn the_demos_sources_play_their_stories_over_http() {
         read(request.send().await.expect("an answer")).await.1
     };
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let expected: BTreeSet<String> = [
+        "waha WORKING",
+        "waha SCAN_QR_CODE",
+        "waha STARTING",
+        "evolution open null",
+        "evolution close null",
+        "evolution connecting null",
+        "evolution close 401",
+        "evolution connecting 401",
+        "evolution open 401",
+        "green authorized",
+        "green yellowCard",
+        "green sleepMode",
+        "partner -",
+        "partner DEMOPA-FRANC",
+    ]
+    .map(str::to_owned)
+    .into();
     let mut seen = BTreeSet::new();
     let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(7000) {
+    while goes_on(started, Duration::from_millis(7000), &seen, &expected) {
         let sessions = ask("/api/sessions?all=true".into(), "X-Api-Key", waha.secret).await;
         seen.insert(format!("waha {}", word(&sessions[0]["status"])));
         let path = format!("/instance/connectionState/{}", evolution.line.id);
@@ -844,21 +876,5 @@ async fn the_demos_sources_play_their_stories_over_http() {
         let list = ask("/channels/list".into(), "Authorization", &bearer).await;
         seen.insert(format!("partner {}", word(&list["channels"][0]["id"])));
     }
-    let expected = [
-        "waha WORKING",
-        "waha SCAN_QR_CODE",
-        "waha STARTING",
-        "evolution open null",
-        "evolution close null",
-        "evolution connecting null",
-        "evolution close 401",
-        "evolution connecting 401",
-        "evolution open 401",
-        "green authorized",
-        "green yellowCard",
-        "green sleepMode",
-        "partner -",
-        "partner DEMOPA-FRANC",
-    ];
-    assert_eq!(seen, expected.map(str::to_owned).into());
+    assert_eq!(seen, expected);
 }
