@@ -17,7 +17,7 @@ mod saved;
 mod saved_targets;
 
 use saved::{Document, SavedTarget, collect, put};
-use saved_targets::{SavedTargets, TargetKey};
+use saved_targets::SavedTargets;
 
 use crate::clock;
 use crate::domain::{ChannelState, Now, RequestCounts, TargetKind, Timestamp};
@@ -200,17 +200,17 @@ impl StateFile {
     }
 
     fn restore(&self, mut document: Document, now: Now) {
-        let mut saved = SavedTargets::default();
+        let mut all_saved = Vec::new();
         for kind in TargetKind::ALL {
-            for target in document.targets(*kind) {
-                saved.insert(*kind, target);
-            }
+            let of_kind = document.targets(*kind).into_iter();
+            all_saved.extend(of_kind.map(|target| (*kind, target)));
         }
+        let mut saved = SavedTargets::new(all_saved);
         let (mut known, mut all, mut told_of_messages) = (0_usize, 0_usize, false);
         self.fleet.change_all(
             |watched| {
                 all += 1;
-                if let Some(saved) = saved.take(watched) {
+                if let Some(saved) = saved.take(&watched.target) {
                     known += 1;
                     watched.created = saved.created(document.saved, now);
                     saved.restore(watched, now);
@@ -239,11 +239,11 @@ impl StateFile {
                 created: saved.created(document.saved, now),
             })
         }));
-        saved.retain(|kind| matches!(kind, TargetKind::Channel | TargetKind::Account));
+        let saved = saved.left(|kind| matches!(kind, TargetKind::Channel | TargetKind::Account));
         let had_messages = |saved: &SavedTarget| {
             saved.channel.as_ref().is_some_and(|channel| channel.messages.is_some())
         };
-        told_of_messages |= saved.values().any(had_messages);
+        told_of_messages |= saved.iter().any(had_messages);
         self.recall(saved, document.saved, now);
         if told_of_messages {
             // Deliveries that this exporter took before it went away may come once more.
@@ -261,7 +261,7 @@ impl StateFile {
         self.fleet.recall_with(move |watched| {
             let (known, saved) = {
                 let mut absent = lock(&absent);
-                (absent.targets.take(watched), absent.saved)
+                (absent.targets.take(&watched.target), absent.saved)
             };
             if let Some(known) = known {
                 let now = clock::now();
@@ -335,16 +335,16 @@ impl StateFile {
         mut first: bool,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let keys: Vec<TargetKey> = {
+        let count = {
             let mut absent = lock(&self.absent);
             if now.unix > absent.until {
                 absent.targets = SavedTargets::default();
             }
-            absent.targets.keys(kind)
+            absent.targets.len()
         };
-        for key in keys {
+        for at in 0..count {
             // A list that comes meanwhile must not wait for the disk.
-            let target = lock(&self.absent).targets.get(&key).map(serde_json::to_vec);
+            let target = lock(&self.absent).targets.get(kind, at).map(serde_json::to_vec);
             let Some(target) = target.transpose()? else { continue };
             out.write_all(if first { b"\n" } else { b",\n" })?;
             out.write_all(&target)?;

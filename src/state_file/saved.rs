@@ -201,6 +201,11 @@ impl SavedTarget {
         }
     }
 
+    /// Its id at the source that lists it.
+    pub(super) fn id(&self) -> &str {
+        self.id.as_ref().unwrap_or(&self.name)
+    }
+
     /// Since when the counters count. A file of an earlier version does not say it; what it says of
     /// them was counted before it was written, so nothing is taken for an increase since.
     pub(super) fn created(&self, saved: Timestamp, now: Now) -> Timestamp {

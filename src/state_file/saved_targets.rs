@@ -1,78 +1,98 @@
-//! The targets of a file, until they are watched again.
+//! What was saved of targets and nobody has taken up yet.
 //!
-//! Not here: what is kept of each (`saved.rs`).
+//! Not here: the file that it is from.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use super::saved::SavedTarget;
 use crate::domain::TargetKind;
-use crate::fleet::Watched;
+use crate::target::{Name, Target};
 
-/// Which target is meant: its kind and provider, then its source and its id there, or its name.
-pub(super) type TargetKey = (TargetKind, String, Option<String>, String);
-
-/// Saved targets, to be taken up one by one.
+/// Saved targets, found by what identifies them.
 #[derive(Default)]
 pub(super) struct SavedTargets {
-    by_key: HashMap<TargetKey, SavedTarget>,
-    /// Those that a source listed, by kind, provider and name.
-    listed: HashMap<(TargetKind, String, String), TargetKey>,
+    /// Those that were taken leave a gap.
+    targets: Vec<Option<(TargetKind, SavedTarget)>>,
+    /// The hash of what identifies each, and its position: in order, and 8 bytes each. Keys would
+    /// be every name once more.
+    by_id: Box<[(u32, u32)]>,
+    by_name: Box<[(u32, u32)]>,
+    hasher: RandomState,
 }
 
 impl SavedTargets {
-    /// Adds one of this kind.
-    pub(super) fn insert(&mut self, kind: TargetKind, saved: SavedTarget) {
-        let provider = saved.provider.clone();
-        let key = match &saved.source {
-            Some(source) => {
-                let id = saved.id.as_ref().unwrap_or(&saved.name);
-                let key = (kind, provider.clone(), Some(source.clone()), id.clone());
-                self.listed.insert((kind, provider, saved.name.clone()), key.clone());
-                key
-            }
-            None => (kind, provider, None, saved.name.clone()),
+    pub(super) fn new(targets: Vec<(TargetKind, SavedTarget)>) -> Self {
+        let hasher = RandomState::new();
+        let index = |hash: &dyn Fn(TargetKind, &SavedTarget) -> u32| {
+            let hashes = targets.iter().map(|one| hash(one.0, &one.1));
+            let mut index: Box<[_]> = hashes.zip(0..).collect();
+            index.sort_unstable();
+            index
         };
-        self.by_key.insert(key, saved);
+        let by_id = index(&|kind, saved| hash_of(&hasher, kind, &saved.provider, saved.id()));
+        let by_name = index(&|kind, saved| hash_of(&hasher, kind, &saved.provider, &saved.name));
+        Self { by_id, by_name, hasher, targets: targets.into_iter().map(Some).collect() }
     }
 
-    /// Takes out what was saved of a target. What a source lists is one by its id, whatever it was
-    /// called; what is configured is one by its name, also if a source listed it before.
-    pub(super) fn take(&mut self, watched: &Watched) -> Option<SavedTarget> {
-        let target = &watched.target;
-        let (provider, name) = (target.provider().label(), target.name.as_str());
-        let line = target.source().zip(target.id.as_deref());
-        let id = line.and_then(|(source, id)| {
-            let source = Some(source.to_string());
-            self.by_key.remove(&(target.kind, provider.to_owned(), source, id.to_owned()))
+    /// Those that are left and wanted, without the memory of the others.
+    pub(super) fn left(self, wanted: impl Fn(TargetKind) -> bool) -> Self {
+        let left = self.targets.into_iter().flatten();
+        Self::new(left.filter(|one| wanted(one.0)).collect())
+    }
+
+    /// Those that are left.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SavedTarget> {
+        self.targets.iter().flatten().map(|one| &one.1)
+    }
+
+    /// How many there were; each is at a position below.
+    pub(super) fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// What is at a position, if it is of this kind and was not taken.
+    pub(super) fn get(&self, kind: TargetKind, at: usize) -> Option<&SavedTarget> {
+        let one = self.targets.get(at)?.as_ref()?;
+        (one.0 == kind).then_some(&one.1)
+    }
+
+    /// Takes what was saved of a target, as a reload without a restart would have it take up what
+    /// is known (`fleet/replacement.rs`): what a source lists is the same line by whatever name;
+    /// else the name tells, unless both are lines of a list.
+    pub(super) fn take(&mut self, target: &Target) -> Option<SavedTarget> {
+        let (source, name) = (target.source().map(Name::as_str), target.name.as_str());
+        let line = source.zip(target.id.as_deref());
+        let by_line = line.and_then(|(source, id)| {
+            self.find(&self.by_id, target, id, |saved| {
+                saved.source.as_deref() == Some(source) && saved.id() == id
+            })
         });
-        let named = id.or_else(|| {
-            self.by_key.remove(&(target.kind, provider.to_owned(), None, name.to_owned()))
+        let found = by_line.or_else(|| {
+            self.find(&self.by_name, target, name, |saved| {
+                saved.name == name && (source.is_none() || saved.source.is_none())
+            })
         });
-        if named.is_some() || line.is_some() {
-            return named;
-        }
-        let key = self.listed.remove(&(target.kind, provider.to_owned(), name.to_owned()))?;
-        self.by_key.remove(&key)
+        self.targets[found?].take().map(|one| one.1)
     }
 
-    /// Forgets all but those of these kinds.
-    pub(super) fn retain(&mut self, is_kept: impl Fn(TargetKind) -> bool) {
-        self.by_key.retain(|(kind, ..), _| is_kept(*kind));
-        self.listed.retain(|(kind, ..), _| is_kept(*kind));
+    fn find(
+        &self,
+        index: &[(u32, u32)],
+        target: &Target,
+        word: &str,
+        is_it: impl Fn(&SavedTarget) -> bool,
+    ) -> Option<usize> {
+        let provider = target.provider().label();
+        let hash = hash_of(&self.hasher, target.kind, provider, word);
+        let from = index.partition_point(|(other, _)| *other < hash);
+        let same = index[from..].iter().take_while(|(other, _)| *other == hash);
+        let mut positions = same.map(|(_, at)| *at as usize);
+        positions.find(|at| {
+            self.get(target.kind, *at).is_some_and(|one| one.provider == provider && is_it(one))
+        })
     }
+}
 
-    /// All of them.
-    pub(super) fn values(&self) -> impl Iterator<Item = &SavedTarget> {
-        self.by_key.values()
-    }
-
-    /// What finds those of a kind.
-    pub(super) fn keys(&self, of: TargetKind) -> Vec<TargetKey> {
-        self.by_key.keys().filter(|(kind, ..)| *kind == of).cloned().collect()
-    }
-
-    /// The one that this finds, if it was not taken.
-    pub(super) fn get(&self, key: &TargetKey) -> Option<&SavedTarget> {
-        self.by_key.get(key)
-    }
+fn hash_of(hasher: &RandomState, kind: TargetKind, provider: &str, word: &str) -> u32 {
+    hasher.hash_one((kind, provider, word)) as u32
 }
