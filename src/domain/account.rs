@@ -64,6 +64,12 @@ impl AccountState {
         }
     }
 
+    /// Takes that it is asked with another source's credential from now on, which may be of another
+    /// app: that one has lost no webhooks.
+    pub const fn asked_by_another(&mut self) {
+        self.subscribers_before = None;
+    }
+
     /// Takes how much of the upstream's limit is used.
     pub const fn used(&mut self, usage: ApiUsage) {
         self.usage = Some(usage);

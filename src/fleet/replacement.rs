@@ -116,7 +116,9 @@ impl Replacement {
         receives_webhooks: bool,
         recall: &Recall,
     ) {
-        let reference = match row_of(table, &target) {
+        let row = row_of(table, &target);
+        // Of two that are one line, such as one that two accounts list, the first takes it up.
+        let reference = match row.filter(|row| !self.stays(*row)) {
             Some(kept) => {
                 if let Some(watched) = table.get_mut(kept) {
                     let (before, after) = (&watched.target.options, &target.options);
@@ -134,6 +136,12 @@ impl Replacement {
                     if let TargetState::Token(state) = &mut watched.state {
                         let before = &watched.target.options.required_scopes;
                         state.require(before, &target.options.required_scopes);
+                    }
+                    let has_moved = watched.target.source() != target.source();
+                    if let TargetState::Account(state) = &mut watched.state
+                        && has_moved
+                    {
+                        state.asked_by_another();
                     }
                 }
                 table.set_target(kept, Arc::clone(&target));
@@ -158,11 +166,14 @@ impl Replacement {
         self.order.push(reference, &target);
     }
 
+    fn stays(&self, target: TargetRef) -> bool {
+        self.stay.get(target.row as usize) == Some(&true)
+    }
+
     /// Lets readers see the new targets. Returns those that are to be removed.
     fn publish(&mut self, table: &Mutex<Table>) -> Vec<TargetRef> {
         let mut table = lock(table);
-        let stays = |target: &TargetRef| self.stay.get(target.row as usize) == Some(&true);
-        let gone: Vec<TargetRef> = table.refs().filter(|target| !stays(target)).collect();
+        let gone: Vec<TargetRef> = table.refs().filter(|target| !self.stays(*target)).collect();
         let examples = gone.iter().filter_map(|gone| table.get(*gone)).take(EXAMPLES);
         self.outcome.removed_examples = examples.map(|one| Arc::clone(&one.target)).collect();
         self.outcome.removed = gone.len();
@@ -194,28 +205,21 @@ fn row_of(table: &Table, target: &Target) -> Option<TargetRef> {
     let named = table.find(target.kind, target.name.as_str());
     let named = named.and_then(|row| Some((row, &*table.get(row)?.target)));
     // Nearly all keep their name as well, and many sources may have a line of this id.
-    let kept = named.filter(|(_, before)| is_same_line(before, target)).map(|(row, _)| row);
+    let kept = named.filter(|(_, before)| before.is_listed_as(target)).map(|(row, _)| row);
     let by_id = || {
-        let (source, id) = line(target)?;
-        table.find_by_id(target.kind, target.provider(), Some(source.as_str()), id)
+        let (id, scope) = (target.id.as_deref()?, target.id_scope().map(Name::as_str));
+        let found = table.find_by_id(target.kind, target.provider(), scope, id);
+        found.filter(|row| table.get(*row).is_some_and(|one| one.target.is_listed_as(target)))
     };
     let same = || named.filter(|(_, before)| is_same(before, target)).map(|(row, _)| row);
     kept.or_else(by_id).or_else(same)
 }
 
-/// What a source lists: the source, and the id there.
-fn line(target: &Target) -> Option<(&Name, &str)> {
-    target.source().zip(target.id.as_deref())
-}
-
-fn is_same_line(one: &Target, other: &Target) -> bool {
-    one.provider() == other.provider() && line(one).is_some() && line(one) == line(other)
-}
-
 /// Whether two targets of one kind and name are one. A source at another address is another one, of
 /// which nothing is known yet.
 fn is_same(one: &Target, other: &Target) -> bool {
+    let are_listed = one.source().and(other.source()).is_some();
     one.provider() == other.provider()
-        && line(one).zip(line(other)).is_none_or(|(one, other)| one == other)
+        && (!are_listed || one.is_listed_as(other))
         && (one.kind != TargetKind::Source || one.options.api_url == other.options.api_url)
 }

@@ -60,16 +60,17 @@ impl SavedTargets {
     /// is known (`fleet/replacement.rs`): what a source lists is the same line by whatever name;
     /// else the name tells, unless both are lines of a list.
     pub(super) fn take(&mut self, target: &Target) -> Option<SavedTarget> {
-        let (source, name) = (target.source().map(Name::as_str), target.name.as_str());
-        let line = source.zip(target.id.as_deref());
-        let by_line = line.and_then(|(source, id)| {
+        let (scope, name) = (target.id_scope().map(Name::as_str), target.name.as_str());
+        let is_listed = target.source().is_some();
+        let by_line = target.id.as_deref().filter(|_| is_listed).and_then(|id| {
             self.find(&self.by_id, target, id, |saved| {
-                saved.source.as_deref() == Some(source) && saved.id() == id
+                let source = saved.source.as_deref();
+                saved.id() == id && source.is_some() && (scope.is_none() || source == scope)
             })
         });
         let found = by_line.or_else(|| {
             self.find(&self.by_name, target, name, |saved| {
-                saved.name == name && (source.is_none() || saved.source.is_none())
+                saved.name == name && !(is_listed && saved.source.is_some())
             })
         });
         self.targets[found?].take().map(|one| one.1)

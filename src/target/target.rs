@@ -108,6 +108,23 @@ impl Target {
         self.options.source.as_ref()
     }
 
+    /// Whether this and another are one line or account that was listed: by what it is called at
+    /// its provider, whatever its name is here.
+    pub fn is_listed_as(&self, other: &Self) -> bool {
+        let line = |target: &Self| target.source().and(target.id.clone());
+        self.kind == other.kind
+            && self.provider() == other.provider()
+            && line(self).is_some_and(|id| line(other) == Some(id))
+            && self.id_scope() == other.id_scope()
+    }
+
+    /// The source within whose list its id is unique; `None` where it is unique at the provider:
+    /// the id of an account, and of what an account lists, whichever source asks for it.
+    pub fn id_scope(&self) -> Option<&Name> {
+        let is_unique = self.kind == TargetKind::Account || self.options.account.is_some();
+        self.source().filter(|_| !is_unique)
+    }
+
     /// How often it is polled, and how long an answer counts.
     pub fn policy(&self) -> PollPolicy {
         self.options.policy

@@ -116,6 +116,7 @@ impl TargetSet {
             .map(|target| &target.name)
             .collect();
         self.accounts.retain(|source, _| sources.contains(source));
+        self.hand_over();
         self.channels.retain(|lister, _| sources.contains(&lister.source));
         (self.configured, self.elsewhere) = match self.shard {
             None => (configured, Elsewhere::default()),
@@ -215,13 +216,40 @@ impl TargetSet {
             .map(|candidate| candidate.or_same_of(&known))
             .collect();
         let changed = before.is_none_or(|before| *before != candidates);
-        let stays = |lister: &Lister| {
-            lister.source != source.name
-                || candidates.iter().any(|one| one.target.id == lister.account)
-        };
-        self.channels.retain(|lister, _| stays(lister));
+        let ids: HashSet<_> = candidates.iter().map(|one| one.target.id.clone()).collect();
         self.accounts.insert(source.name.clone(), candidates);
+        self.hand_over();
+        let stays = |lister: &Lister| lister.source != source.name || ids.contains(&lister.account);
+        self.channels.retain(|lister, _| stays(lister));
         (self.listed(&source.name), changed)
+    }
+
+    /// Gives what an account has listed to the source that the account now is of, until its own
+    /// poll says it anew: nothing is wrong with its channels.
+    fn hand_over(&mut self) {
+        for account in self.name_accounts() {
+            let own = Lister::of(&account);
+            if self.channels.contains_key(&own) {
+                continue;
+            }
+            let is_of_it = |(lister, list): &(&Lister, &ListedChannels)| {
+                let first = list.candidates.first();
+                lister.account == own.account
+                    && first.is_some_and(|one| one.target.provider() == account.provider())
+            };
+            let Some((former, list)) = self.channels.iter().find(is_of_it) else { continue };
+            // By their ids alone. The names were given by the other source.
+            let channels = list.candidates.iter().map(|one| ListedChannel {
+                id: one.id().into(),
+                name: None,
+                credential: None,
+                api_url: None,
+                endpoint: one.target.options.endpoint.clone(),
+            });
+            let (former, channels) = (former.clone(), channels.collect());
+            self.channels.remove(&former);
+            self.list(&account, channels);
+        }
     }
 
     fn of_source(&self, source: &Name) -> impl Iterator<Item = (&Lister, &ListedChannels)> {
@@ -707,9 +735,39 @@ mod tests {
         set.list(&own, channels(&["a"]));
         set.list_accounts(&sources[0], accounts(&["1"]));
         assert_eq!(of_kind(&mut set, TargetKind::Account), ["eu/1", "us/2"]);
-        assert!(of_kind(&mut set, TargetKind::Channel).is_empty(), "the first source's comes soon");
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/a"], "as it was told of before");
         let one = account(&mut set, "1");
-        set.list(&one, channels(&["a"]));
-        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/a"]);
+        set.list(&one, channels(&["a", "b"]));
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/a", "eu/b"]);
+        // The first one is gone, or may not see the account any more.
+        set.configure(vec![Arc::new(sources[1].clone())]);
+        assert_eq!(of_kind(&mut set, TargetKind::Account), ["us/1", "us/2"]);
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["us/a", "us/b"]);
+        set.configure(sources.iter().cloned().map(Arc::new).collect());
+        set.list_accounts(&sources[0], accounts(&["1"]));
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/a", "eu/b"]);
+        set.list_accounts(&sources[0], accounts(&[]));
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["us/a", "us/b"]);
+        set.list_accounts(&sources[1], accounts(&[]));
+        assert!(of_kind(&mut set, TargetKind::Channel).is_empty());
+    }
+
+    #[test]
+    fn an_account_that_goes_to_another_source_is_watched_by_that_ones_settings() {
+        let names = BTreeMap::from([("a".into(), Name::new("shop").unwrap())]);
+        let except = vec![WildMatch::new("c")];
+        let sources = [
+            source("eu", ListingOptions { names, ..Default::default() }),
+            source("us", ListingOptions { except, ..Default::default() }),
+        ];
+        let mut set = TargetSet::new(sources.iter().cloned().map(Arc::new).collect());
+        sources.iter().for_each(|source| {
+            set.list_accounts(source, accounts(&["1"]));
+        });
+        let one = account(&mut set, "1");
+        set.list(&one, channels(&["a", "b", "c"]));
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/shop", "eu/b", "eu/c"]);
+        set.configure(vec![Arc::new(sources[1].clone())]);
+        assert_eq!(of_kind(&mut set, TargetKind::Channel), ["us/a", "us/b"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Meta's accounts and numbers, discovered from a token, over real HTTP.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::hmac;
 use serde_json::{Value, json};
@@ -124,6 +124,74 @@ fn numbers_come_and_go_and_a_failing_list_keeps_the_last() {
     program.until_is(&status("sales", "BLOCKED"), None);
     program.until_is("whatsapp_account_poll_success{account=\"103\"}", 1.0);
     program.until_is("whatsapp_account_poll_success{account=\"retail\"}", None);
+}
+
+#[test]
+fn an_account_that_two_sources_share_stays_when_the_first_of_them_goes() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    let other = "EAAGanotherTokenNotARealOne";
+    upstream.set_token(other, MetaToken::new("meta").managing(&[ACCOUNT]));
+    let of = |name: &str, token: &str| {
+        files.write(name, token);
+        format!(
+            "  - {{name: {name}, provider: meta, api_url: {}, token_file: {name}, poll_interval: \
+             1s}}\n",
+            upstream.url()
+        )
+    };
+    let (first, second) = (of("first", TOKEN), of("second", other));
+    let file = |entries: &[&str]| format!("sources:\n{}", entries.concat());
+    let setup = |entries: &[&str]| {
+        Setup::new().file(&files, &file(entries)).set("STATE_FILE", files.path("state.json"))
+    };
+    let mut program = setup(&[&first, &second]).start();
+    program.until_is(&status(NUMBER, "AUTH"), 1.0);
+    program.until_is("whatsapp_source_poll_success{source=\"second\"}", 1.0);
+    upstream.update_account(ACCOUNT, |account| {
+        account.numbers.insert(NUMBER.to_owned(), MetaNumber::new("PENDING"));
+    });
+    program.until_is(&status(NUMBER, "INIT"), 1.0);
+    let to_init =
+        format!("whatsapp_channel_status_transitions_total{{channel=\"{NUMBER}\",to=\"INIT\"}}");
+    let polls = of_account("polls_total", "");
+    let well = of_account("poll_success", "");
+    let approved = of_account("review_status", ",status=\"APPROVED\"");
+    let subscribed = of_account("webhook_subscribed", "");
+    // Nothing new is told until all that is asked was looked at.
+    let slow = |token: &str| upstream.set_fault(token, Some(Fault::slow(Duration::from_secs(2))));
+    let check = |program: &Program, so_far: Option<f64>, what: &str| {
+        let page = program.metrics();
+        for (row, value) in
+            [(&to_init, 1.0), (&approved, 1.0), (&subscribed, 1.0), (&status(NUMBER, "INIT"), 1.0)]
+        {
+            assert_eq!(page.get(row), Some(value), "{what}: {row}\n{page}");
+        }
+        assert!(page.get(&polls) >= so_far, "{what}\n{page}");
+    };
+    for (entries, slowed, what) in [
+        (&[&*second][..], other, "the first is gone"),
+        (&[&*first, &*second], TOKEN, "it is back"),
+        (&[&*second], other, "and gone again"),
+    ] {
+        let so_far = program.metrics().get(&polls);
+        slow(slowed);
+        setup(entries);
+        let reply = http::ask(program.address, "POST", "/-/reload", &[]).expect("an answer");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        check(&program, so_far, what);
+        upstream.set_fault(slowed, None);
+        polled_again(&program, 2.0);
+        check(&program, so_far, what);
+    }
+    // A restart that goes together with such a change loses nothing either.
+    let so_far = program.metrics().get(&polls);
+    program.signal("TERM");
+    program.wait(DEADLINE);
+    program = setup(&[&first]).start();
+    program.until_is(&well, 1.0);
+    program.until_is(&status(NUMBER, "INIT"), 1.0);
+    check(&program, so_far, "after a restart");
 }
 
 #[test]
