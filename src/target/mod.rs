@@ -6,6 +6,7 @@
 mod elsewhere;
 mod listing;
 mod name;
+mod named_targets;
 mod shard;
 #[expect(clippy::module_inception, reason = "the struct that the module is about")]
 mod target;

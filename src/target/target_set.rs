@@ -3,13 +3,11 @@
 //! Not here: their states. There is one owner of the set, so a reload and a discovery cannot fight.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
 use super::listing::ListingOptions;
+use super::named_targets::NamedTargets;
 use super::{Elsewhere, Name, Shard, Target, TargetOptions, UNKNOWN_CREDENTIAL};
 use crate::domain::{Listed, ShortText, TargetKind};
 use crate::secret::SecretSource;
@@ -27,6 +25,8 @@ pub struct TargetSet {
     accounts: BTreeMap<Name, Vec<Candidate>>,
     /// Those of other shards too: they take names.
     channels: BTreeMap<Lister, ListedChannels>,
+    /// The sources of which all lists have come, so that what is watched of them stays.
+    complete: BTreeSet<Name>,
     shard: Option<Shard>,
     /// Whether the credentials of other shards' targets are wanted.
     with_credentials: bool,
@@ -107,14 +107,21 @@ impl TargetSet {
     pub fn configure(&mut self, configured: Vec<Arc<Target>>) {
         let is_source = |target: &&Arc<Target>| target.kind == TargetKind::Source;
         let address = |source: &Target| (source.provider(), Arc::clone(&source.options.api_url));
-        let before: HashMap<&Name, _> =
-            self.configured.iter().filter(is_source).map(|one| (&one.name, address(one))).collect();
-        let sources: HashSet<&Name> = configured
-            .iter()
-            .filter(is_source)
-            .filter(|one| before.get(&one.name).is_none_or(|before| *before == address(one)))
-            .map(|target| &target.name)
-            .collect();
+        let most = |source: &Target| source.options.listing.as_ref().map(|one| one.max_channels);
+        let before: HashMap<&Name, &Arc<Target>> =
+            self.configured.iter().filter(is_source).map(|one| (&one.name, one)).collect();
+        let (mut sources, mut as_large) = (HashSet::new(), HashSet::new());
+        for source in configured.iter().filter(is_source) {
+            let before = before.get(&source.name);
+            if before.is_none_or(|before| address(before) == address(source)) {
+                sources.insert(&source.name);
+                if before.is_none_or(|before| most(before) == most(source)) {
+                    as_large.insert(&source.name);
+                }
+            }
+        }
+        // What stays below another bound must not depend on whose list comes first.
+        self.complete.retain(|source| as_large.contains(source));
         self.accounts.retain(|source, _| sources.contains(source));
         self.hand_over();
         self.channels.retain(|lister, _| sources.contains(&lister.source));
@@ -141,24 +148,28 @@ impl TargetSet {
         let key = Lister::of(lister);
         let fallback = ListingOptions::default();
         let listing = lister.options.listing.as_deref().unwrap_or(&fallback);
-        let of_others = self.of_source(&key.source).filter(|(other, _)| **other != key);
-        let taken: usize = of_others.map(|(_, list)| list.candidates.len()).sum();
         let mut seen = HashSet::new();
         let mut wanted: Vec<ListedChannel> = channels
             .into_iter()
             .filter(|channel| listing.wants(channel) && seen.insert(channel.id.clone()))
             .collect();
-        // In a fixed order, so that the same channels give way each time.
-        wanted.sort_by(|one, other| one.id.cmp(&other.id));
         let all = wanted.len();
         wanted.retain(|channel| {
             !listing.candidate_names(&channel.id, channel.name.as_deref()).is_empty()
         });
-        wanted.truncate(listing.max_channels.saturating_sub(taken));
-        let ignored = all - wanted.len();
         let before = self.channels.get(&key);
         let known = before.into_iter().flat_map(|list| &list.candidates);
         let known: Vec<&Candidate> = known.collect();
+        // In a fixed order, so that the same channels give way each time.
+        let by_id = |one: &ListedChannel, other: &ListedChannel| one.id.cmp(&other.id);
+        wanted.sort_by(by_id);
+        if self.watched_stay(&key.source) {
+            let is_known = |id: &str| known.binary_search_by(|one| one.id().cmp(id)).is_ok();
+            wanted.sort_by_cached_key(|channel| !is_known(&channel.id));
+        }
+        wanted.truncate(self.room(&key, listing.max_channels));
+        wanted.sort_by(by_id);
+        let ignored = all - wanted.len();
         let mut shared = SharedOptions::of(known.iter().copied());
         let candidates = wanted
             .into_iter()
@@ -175,9 +186,12 @@ impl TargetSet {
             .into();
         let list = ListedChannels { candidates, ignored };
         let changed = before.is_none_or(|before| before.candidates != list.candidates);
-        let source = key.source.clone();
-        self.channels.insert(key, list);
-        (self.listed(&source), changed)
+        self.channels.insert(key.clone(), list);
+        let others_gave_way = self.give_way(&key.source, listing.max_channels);
+        if self.is_complete(&key.source) {
+            self.complete.insert(key.source.clone());
+        }
+        (self.listed(&key.source), changed || others_gave_way)
     }
 
     /// Takes the whole list of a source's accounts. Returns as [`Self::list`] does.
@@ -252,6 +266,55 @@ impl TargetSet {
         }
     }
 
+    /// Whether what is watched of a source stays below its bound, whatever comes. Only once all
+    /// lists have come: until then the first accounts have the first places, so that it does not
+    /// matter which answers first. Never for a shard: others, which may have started at another
+    /// time, must choose alike.
+    fn watched_stay(&self, source: &Name) -> bool {
+        self.shard.is_none() && self.complete.contains(source)
+    }
+
+    /// How many channels of a list may be watched beside those of the source's other lists.
+    fn room(&self, lister: &Lister, most: usize) -> usize {
+        let stays = self.watched_stay(&lister.source);
+        let before = self.of_source(&lister.source).filter(|(other, _)| match stays {
+            true => *other != lister,
+            false => *other < lister,
+        });
+        most.saturating_sub(before.map(|(_, list)| list.candidates.len()).sum())
+    }
+
+    /// Takes from a source's lists what is too much now. Whether there was anything.
+    fn give_way(&mut self, source: &Name, most: usize) -> bool {
+        let listers: Vec<Lister> = self.of_source(source).map(|(one, _)| one.clone()).collect();
+        let mut gave_way = false;
+        for lister in listers {
+            let room = self.room(&lister, most);
+            let Some(list) = self.channels.get_mut(&lister) else { continue };
+            let excess = list.candidates.len().saturating_sub(room);
+            if excess > 0 {
+                let mut candidates = std::mem::take(&mut list.candidates).into_vec();
+                candidates.truncate(room);
+                list.candidates = candidates.into();
+                list.ignored += excess;
+                gave_way = true;
+            }
+        }
+        gave_way
+    }
+
+    /// Whether all lists of a source have come. An account that an earlier source has as well is
+    /// asked for by that one.
+    fn is_complete(&self, source: &Name) -> bool {
+        let is_anothers = |account: &Target| {
+            let earlier = self.accounts.range(..source.clone()).flat_map(|(_, accounts)| accounts);
+            earlier.into_iter().any(|other| other.target.is_listed_as(account))
+        };
+        let has_list = |account: &Target| self.channels.contains_key(&Lister::of(account));
+        let accounts = self.accounts.get(source).into_iter().flatten();
+        accounts.map(|one| &one.target).all(|one| has_list(one) || is_anothers(one))
+    }
+
     fn of_source(&self, source: &Name) -> impl Iterator<Item = (&Lister, &ListedChannels)> {
         self.channels.iter().filter(move |(lister, _)| lister.source == *source)
     }
@@ -323,7 +386,7 @@ impl TargetSet {
             }
         }
         accounts.into_iter().for_each(|account| own.push(account));
-        Selection { own: own.targets, elsewhere }
+        Selection { own: own.into_targets(), elsewhere }
     }
 
     /// The accounts that are watched. Their ids are unique at their provider.
@@ -412,41 +475,6 @@ fn free_name(source: &Name, names: &[Name], taken: impl Fn(&Name) -> bool) -> Op
     }
     let qualified = names.iter().filter_map(|name| Name::new(&format!("{source}.{name}")).ok());
     qualified.chain(others.iter().cloned()).find(|name| !taken(name))
-}
-
-/// Targets that can be found by their names.
-struct NamedTargets {
-    targets: Vec<Arc<Target>>,
-    /// Their positions: a set of the names would take five times the memory.
-    positions: HashTable<u32>,
-    hasher: RandomState,
-}
-
-impl NamedTargets {
-    fn with_capacity(count: usize) -> Self {
-        Self {
-            targets: Vec::with_capacity(count),
-            positions: HashTable::with_capacity(count),
-            hasher: RandomState::new(),
-        }
-    }
-
-    fn push(&mut self, target: Arc<Target>) {
-        let Self { targets, positions, hasher } = self;
-        let hash = |target: &Target| hasher.hash_one((target.kind, &target.name));
-        let position = u32::try_from(targets.len()).unwrap_or(u32::MAX);
-        let new = hash(&target);
-        targets.push(target);
-        positions.insert_unique(new, position, |at| hash(&targets[*at as usize]));
-    }
-
-    fn has_name(&self, kind: TargetKind, name: &Name) -> bool {
-        let named = |at: &u32| {
-            let target = &self.targets[*at as usize];
-            target.kind == kind && target.name == *name
-        };
-        self.positions.find(self.hasher.hash_one((kind, name)), named).is_some()
-    }
 }
 
 fn candidate(
@@ -627,6 +655,64 @@ mod tests {
         let listed = listed.unwrap();
         assert_eq!((listed.watched, listed.ignored), (2, 1));
         assert_eq!(names(&mut set), ["sales-1", "sales-2"]);
+    }
+
+    #[test]
+    fn below_the_bound_what_is_watched_stays_and_new_channels_wait_for_a_place() {
+        let eu = source("eu", ListingOptions { max_channels: 2, ..Default::default() });
+        let mut set = TargetSet::new(vec![Arc::new(eu.clone())]);
+        let mut listed = |ids: &[&str]| {
+            let (listed, _) = set.list(&eu, channels(ids));
+            (names(&mut set), listed.unwrap().ignored)
+        };
+        let told = |names: [&str; 2], ignored| (names.map(str::to_owned).to_vec(), ignored);
+        assert_eq!(listed(&["d", "c", "e"]), told(["c", "d"], 1));
+        assert_eq!(listed(&["a", "b", "c", "d"]), told(["c", "d"], 2));
+        assert_eq!(listed(&["d", "b", "a"]), told(["a", "d"], 1));
+        // Shards choose alike, whatever each has seen before.
+        let shard = Shard::parse("1/1", None).ok();
+        let mut set = TargetSet::sharded(vec![Arc::new(eu.clone())], shard, false);
+        set.list(&eu, channels(&["b", "c"]));
+        set.list(&eu, channels(&["a", "b", "c"]));
+        assert_eq!(names(&mut set), ["a", "b"]);
+    }
+
+    #[test]
+    fn which_channels_of_several_accounts_are_watched_does_not_depend_on_who_answers_first() {
+        let bounded = |max_channels| {
+            Arc::new(source("eu", ListingOptions { max_channels, ..Default::default() }))
+        };
+        let eu = bounded(4);
+        let lists = [("1", ["b", "f"]), ("2", ["a", "e"]), ("3", ["c", "d"])];
+        let list = |set: &mut TargetSet, id: &str, ids: &[&str]| {
+            let account = account(set, id);
+            let (listed, _) = set.list(&account, channels(ids));
+            listed.map(|listed| (listed.watched, listed.ignored))
+        };
+        let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        for order in orders {
+            let mut set = TargetSet::new(vec![Arc::clone(&eu)]);
+            set.list_accounts(&eu, accounts(&["1", "2", "3"]));
+            let told = order.map(|at| list(&mut set, lists[at].0, &lists[at].1));
+            assert_eq!(told[2], Some((4, 2)), "{order:?}");
+            assert_eq!(names(&mut set), ["b", "f", "a", "e"], "{order:?}");
+
+            // From now on those stay, and who comes into a free place waits for no others.
+            assert_eq!(list(&mut set, "1", &["0", "b", "f"]), Some((4, 3)));
+            assert_eq!(list(&mut set, "2", &["e"]), Some((3, 3)));
+            assert_eq!(list(&mut set, "1", &["0", "b", "f"]), Some((4, 2)));
+            assert_eq!(names(&mut set), ["0", "b", "f", "e"], "{order:?}");
+
+            // A lower bound: the first again, whoever answers first.
+            let fewer = bounded(3);
+            set.configure(vec![Arc::clone(&fewer)]);
+            set.list_accounts(&fewer, accounts(&["1", "2", "3"]));
+            for at in order {
+                let ids: &[&str] = [&["0", "b", "f"][..], &["e"], &["c", "d"]][at];
+                list(&mut set, lists[at].0, ids);
+            }
+            assert_eq!(names(&mut set), ["0", "b", "f"], "{order:?}");
+        }
     }
 
     /// Polls in one of several ways.
