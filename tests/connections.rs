@@ -597,6 +597,25 @@ fn after_an_odd_transfer_encoding_nothing_more_is_read_on_the_connection() {
 }
 
 #[test]
+fn without_a_descriptor_left_an_idle_connection_to_an_upstream_makes_room_for_another() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let runtime = runtime();
+    let one = upstream(&runtime, false);
+    let other = upstream(&runtime, false);
+    let program = gateway(one).set("META_API_URL", format!("http://{other}")).start();
+    let mut wire = Wire::to(program.gateway());
+    wire.send(GET).unwrap();
+    assert_eq!(wire.message().unwrap().line(), "HTTP/1.1 200 OK");
+    let folder = format!("/proc/{}/fd", program.id());
+    let is_free = |at: &u64| !std::path::Path::new(&format!("{folder}/{at}")).exists();
+    let limit = (0..).find(is_free);
+    let limit = Rlimit { current: limit, maximum: limit };
+    prlimit(Pid::from_raw(program.id().try_into().unwrap()), Resource::Nofile, limit).unwrap();
+    wire.send(GET.replace("/whapi/", "/meta/")).unwrap();
+    assert_eq!(wire.message().unwrap().line(), "HTTP/1.1 200 OK");
+}
+
+#[test]
 fn a_body_that_nobody_reads_keeps_no_connection() {
     let program = gateway(closed_port()).start();
     let listeners = [(program.address, "/metrics"), (program.gateway(), "/nowhere")];

@@ -5,6 +5,8 @@
 use std::error::Error;
 use std::io;
 
+use rustix::io::Errno;
+
 use super::tls;
 use crate::domain::{Failure, FailureReason};
 
@@ -76,6 +78,14 @@ impl From<Cause> for Failure {
             Cause::Io(kind) => connect(&format!("no connection: {kind}")),
         }
     }
+}
+
+/// Whether there was no descriptor left for a connection.
+pub(super) fn lacks_descriptors(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.filter_map(|cause| innermost(cause).downcast_ref()).any(|error: &io::Error| {
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+    })
 }
 
 /// What an I/O error is wrapped around, be it in several layers: `source` leads past it, so rustls'

@@ -22,6 +22,7 @@ use crate::clock;
 use crate::lock::lock;
 
 use super::connector::{BoxError, Connector, HttpProxy, Link};
+use super::failure;
 use super::outgoing_body::OutgoingBody;
 
 /// Shorter than most upstreams keep idle connections.
@@ -233,30 +234,36 @@ impl Pool {
         origin: &str,
         uri: &Uri,
     ) -> Result<Box<PooledConnection>, SendError> {
-        let mut connection = Box::new(PooledConnection::open(self, origin, uri.clone()).await?);
+        let opened = loop {
+            match PooledConnection::open(self, origin, uri.clone()).await {
+                // Something else has more than its share.
+                Err(SendError::Connect(error))
+                    if failure::lacks_descriptors(&*error) && self.close_oldest() => {}
+                opened => break opened?,
+            }
+        };
+        let mut connection = Box::new(opened);
         let PooledConnection { sender, connection: driven, .. } = &mut *connection;
         drive(driven, sender.ready()).await?;
         Ok(connection)
     }
 
-    /// Counts a connection that is about to be opened; if it is one too many, closes the one that
-    /// has been idle for longest.
+    /// Counts a connection that is about to be opened. While there are too many, closes the one
+    /// that has been idle for longest.
     fn count_one_more(&self) -> CountedConnection {
         let counted = Arc::clone(&self.counted);
         // The pool itself holds one.
-        if Arc::strong_count(&self.counted) - 1 > self.limits.all {
-            self.close_oldest();
-        }
+        while Arc::strong_count(&self.counted) - 1 > self.limits.all && self.close_oldest() {}
         counted
     }
 
-    /// Closes the connection that has been idle for longest, if there is one.
-    fn close_oldest(&self) {
+    /// Closes the connection that has been idle for longest. Whether there was one.
+    fn close_oldest(&self) -> bool {
         let mut idle = lock(&self.idle);
         // They are taken from the end, so the first of each upstream's idles longest.
         let some = idle.values_mut().filter(|connections| !connections.is_empty());
         let oldest = some.min_by_key(|connections| connections[0].0);
-        drop(oldest.map(|connections| connections.remove(0)));
+        oldest.map(|connections| connections.remove(0)).is_some()
     }
 
     /// Keeps a connection whose answer was read to its end.
