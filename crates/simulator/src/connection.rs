@@ -32,6 +32,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(state: &Arc<SharedS
     state.lock().log.connections += 1;
     let (mut reader, mut writer) = tokio::io::split(io);
     let mut buffer = BytesMut::new();
+    let mut is_kept = false;
     loop {
         let request = match read(&mut reader, &mut buffer).await {
             Ok(Some(Ok(request))) => request,
@@ -46,7 +47,9 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(state: &Arc<SharedS
             }
             Ok(None) | Err(_) => return,
         };
-        let (mut in_flight, plan) = SharedState::receive(state, &request, SystemTime::now());
+        let (mut in_flight, plan) =
+            SharedState::receive(state, &request, is_kept, SystemTime::now());
+        is_kept = true;
         let next = tokio::select! {
             // First, so that a response that can be written at once never looks at the reader.
             biased;

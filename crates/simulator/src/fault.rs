@@ -73,6 +73,16 @@ impl ResponsePlan {
             action: Action::Send(response, Transfer::Whole),
         }
     }
+
+    /// The class of this answer on a connection that had brought one before.
+    pub(crate) fn class_when_kept(&self) -> ResponseClass {
+        match self.action {
+            Action::Close | Action::Raw(_) | Action::Send(_, Transfer::CutHead) => {
+                ResponseClass::BrokenWhenKept
+            }
+            _ => self.class,
+        }
+    }
 }
 
 impl Fault {

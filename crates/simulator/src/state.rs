@@ -49,6 +49,7 @@ impl SharedState {
     pub(crate) fn receive(
         shared: &Arc<SharedState>,
         request: &Request,
+        is_kept: bool,
         now: SystemTime,
     ) -> (InFlightRequest, ResponsePlan) {
         let mut state = shared.lock();
@@ -87,7 +88,7 @@ impl SharedState {
             in_flight: 0,
             in_flight_of_target: 0,
         });
-        let class = plan.class;
+        let class = if is_kept { plan.class_when_kept() } else { plan.class };
         (InFlightRequest { shared: Arc::clone(shared), target, class, open: true }, plan)
     }
 }

@@ -23,7 +23,7 @@ const BEHIND: u64 = 2;
 /// The result.
 #[derive(Default)]
 pub struct Books {
-    /// Requests that the simulator got.
+    /// Requests that the simulator got, without those that were asked again.
     pub asked: u64,
     /// Polls that failed because the secret's file was missing, so that nothing was asked.
     pub without_secret: u64,
@@ -39,7 +39,11 @@ pub struct Books {
 /// What the simulator says of one target's life.
 #[derive(Default)]
 struct Served {
+    /// Without those that were asked again.
     asked: u64,
+    /// Requests that brought nothing on a connection that was kept: the poll asks once more, and is
+    /// counted once.
+    repeated: u64,
     counted: Counted,
 }
 
@@ -61,7 +65,7 @@ fn reason(class: ResponseClass, is_whole: bool) -> Option<&'static str> {
         ResponseClass::RateLimited | ResponseClass::Graph { code: 4, .. } => Some("rate_limited"),
         ResponseClass::ServerError | ResponseClass::Graph { code: 2, .. } => Some("server_error"),
         ResponseClass::Nonsense => Some("decode"),
-        ResponseClass::Broken => Some("connect"),
+        ResponseClass::Broken | ResponseClass::BrokenWhenKept => Some("connect"),
         ResponseClass::Hung => Some("timeout"),
         ResponseClass::OtherHttp | ResponseClass::Graph { .. } => Some("http_other"),
     }
@@ -79,6 +83,7 @@ fn words(class: ResponseClass, is_whole: bool) -> &'static str {
         ResponseClass::RateLimited => "429",
         ResponseClass::Nonsense => "garbage",
         ResponseClass::Broken => "cut off or reset",
+        ResponseClass::BrokenWhenKept => "cut off or reset, and asked again",
         _ => "402, 403, 404",
     }
 }
@@ -117,13 +122,18 @@ impl Books {
         for ((name, class), ResponseCount { delivered, abandoned }) in simulator.counts() {
             let of_target = served.entry(name.to_string()).or_default();
             for (times, is_whole) in [(delivered, true), (abandoned, false)] {
-                of_target.add(class, times, is_whole);
+                if class == ResponseClass::BrokenWhenKept && is_whole {
+                    of_target.repeated += times;
+                } else {
+                    of_target.add(class, times, is_whole);
+                }
                 *books.served.entry(words(class, is_whole)).or_default() += times;
             }
         }
         books.served.retain(|_, times| *times > 0);
         for (name, served) in &mut served {
-            served.asked = simulator.asked(Some(name));
+            served.asked = simulator.asked(Some(name)) - served.repeated;
+            books.asked -= served.repeated;
         }
         if let Some(strangers) = served.get(RecordedRequest::UNKNOWN) {
             let what = format!("{} requests with a secret that nobody has", strangers.asked);
