@@ -303,16 +303,19 @@ impl TargetSet {
         gave_way
     }
 
-    /// Whether all lists of a source have come. An account that an earlier source has as well is
-    /// asked for by that one.
+    /// Whether all lists of a source have come.
     fn is_complete(&self, source: &Name) -> bool {
-        let is_anothers = |account: &Target| {
-            let earlier = self.accounts.range(..source.clone()).flat_map(|(_, accounts)| accounts);
-            earlier.into_iter().any(|other| other.target.is_listed_as(account))
-        };
         let has_list = |account: &Target| self.channels.contains_key(&Lister::of(account));
-        let accounts = self.accounts.get(source).into_iter().flatten();
-        accounts.map(|one| &one.target).all(|one| has_list(one) || is_anothers(one))
+        self.own_accounts(source).all(has_list)
+    }
+
+    /// The accounts that a source is asked for. What an earlier source has as well, that one is.
+    fn own_accounts(&self, source: &Name) -> impl Iterator<Item = &Target> {
+        let earlier = self.accounts.range(..source.clone());
+        let earlier: Vec<&Target> =
+            earlier.flat_map(|(_, accounts)| accounts).map(|one| &*one.target).collect();
+        let accounts = self.accounts.get(source).into_iter().flatten().map(|one| &*one.target);
+        accounts.filter(move |account| !earlier.iter().any(|one| one.is_listed_as(account)))
     }
 
     fn of_source(&self, source: &Name) -> impl Iterator<Item = (&Lister, &ListedChannels)> {
@@ -327,8 +330,7 @@ impl TargetSet {
             watched += list.candidates.len();
             ignored += list.ignored;
         }
-        let has_accounts = self.accounts.get(source).is_some_and(|accounts| !accounts.is_empty());
-        let known = lists > 0 || !has_accounts;
+        let known = lists > 0 || self.own_accounts(source).next().is_none();
         known.then(|| Listed { watched: count(watched), ignored: count(ignored) })
     }
 
@@ -825,6 +827,9 @@ mod tests {
         let one = account(&mut set, "1");
         set.list(&one, channels(&["a", "b"]));
         assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/a", "eu/b"]);
+        let (told, _) = set.list_accounts(&sources[1], accounts(&["1"]));
+        assert_eq!(told, Some(Listed { watched: 0, ignored: 0 }), "nobody asks it for any");
+        set.list_accounts(&sources[1], accounts(&["1", "2"]));
         // The first one is gone, or may not see the account any more.
         set.configure(vec![Arc::new(sources[1].clone())]);
         assert_eq!(of_kind(&mut set, TargetKind::Account), ["us/1", "us/2"]);
