@@ -41,8 +41,8 @@ pub enum ResponseClass {
     Oversized,
     /// No whole HTTP response: closed early, or not HTTP.
     Broken,
-    /// The same before a whole head, on a connection that had brought an answer before. A client may
-    /// take that for the end of an idle connection, and send a GET again (RFC 9110 §9.2.2).
+    /// The same before a whole head, on a connection that had brought an answer before. A client
+    /// may take that for the end of an idle connection, and send a GET again (RFC 9110 §9.2.2).
     BrokenWhenKept,
     /// No response ever.
     Hung,
