@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use whatsapp_exporter::config::variables;
+use whatsapp_exporter::domain::FailureReason;
 use whatsapp_exporter::input::Variable;
 use whatsapp_exporter::metrics::{catalog, reference};
 
@@ -38,6 +39,17 @@ fn every_setting_is_documented_with_its_default() {
             default.is_empty() || row.contains(default),
             "docs/settings.md: the default of {name} is {default}"
         );
+    }
+}
+
+#[test]
+fn every_failure_that_backs_off_is_documented_and_no_other() {
+    let document = read("docs/settings.md");
+    let paragraph = document.split("\n\n").find(|text| text.contains("back off to 2, 4"));
+    let paragraph = paragraph.expect("a paragraph about backing off");
+    for reason in FailureReason::ALL {
+        let named = paragraph.contains(&format!("`{}`", reason.as_str()));
+        assert_eq!(named, reason.backs_off(), "{}:\n{paragraph}", reason.as_str());
     }
 }
 
