@@ -18,6 +18,10 @@ pub const RUNBOOKS: &str =
 pub const CHANNELS_IGNORED: &str = "Channels beyond max_channels and channels without a valid name \
     are not watched. Raise it, choose with only and except, or name them with names.";
 
+/// What to do about channels that could not send when they were no longer watched.
+pub const CHANNELS_GONE: &str = "Make sure that they were deleted at the provider, or left out of \
+    the settings, on purpose.";
+
 /// What to do, and where it is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advice {

@@ -57,9 +57,12 @@ pub fn log_replaced(replaced: &Replaced) {
         let named = removed_unauthorized_examples.iter();
         let named = named.map(|(one, status)| format!("{} ({})", name(one), status.as_str()));
         let targets = listed(*removed_unauthorized, named);
+        let todo = advice::CHANNELS_GONE;
         warn!(
             count = removed_unauthorized,
-            targets, "channels that could not send are no longer watched, so their alerts end"
+            targets,
+            todo,
+            "channels that could not send are no longer watched, so their alerts end"
         );
     }
 }
