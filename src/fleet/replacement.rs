@@ -137,9 +137,8 @@ impl Replacement {
                         let before = &watched.target.options.required_scopes;
                         state.require(before, &target.options.required_scopes);
                     }
-                    let has_moved = watched.target.source() != target.source();
                     if let TargetState::Account(state) = &mut watched.state
-                        && has_moved
+                        && watched.target.source() != target.source()
                     {
                         state.asked_by_another();
                     }

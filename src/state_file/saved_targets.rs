@@ -4,6 +4,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use hashbrown::HashTable;
+
 use super::saved::SavedTarget;
 use crate::domain::TargetKind;
 use crate::target::{Name, Target};
@@ -13,24 +15,27 @@ use crate::target::{Name, Target};
 pub(super) struct SavedTargets {
     /// Those that were taken leave a gap.
     targets: Vec<Option<(TargetKind, SavedTarget)>>,
-    /// The hash of what identifies each, and its position: in order, and 8 bytes each. Keys would
-    /// be every name once more.
-    by_id: Box<[(u32, u32)]>,
-    by_name: Box<[(u32, u32)]>,
+    /// Their positions: a map would hold every name once more.
+    by_id: HashTable<u32>,
+    by_name: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl SavedTargets {
     pub(super) fn new(targets: Vec<(TargetKind, SavedTarget)>) -> Self {
         let hasher = RandomState::new();
-        let index = |hash: &dyn Fn(TargetKind, &SavedTarget) -> u32| {
-            let hashes = targets.iter().map(|one| hash(one.0, &one.1));
-            let mut index: Box<[_]> = hashes.zip(0..).collect();
-            index.sort_unstable();
+        let index = |word: fn(&SavedTarget) -> &str| {
+            let hash = |at: &u32| {
+                let (kind, saved) = &targets[*at as usize];
+                hash_of(&hasher, *kind, &saved.provider, word(saved))
+            };
+            let mut index = HashTable::with_capacity(targets.len());
+            for at in (0..).take(targets.len()) {
+                index.insert_unique(hash(&at), at, hash);
+            }
             index
         };
-        let by_id = index(&|kind, saved| hash_of(&hasher, kind, &saved.provider, saved.id()));
-        let by_name = index(&|kind, saved| hash_of(&hasher, kind, &saved.provider, &saved.name));
+        let (by_id, by_name) = (index(SavedTarget::id), index(|saved| &saved.name));
         Self { by_id, by_name, hasher, targets: targets.into_iter().map(Some).collect() }
     }
 
@@ -78,22 +83,21 @@ impl SavedTargets {
 
     fn find(
         &self,
-        index: &[(u32, u32)],
+        index: &HashTable<u32>,
         target: &Target,
         word: &str,
         is_it: impl Fn(&SavedTarget) -> bool,
     ) -> Option<usize> {
         let provider = target.provider().label();
         let hash = hash_of(&self.hasher, target.kind, provider, word);
-        let from = index.partition_point(|(other, _)| *other < hash);
-        let same = index[from..].iter().take_while(|(other, _)| *other == hash);
-        let mut positions = same.map(|(_, at)| *at as usize);
-        positions.find(|at| {
-            self.get(target.kind, *at).is_some_and(|one| one.provider == provider && is_it(one))
-        })
+        let is_it = |at: &u32| {
+            let saved = self.get(target.kind, *at as usize);
+            saved.is_some_and(|one| one.provider == provider && is_it(one))
+        };
+        index.find(hash, is_it).map(|at| *at as usize)
     }
 }
 
-fn hash_of(hasher: &RandomState, kind: TargetKind, provider: &str, word: &str) -> u32 {
-    hasher.hash_one((kind, provider, word)) as u32
+fn hash_of(hasher: &RandomState, kind: TargetKind, provider: &str, word: &str) -> u64 {
+    hasher.hash_one((kind, provider, word))
 }

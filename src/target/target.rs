@@ -111,7 +111,9 @@ impl Target {
     /// Whether this and another are one line or account that was listed: by what it is called at
     /// its provider, whatever its name is here.
     pub fn is_listed_as(&self, other: &Self) -> bool {
-        let line = |target: &Self| target.source().and(target.id.clone());
+        fn line(target: &Target) -> Option<&str> {
+            target.source().and(target.id.as_deref())
+        }
         self.kind == other.kind
             && self.provider() == other.provider()
             && line(self).is_some_and(|id| line(other) == Some(id))

@@ -163,12 +163,15 @@ impl TargetSet {
         // In a fixed order, so that the same channels give way each time.
         let by_id = |one: &ListedChannel, other: &ListedChannel| one.id.cmp(&other.id);
         wanted.sort_by(by_id);
-        if self.watched_stay(&key.source) {
-            let is_known = |id: &str| known.binary_search_by(|one| one.id().cmp(id)).is_ok();
-            wanted.sort_by_cached_key(|channel| !is_known(&channel.id));
+        let room = self.room(&key, listing.max_channels);
+        if wanted.len() > room {
+            if self.watched_stay(&key.source) {
+                let is_known = |id: &str| known.binary_search_by(|one| one.id().cmp(id)).is_ok();
+                wanted.sort_by_cached_key(|channel| !is_known(&channel.id));
+            }
+            wanted.truncate(room);
+            wanted.sort_by(by_id);
         }
-        wanted.truncate(self.room(&key, listing.max_channels));
-        wanted.sort_by(by_id);
         let ignored = all - wanted.len();
         let mut shared = SharedOptions::of(known.iter().copied());
         let candidates = wanted
@@ -188,7 +191,7 @@ impl TargetSet {
         let changed = before.is_none_or(|before| before.candidates != list.candidates);
         self.channels.insert(key.clone(), list);
         let others_gave_way = self.give_way(&key.source, listing.max_channels);
-        if self.is_complete(&key.source) {
+        if !self.complete.contains(&key.source) && self.is_complete(&key.source) {
             self.complete.insert(key.source.clone());
         }
         (self.listed(&key.source), changed || others_gave_way)

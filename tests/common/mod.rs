@@ -346,6 +346,12 @@ impl Program {
         })
     }
 
+    /// Has it reload its settings, which must be right.
+    pub fn reload(&self) {
+        let reply = http::ask(self.address, "POST", "/-/reload", &[]).expect("an answer");
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+
     pub fn metrics(&self) -> Metrics {
         let reply = self.get("/metrics");
         assert_eq!(reply.status, 200);

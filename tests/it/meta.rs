@@ -177,8 +177,7 @@ fn an_account_that_two_sources_share_stays_when_the_first_of_them_goes() {
         let so_far = program.metrics().get(&polls);
         slow(slowed);
         setup(entries);
-        let reply = http::ask(program.address, "POST", "/-/reload", &[]).expect("an answer");
-        assert_eq!(reply.status, 200, "{reply:?}");
+        program.reload();
         check(&program, so_far, what);
         upstream.set_fault(slowed, None);
         polled_again(&program, 2.0);

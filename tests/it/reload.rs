@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::common::{Files, Program, Setup, Upstream, eventually, http};
+use crate::common::{Files, Program, Setup, Upstream, eventually};
 use tokio::net::TcpListener;
 use whatsapp_exporter::config::Settings;
 use whatsapp_exporter::exporter::Exporter;
@@ -251,8 +251,7 @@ fn a_hundred_reloads_leave_memory_descriptors_and_threads_as_they_were() {
     // Half of the channels stay, the others go and come.
     let reload = |round: usize| {
         files.write("settings.yaml", fleet(500 * (round % 2)));
-        let reply = http::ask(program.address, "POST", "/-/reload", &[]).unwrap();
-        assert_eq!(reply.status, 200, "{}", reply.text());
+        program.reload();
     };
     // With these everything is as large as it gets.
     (0..20).for_each(reload);

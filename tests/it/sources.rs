@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use whatsapp_simulator::{Fault, WahaServer};
 
-use crate::common::{Files, Program, Setup, Upstream, eventually, http};
+use crate::common::{Files, Program, Setup, Upstream, eventually};
 
 /// An entry of the settings file for a WAHA server whose key is `key-of-<name>`.
 fn entry(name: &str, url: &str, more: &str) -> String {
@@ -29,8 +29,7 @@ fn file(entries: &[String]) -> String {
 
 fn reload(program: &Program, files: &Files, entries: &[String]) {
     files.write("settings.yaml", file(entries));
-    let reply = http::ask(program.address, "POST", "/-/reload", &[]).expect("an answer");
-    assert_eq!(reply.status, 200, "{reply:?}");
+    program.reload();
 }
 
 fn status(channel: &str, status: &str) -> String {

@@ -2,7 +2,7 @@
 
 use whatsapp_simulator::{WhapiChannel, WhapiListShape, WhapiPartner, WhapiStatus};
 
-use crate::common::{DEADLINE, Files, Program, Setup, Upstream, http};
+use crate::common::{DEADLINE, Files, Program, Setup, Upstream};
 
 const PARTNER: &str = "partnerTokenNotARealOne";
 const SALES: &str = "salesTokenNotARealOne";
@@ -77,10 +77,15 @@ fn every_channel_of_a_partner_is_polled_by_its_own_token_and_never_woken() {
     }
 }
 
-/// The same file again, for a program that runs.
-fn reload(program: &Program) {
-    let reply = http::ask(program.address, "POST", "/-/reload", &[]).expect("an answer");
-    assert_eq!(reply.status, 200, "{reply:?}");
+/// The program with its settings read anew, by a restart or by a reload.
+fn read_anew(mut program: Program, setup: &Setup, restarts: bool) -> Program {
+    if !restarts {
+        program.reload();
+        return program;
+    }
+    program.signal("TERM");
+    program.wait(DEADLINE);
+    setup.start()
 }
 
 #[test]
@@ -106,14 +111,7 @@ fn a_channel_keeps_its_counters_from_a_list_into_the_settings_and_back_also_over
     program.until_is(&to_qr, 1.0);
     for (settings, restarts) in [(own, false), ("", false), (own, true), ("", true), (own, true)] {
         let before = program.metrics().get(&polls).expect("its polls");
-        let setup = setup(settings);
-        if restarts {
-            program.signal("TERM");
-            program.wait(DEADLINE);
-            program = setup.start();
-        } else {
-            reload(&program);
-        }
+        program = read_anew(program, &setup(settings), restarts);
         program.until_is(&status(sales, "QR"), 1.0);
         let page = program.metrics();
         assert_eq!(page.get(&to_qr), Some(1.0), "{settings:?}, restarts: {restarts}\n{page}");
@@ -141,14 +139,7 @@ fn a_line_that_gets_a_name_which_fell_free_stays_the_line_that_it_is() {
         let mut program = setup(&own).start();
         program.until_is(&status("desk", "AUTH"), 1.0);
         program.until_is(&status("resold.desk", "QR"), 1.0);
-        let setup = setup(named);
-        if restarts {
-            program.signal("TERM");
-            program.wait(DEADLINE);
-            program = setup.start();
-        } else {
-            reload(&program);
-        }
+        program = read_anew(program, &setup(named), restarts);
         program.until_is(&status("desk", "QR"), 1.0);
         let page = program.metrics();
         let moves = page.sum("whatsapp_channel_status_transitions_total{channel=\"desk\"}");
