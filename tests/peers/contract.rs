@@ -262,7 +262,7 @@ impl Contract {
                     matcher.name,
                     labels.listed()
                 )),
-                Some(allowed) => check_values(name, matcher, allowed, mistakes),
+                Some(allowed) => check_values(name, matcher, allowed, labels.mixed, mistakes),
             }
         }
         Some(labels)
@@ -485,8 +485,14 @@ fn replaced(call: &Call, labels: Labels, mistakes: &mut Vec<String>) -> Labels {
 }
 
 /// A value that a matcher names must be one that the label can have; of a regular expression, each
-/// of its alternatives.
-fn check_values(metric: &str, matcher: &Matcher, allowed: &Allowed, mistakes: &mut Vec<String>) {
+/// of its alternatives. It may be empty where some of the series lack the label: `mixed`.
+fn check_values(
+    metric: &str,
+    matcher: &Matcher,
+    allowed: &Allowed,
+    mixed: bool,
+    mistakes: &mut Vec<String>,
+) {
     let regex = matches!(matcher.op, MatchOp::Re(_) | MatchOp::NotRe(_));
     if !regex && matcher.value.contains(CHOICE) {
         mistakes.push(format!(
@@ -495,7 +501,8 @@ fn check_values(metric: &str, matcher: &Matcher, allowed: &Allowed, mistakes: &m
         ));
     }
     // Series that a rule records may lack a label that others of the same name have.
-    if matcher.value.is_empty() && metric.contains(':') {
+    let may_lack = mixed || metric.contains(':');
+    if matcher.value.is_empty() && may_lack {
         return;
     }
     let Allowed::Words(words) = allowed else { return };
@@ -513,7 +520,8 @@ fn check_values(metric: &str, matcher: &Matcher, allowed: &Allowed, mistakes: &m
         }
         return;
     }
-    let written = |alternative: &String| alternative != CHOICE;
+    let written =
+        |alternative: &String| alternative != CHOICE && !(may_lack && alternative.is_empty());
     for alternative in alternatives(&matcher.value).into_iter().filter(written) {
         // The parser's own regular expressions, so that no other crate is needed.
         let pattern = format!("x{{l=~{alternative:?}}}");
