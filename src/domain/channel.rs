@@ -8,11 +8,10 @@ use super::info::{self, InfoChanges};
 use super::label_enum::label_enum;
 use super::terms::ChannelTerms;
 use super::time::as_millis;
-use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, Moves, StatusPoint, StatusSource};
+use super::timeline::{Insertion, Moves, StatusPoint, StatusSource};
 use super::{
-    ChannelEvent, ChannelObservation, ErrorSource, Failure, FailureReason, MessageState,
-    NewChatQuota, Now, PollPolicy, PollStats, Refusal, Reported, Restrictions, ShortText, Standing,
-    Status, Subscription, Timestamp, UnauthorizedReason, WebhookOutcome, WebhookState,
+    ChannelObservation, ErrorSource, Failure, FailureReason, MessageState, Now, PollPolicy,
+    PollStats, Refusal, Reported, ShortText, Status, Timestamp, UnauthorizedReason, WebhookState,
 };
 
 label_enum! {
@@ -69,8 +68,6 @@ pub struct ChannelState {
 
 /// The upstream's clock may be ahead of ours by so much and still be believed.
 const MAX_CLOCK_LEAD: Duration = Duration::from_secs(86_400);
-/// An event can be younger than now by so much, since clocks differ.
-const MAX_EVENT_LEAD: Duration = Duration::from_secs(60);
 
 /// The newest status known when a poll was sent. Its answer is newer; what came since may be too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,20 +94,6 @@ impl ChannelState {
             webhooks: None,
             messages: None,
         }
-    }
-
-    /// The same channel, of which webhooks may tell as well.
-    pub fn with_webhooks(mut self) -> Self {
-        self.webhooks_mut();
-        self
-    }
-
-    fn webhooks_mut(&mut self) -> &mut WebhookState {
-        self.webhooks.get_or_insert_with(|| {
-            let mut webhooks = WebhookState::new();
-            webhooks.timeline.restore(self.last.into_iter().collect());
-            Box::new(webhooks)
-        })
     }
 
     /// What a poll that is sent now has to be newer than.
@@ -181,31 +164,7 @@ impl ChannelState {
         self.announce(now, policy)
     }
 
-    /// Applies a webhook's event. Returns what became of it, and the transition, if people should
-    /// hear of one.
-    pub fn apply_event(
-        &mut self,
-        now: Now,
-        policy: PollPolicy,
-        event: ChannelEvent,
-    ) -> (WebhookOutcome, Option<Transition>) {
-        let kind = event.kind();
-        let new = |new| if new { WebhookOutcome::Applied } else { WebhookOutcome::Duplicate };
-        let outcome = match event {
-            ChannelEvent::Status(observation) => self.reported_by_webhook(now, policy, observation),
-            ChannelEvent::NoStatus => WebhookOutcome::Malformed,
-            ChannelEvent::Login => new(self.webhooks_mut().login()),
-            ChannelEvent::Logout => new(self.webhooks_mut().logout()),
-            // A message says nothing of a status: `message_told` takes it.
-            ChannelEvent::Qr | ChannelEvent::Message(_) | ChannelEvent::Other => {
-                WebhookOutcome::Ignored
-            }
-        };
-        self.webhooks_mut().delivered(now.unix, kind, outcome);
-        (outcome, self.announce(now, policy))
-    }
-
-    fn announce(&mut self, now: Now, policy: PollPolicy) -> Option<Transition> {
+    pub(super) fn announce(&mut self, now: Now, policy: PollPolicy) -> Option<Transition> {
         let to = self.status(now, policy);
         let from = std::mem::replace(&mut self.announced, to);
         (to != from).then_some(Transition { from, to })
@@ -249,103 +208,14 @@ impl ChannelState {
         self.identify(now, observation);
     }
 
-    /// Applies a status that a webhook told.
-    fn reported_by_webhook(
-        &mut self,
-        now: Now,
-        policy: PollPolicy,
-        mut observation: ChannelObservation,
-    ) -> WebhookOutcome {
-        let visible = self.status(now, policy);
-        self.since = self.since(now, policy);
-        let ahead = self.webhooks_mut().clock_lead_millis;
-        let here = self.upstream_time(now);
-        let latest = here.max(now.unix).plus_millis(as_millis(MAX_EVENT_LEAD));
-        let (status, evidence) = read(&observation.status);
-        let own = time_of(&observation).filter(|at| *at <= latest);
-        if own.is_none() {
-            // Of an instance before the last, so whatever it was is over.
-            if earlier_instance(observation.started, self.last) {
-                return WebhookOutcome::Late;
-            }
-            if visible == status && self.evidence == evidence {
-                return WebhookOutcome::Duplicate;
-            }
-        }
-        // Without a time of its own, or with one that cannot be, it is judged by when it came.
-        let at = own.unwrap_or_else(|| self.after(self.sent_at(), here));
-        let point = StatusPoint {
-            at,
-            source: StatusSource::Webhook,
-            status,
-            started: observation.started,
-            observed_at: at.plus_millis(-ahead).min(now.unix),
-        };
-        let inserted = self.record(point);
-        if inserted == Insertion::Newest {
-            self.evidence = evidence;
-            self.uptime_millis = observation.uptime_millis.or(self.uptime_millis);
-            self.polls.updated_before(now, now.unix.millis_since(point.observed_at));
-            self.authorized_at(status, point.observed_at);
-            // A webhook tells of one thing; what it leaves out is as it was.
-            let ChannelObservation { restrictions, quota, ref mut standing, .. } = observation;
-            let (restrictions, quota, standing) = match self.terms.as_deref_mut() {
-                Some(told) => (
-                    restrictions.or(told.restrictions),
-                    quota.or(told.quota),
-                    standing.take().or_else(|| told.standing.take()),
-                ),
-                None => (restrictions, quota, standing.take()),
-            };
-            self.limit(restrictions, quota, standing);
-            self.identify(now, observation);
-        }
-        if matches!(inserted, Insertion::Newest | Insertion::InPast) {
-            let webhooks = self.webhooks_mut();
-            let beginning = webhooks.timeline.beginning().copied().unwrap_or(point);
-            if inserted == Insertion::Newest && visible != status {
-                webhooks.since_at_least = (beginning != point).then_some(point.observed_at);
-            }
-            let since =
-                webhooks.since_at_least.unwrap_or(beginning.observed_at).max(beginning.observed_at);
-            if self.evidence != StatusEvidence::SessionUnauthorized {
-                self.since = since;
-            }
-        }
-        match inserted {
-            Insertion::Newest => WebhookOutcome::Applied,
-            Insertion::Duplicate => WebhookOutcome::Duplicate,
-            Insertion::InPast | Insertion::TooOld => WebhookOutcome::Late,
-        }
-    }
-
-    fn authorized_at(&mut self, status: Status, at: Timestamp) {
+    pub(super) fn authorized_at(&mut self, status: Status, at: Timestamp) {
         if status == Status::Auth {
             self.last_authorized = self.last_authorized.max(Some(at));
         }
     }
 
-    /// Takes what the line may do, and how it is rated, by the newest answer.
-    fn limit(
-        &mut self,
-        restrictions: Option<Restrictions>,
-        quota: Option<NewChatQuota>,
-        standing: Option<Box<Standing>>,
-    ) {
-        let told = restrictions.is_some() || quota.is_some() || standing.is_some();
-        if self.terms.is_some() || told {
-            let terms = self.terms.get_or_insert_default();
-            (terms.restrictions, terms.quota, terms.standing) = (restrictions, quota, standing);
-        }
-    }
-
-    /// Takes what a list says of the channel's subscription.
-    pub fn subscribed(&mut self, now: Now, subscription: Subscription) {
-        self.terms.get_or_insert_default().subscribed(now, subscription);
-    }
-
     /// Takes what the upstream says the channel is, unless it says something else too often.
-    fn identify(&mut self, now: Now, observation: ChannelObservation) {
+    pub(super) fn identify(&mut self, now: Now, observation: ChannelObservation) {
         let channel_id = observation.channel_id.and_then(info::id);
         let version = observation.version.map(|version| info::label(&version));
         let differs = |known: &Option<ShortText>, told: &Option<ShortText>| {
@@ -359,19 +229,19 @@ impl ChannelState {
     }
 
     /// The time at the upstream, as far as its clock is known.
-    fn upstream_time(&self, now: Now) -> Timestamp {
+    pub(super) fn upstream_time(&self, now: Now) -> Timestamp {
         now.unix
             .plus_millis(self.webhooks.as_ref().map_or(0, |webhooks| webhooks.clock_lead_millis))
     }
 
     /// `theirs`, or later: an answer is newer than all that was known when it was asked for,
     /// whatever the clocks say.
-    fn after(&self, sent_at: SentAt, theirs: Timestamp) -> Timestamp {
+    pub(super) fn after(&self, sent_at: SentAt, theirs: Timestamp) -> Timestamp {
         sent_at.0.map_or(theirs, |known| theirs.max(known.plus_millis(1)))
     }
 
     /// Inserts a status into the timeline and counts the moves that it reveals.
-    fn record(&mut self, mut point: StatusPoint) -> Insertion {
+    pub(super) fn record(&mut self, mut point: StatusPoint) -> Insertion {
         let Some(webhooks) = &mut self.webhooks else {
             if let Some(last) = &self.last {
                 point.started = point.started.or(last.started);
@@ -515,38 +385,6 @@ impl ChannelState {
         self.uptime_millis
     }
 
-    /// What the line may not do; `None` when the newest answer said nothing of that, and once it is
-    /// stale.
-    pub fn restrictions(&self, now: Now, policy: PollPolicy) -> Option<Restrictions> {
-        self.terms.as_ref()?.restrictions.filter(|_| self.polls.stale_since(now, policy).is_none())
-    }
-
-    /// How many new chats it may begin; `None` as for [`Self::restrictions`].
-    pub fn new_chat_quota(&self, now: Now, policy: PollPolicy) -> Option<NewChatQuota> {
-        self.terms.as_ref()?.quota.filter(|_| self.polls.stale_since(now, policy).is_none())
-    }
-
-    /// How WhatsApp rates it; `None` as for [`Self::restrictions`].
-    pub fn standing(&self, now: Now, policy: PollPolicy) -> Option<&Standing> {
-        let standing = self.terms.as_ref()?.standing.as_deref();
-        standing.filter(|_| self.polls.stale_since(now, policy).is_none())
-    }
-
-    /// Whether anything was told of its terms: restrictions, quota, standing, subscription, counts.
-    pub const fn has_terms(&self) -> bool {
-        self.terms.is_some()
-    }
-
-    /// Until when it is paid for. Stays known after that and while lists fail.
-    pub fn subscription(&self) -> Option<Subscription> {
-        self.terms.as_ref()?.subscription
-    }
-
-    /// When the end of the subscription was last seen to move to a later time.
-    pub fn extended(&self) -> Option<Timestamp> {
-        self.terms.as_ref()?.extended
-    }
-
     /// The upstream's id of the channel, as last reported.
     pub const fn channel_id(&self) -> Option<&ShortText> {
         self.channel_id.as_ref()
@@ -555,11 +393,6 @@ impl ChannelState {
     /// The version of the upstream's software, as last reported.
     pub const fn version(&self) -> Option<&ShortText> {
         self.version.as_ref()
-    }
-
-    /// What webhooks told; `None` while none are received.
-    pub fn webhooks(&self) -> Option<&WebhookState> {
-        self.webhooks.as_deref()
     }
 
     /// The bookkeeping of the polls.
@@ -571,7 +404,7 @@ impl ChannelState {
 /// When an instance said this, by the upstream's clock: as told, or its start plus its uptime.
 ///
 /// An instance that does not run has no clock: its uptime of 0 would put its end at its beginning.
-fn time_of(observation: &ChannelObservation) -> Option<Timestamp> {
+pub(super) fn time_of(observation: &ChannelObservation) -> Option<Timestamp> {
     if observation.at.is_some() {
         return observation.at;
     }
@@ -584,15 +417,7 @@ fn time_of(observation: &ChannelObservation) -> Option<Timestamp> {
     Some(observation.started?.plus_millis(uptime))
 }
 
-/// Whether something is told of an instance that was started before the one last known.
-fn earlier_instance(started: Option<Timestamp>, last: Option<StatusPoint>) -> bool {
-    let (Some(started), Some(last)) = (started, last.and_then(|last| last.started)) else {
-        return false;
-    };
-    last.millis_since(started) >= MIN_RESTART_SHIFT_MILLIS
-}
-
-const fn read(reported: &Reported) -> (Status, StatusEvidence) {
+pub(super) const fn read(reported: &Reported) -> (Status, StatusEvidence) {
     match reported {
         Reported::Known(status) => (*status, StatusEvidence::Reported),
         Reported::Word(_) => (Status::Unknown, StatusEvidence::UnknownWord),

@@ -13,6 +13,8 @@ mod channel;
 mod channel_delivery;
 mod channel_messages;
 mod channel_spacing;
+mod channel_terms;
+mod channel_webhook;
 mod delivery_count;
 mod event;
 mod expiry;
