@@ -3,11 +3,13 @@
 //! Not here: what is known of them (`domain/`, `fleet.rs`), and where settings come from
 //! (`config/`).
 
+mod candidate;
 mod elsewhere;
 mod listing;
 mod name;
 mod named_targets;
 mod shard;
+mod shared_options;
 #[expect(clippy::module_inception, reason = "the struct that the module is about")]
 mod target;
 mod target_set;

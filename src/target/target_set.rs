@@ -2,15 +2,15 @@
 //!
 //! Not here: their states. There is one owner of the set, so a reload and a discovery cannot fight.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::candidate::Candidate;
 use super::listing::ListingOptions;
 use super::named_targets::NamedTargets;
-use super::{Elsewhere, Name, Shard, Target, TargetOptions, UNKNOWN_CREDENTIAL};
+use super::shared_options::SharedOptions;
+use super::{Elsewhere, Name, Shard, Target, UNKNOWN_CREDENTIAL};
 use crate::domain::{Listed, ShortText, TargetKind};
-use crate::secret::SecretSource;
 use crate::upstream::{ListedAccount, ListedChannel, ProviderId};
 
 /// The targets of the settings, and of each last whole list.
@@ -60,16 +60,6 @@ struct Lister {
 struct ListedChannels {
     candidates: Box<[Candidate]>,
     ignored: usize,
-}
-
-/// A listed target that is wanted, before it is known which of its names is free.
-#[derive(Debug, Clone)]
-struct Candidate {
-    /// As it is watched, by the name that it was last given. Kept from list to list while they say
-    /// the same of it, so that a fleet is not in memory twice.
-    target: Arc<Target>,
-    /// All names that it may have, the best first; empty where that is its id alone.
-    names: Box<[Name]>,
 }
 
 impl Lister {
@@ -173,7 +163,7 @@ impl TargetSet {
             wanted.sort_by(by_id);
         }
         let ignored = all - wanted.len();
-        let mut shared = SharedOptions::of(known.iter().copied());
+        let mut shared = SharedOptions::of(known.iter().map(|one| &one.target));
         let candidates = wanted
             .into_iter()
             .filter_map(|mut channel| {
@@ -181,7 +171,7 @@ impl TargetSet {
                     // Nobody here will use it.
                     channel.credential = None;
                 }
-                candidate(lister, &key.source, listing, channel, &mut shared)
+                Candidate::channel(lister, &key.source, listing, channel, &mut shared)
             })
             .map(|candidate| candidate.or_same_of(&known))
             .collect::<Vec<_>>()
@@ -206,30 +196,14 @@ impl TargetSet {
         let fallback = ListingOptions::default();
         let listing = source.options.listing.as_deref().unwrap_or(&fallback);
         let before = self.accounts.get(&source.name);
-        let mut shared = SharedOptions::of(before.into_iter().flatten());
+        let known: Vec<&Candidate> = before.into_iter().flatten().collect();
+        let mut shared = SharedOptions::of(known.iter().map(|one| &one.target));
         let accounts: BTreeMap<Box<str>, ListedAccount> =
             accounts.into_iter().map(|account| (account.id.clone(), account)).collect();
-        let known: Vec<&Candidate> = before.into_iter().flatten().collect();
         let candidates: Vec<Candidate> = accounts
             .into_values()
             .take(listing.max_channels)
-            .filter_map(|ListedAccount { id, endpoint }| {
-                let options = shared.share(TargetOptions {
-                    policy: listing.account_policy.unwrap_or(source.options.policy),
-                    required_scopes: Arc::new([]),
-                    endpoint: Some(endpoint),
-                    source: Some(source.name.clone()),
-                    ..(*source.options).clone()
-                });
-                let names = listing.candidate_names(&id, None);
-                Candidate::new(names, |name| Target {
-                    kind: TargetKind::Account,
-                    name,
-                    id: Some(id.into()),
-                    credential: source.credential.clone(),
-                    options,
-                })
-            })
+            .filter_map(|account| Candidate::account(source, listing, account, &mut shared))
             .map(|candidate| candidate.or_same_of(&known))
             .collect();
         let changed = before.is_none_or(|before| *before != candidates);
@@ -421,132 +395,6 @@ fn watches(shard: Option<Shard>, provider: ProviderId, first_name: Option<&Name>
         .is_none_or(|(shard, name)| shard.watches(TargetKind::Channel, provider, name.as_str()))
 }
 
-impl PartialEq for Candidate {
-    /// Whether lists say the same of both, whatever they were called.
-    fn eq(&self, other: &Self) -> bool {
-        let (one, two) = (&*self.target, &*other.target);
-        // Mostly it is the one of the list before.
-        Arc::ptr_eq(&self.target, &other.target)
-            || self.names == other.names
-                && (&one.id, &one.credential, &one.options)
-                    == (&two.id, &two.credential, &two.options)
-    }
-}
-
-impl Candidate {
-    /// A target that may have one of these names, the best first; `None` if there is none.
-    fn new(names: Vec<Name>, target: impl FnOnce(Name) -> Target) -> Option<Self> {
-        let target = Arc::new(target(names.first()?.clone()));
-        let is_id = |name: &Name| Some(name.as_str()) == target.id.as_deref();
-        let names = if names.iter().all(is_id) { Box::default() } else { names.into() };
-        Some(Self { target, names })
-    }
-
-    fn id(&self) -> &str {
-        self.target.id.as_deref().unwrap_or_default()
-    }
-
-    /// All names that it may have, the best first.
-    fn names(&self) -> Cow<'_, [Name]> {
-        match self.names.is_empty() {
-            true => Name::new(self.id()).into_iter().collect(),
-            false => Cow::Borrowed(&self.names),
-        }
-    }
-
-    /// The same candidate of the list before, if there was one. Lists are in the order of ids.
-    fn or_same_of(self, known: &[&Self]) -> Self {
-        match known.binary_search_by(|known| known.id().cmp(self.id())) {
-            Ok(at) if *known[at] == self => known[at].clone(),
-            _ => self,
-        }
-    }
-
-    /// The target by the best name that no other target of the kind has; with the source's name
-    /// before it, if need be.
-    fn named(&mut self, source: &Name, taken: impl Fn(&Name) -> bool) -> Option<Arc<Target>> {
-        let name = free_name(source, &self.names(), taken)?;
-        if name != self.target.name {
-            self.target = Arc::new(Target { name, ..(*self.target).clone() });
-        }
-        Some(Arc::clone(&self.target))
-    }
-}
-
-fn free_name(source: &Name, names: &[Name], taken: impl Fn(&Name) -> bool) -> Option<Name> {
-    let (best, others) = names.split_first()?;
-    if !taken(best) {
-        return Some(best.clone());
-    }
-    let qualified = names.iter().filter_map(|name| Name::new(&format!("{source}.{name}")).ok());
-    qualified.chain(others.iter().cloned()).find(|name| !taken(name))
-}
-
-fn candidate(
-    lister: &Target,
-    source: &Name,
-    listing: &ListingOptions,
-    channel: ListedChannel,
-    shared: &mut SharedOptions,
-) -> Option<Candidate> {
-    let names = listing.candidate_names(&channel.id, channel.name.as_deref());
-    let ListedChannel { id, credential, api_url, endpoint, .. } = channel;
-    let credential = match credential {
-        Some(secret) => SecretSource::Value(secret),
-        None => lister.credential.clone(),
-    };
-    let api_url = api_url.unwrap_or_else(|| Arc::clone(&lister.options.api_url));
-    let own_policy = listing.channel_policy.filter(|_| endpoint.is_some());
-    let options = shared.share(TargetOptions {
-        provider: lister.provider(),
-        api_url,
-        policy: own_policy.unwrap_or(lister.options.policy),
-        required_scopes: Arc::new([]),
-        endpoint,
-        listing: None,
-        source: Some(source.clone()),
-        account: (lister.kind == TargetKind::Account).then(|| lister.name.clone()),
-    });
-    Candidate::new(names, |name| Target {
-        kind: TargetKind::Channel,
-        name,
-        id: Some(id.into()),
-        credential,
-        options,
-    })
-}
-
-/// Options by address, so that channels that are polled alike share one copy, over lists too.
-struct SharedOptions(HashMap<Arc<str>, Vec<Arc<TargetOptions>>>);
-
-impl SharedOptions {
-    fn of<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Self {
-        let mut shared = Self(HashMap::new());
-        for Candidate { target, .. } in candidates {
-            let options = &target.options;
-            let known = shared.at(&options.api_url);
-            if !known.iter().any(|known| Arc::ptr_eq(known, options)) {
-                known.push(Arc::clone(options));
-            }
-        }
-        shared
-    }
-
-    fn share(&mut self, options: TargetOptions) -> Arc<TargetOptions> {
-        let known = self.at(&options.api_url);
-        if let Some(same) = known.iter().find(|known| ***known == options) {
-            return Arc::clone(same);
-        }
-        let options = Arc::new(options);
-        known.push(Arc::clone(&options));
-        options
-    }
-
-    fn at(&mut self, api_url: &Arc<str>) -> &mut Vec<Arc<TargetOptions>> {
-        self.0.entry(Arc::clone(api_url)).or_default()
-    }
-}
-
 fn count(channels: usize) -> u32 {
     u32::try_from(channels).unwrap_or(u32::MAX)
 }
@@ -559,6 +407,7 @@ mod tests {
 
     use super::*;
     use crate::domain::PollPolicy;
+    use crate::target::TargetOptions;
     use crate::upstream::{Credentials, Endpoint, Exchange, PollContext};
 
     fn source(name: &str, listing: ListingOptions) -> Target {
