@@ -4,12 +4,15 @@
 //! (`domain/`).
 
 mod confirmation;
+mod new_secrets;
 mod poll;
 mod poll_backoff;
 mod poll_causes;
 mod poll_now;
 mod queue;
+mod results;
 mod secret_watch;
+mod targets;
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
@@ -19,15 +22,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, info, warn};
+use tracing::error;
 
 use crate::clock;
-use crate::domain::{ApiUsage, Failure, FailureReason, Listed, SentAt, TargetKind, backoff};
-use crate::fleet::{Applied, Fleet, Replacement, TargetRef};
+use crate::domain::{ApiUsage, FailureReason, SentAt, TargetKind, backoff};
+use crate::fleet::{Fleet, TargetRef};
 use crate::metrics::exporter::ExporterMetrics;
-use crate::report::{advice, log_events};
 use crate::target::{Target, TargetSet};
-use crate::upstream::{Fact, Reading};
 use confirmation::Confirmation;
 pub use poll::Ask;
 use poll::Completed;
@@ -35,15 +36,10 @@ use poll_backoff::PollBackoff;
 pub use poll_causes::PollCauses;
 pub use poll_now::PollNow;
 use queue::{Due, Queue};
-use secret_watch::Watch;
+use secret_watch::finished;
 
 /// How often secret files are looked at.
 const SECRET_WATCH: Duration = Duration::from_secs(5);
-
-/// Up to so many targets have their secret files watched. In a larger fleet each is read anew at
-/// the next poll, which is soon, and only those that wait for a new one are watched; tokens, polled
-/// seldom, always are.
-const MAX_WATCHED: usize = 2000;
 
 /// Polls that are due within so long start together: waking up for one costs half as much as the
 /// poll.
@@ -51,15 +47,6 @@ const STARTED_TOGETHER: Duration = Duration::from_millis(1);
 
 /// A target is polled out of turn at most this often.
 const OUT_OF_TURN: Duration = Duration::from_secs(2);
-
-/// Targets that are replaced between two turns of everybody else.
-const REPLACED_AT_A_TIME: usize = 500;
-
-/// Facts of a list that are applied between two turns of everybody else.
-const APPLIED_AT_A_TIME: usize = 100;
-
-/// New targets that are put on the queue between two turns of everybody else.
-const SCHEDULED_AT_A_TIME: usize = 2000;
 
 /// New targets for the poller, which answers when they are watched.
 pub struct NewTargets {
@@ -187,96 +174,6 @@ impl Poller {
         }
     }
 
-    /// Puts targets on the queue that were never polled, the few first: tokens and sources tell of
-    /// many.
-    async fn begin(&mut self, mut refs: Vec<TargetRef>) {
-        self.watches_all = self.fleet.refs().len() <= MAX_WATCHED;
-        let now = clock::instant();
-        refs.sort_by_cached_key(|target| {
-            self.fleet.look(*target, |watched| watched.target.kind == TargetKind::Channel)
-        });
-        let count = refs.len();
-        self.schedule(refs, |at, interval| {
-            now + backoff::first_delay(at, count, interval, fastrand::f64())
-        })
-        .await;
-    }
-
-    /// Puts targets on the queue whose place in it is a wrong one, or who may have none.
-    async fn begin_anew(&mut self, mut refs: Vec<TargetRef>) {
-        if refs.is_empty() {
-            return;
-        }
-        let chosen: HashSet<TargetRef> = refs.iter().copied().collect();
-        self.queue.remove(|target| chosen.contains(&target));
-        self.backoff.retain(|target, _| !chosen.contains(target));
-        // A poll that is in flight brings its target back by itself.
-        let in_flight: HashSet<TargetRef> =
-            self.tasks.values().map(|poll| poll.due.target).collect();
-        refs.retain(|target| !in_flight.contains(target));
-        self.begin(refs).await;
-    }
-
-    /// Puts those of the targets on the queue that are polled themselves.
-    async fn schedule(&mut self, refs: Vec<TargetRef>, when: impl Fn(usize, Duration) -> Instant) {
-        for (at, target) in refs.into_iter().enumerate() {
-            if at % SCHEDULED_AT_A_TIME == SCHEDULED_AT_A_TIME - 1 {
-                tokio::task::yield_now().await;
-            }
-            let settings = self.fleet.look(target, |watched| Arc::clone(&watched.target));
-            if let Some(settings) = settings.filter(|one| one.options.endpoint.is_some()) {
-                let upstream = self.queue.upstream(&settings.options.api_url);
-                self.queue.push(Due { at: when(at, settings.policy().interval), target, upstream });
-            }
-        }
-    }
-
-    /// Takes the targets of new settings.
-    async fn reload(&mut self, new: NewTargets) {
-        self.targets.configure(new.targets);
-        self.replace_targets().await;
-        // Whoever asked for the reload may have gone.
-        let _ = new.done.send(());
-    }
-
-    /// Puts the targets of the set in the place of the fleet's. Those that stay keep their state
-    /// and their time, unless that is now beyond their interval.
-    async fn replace_targets(&mut self) {
-        let mut replacement = Replacement::new(self.targets.select(), clock::now());
-        let replaced = loop {
-            match self.fleet.replace(&mut replacement, REPLACED_AT_A_TIME) {
-                Some(replaced) => break replaced,
-                None => tokio::task::yield_now().await,
-            }
-        };
-        // Polls in flight for targets that are gone end without a trace.
-        self.backoff.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
-        self.out_of_turn.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
-        log_events::log_replaced(&replaced);
-        self.begin_anew(replaced.moved).await;
-        self.begin(replaced.added).await;
-        if !replaced.changed_listers.is_empty() {
-            // What they listed by their old settings stays until they have answered.
-            let changed: HashSet<TargetRef> = replaced.changed_listers.into_iter().collect();
-            self.backoff.retain(|target, _| !changed.contains(target));
-            self.queue.move_up(clock::instant(), |target| changed.contains(&target));
-        }
-        if !replaced.rescheduled.is_empty() {
-            let now = clock::instant();
-            let rescheduled: HashSet<TargetRef> = replaced.rescheduled.into_iter().collect();
-            let (fleet, backoff) = (&self.fleet, &self.backoff);
-            self.queue.reschedule(|due| {
-                let refused = backoff.get(&due.target).is_some_and(|state| state.refusals > 0);
-                if refused || !rescheduled.contains(&due.target) {
-                    return None;
-                }
-                let interval = fleet.look(due.target, |one| one.policy().interval)?;
-                let beyond = due.at > now + interval.mul_f64(1.1);
-                beyond.then(|| now + interval.mul_f64(fastrand::f64()))
-            });
-        }
-    }
-
     /// Starts the polls that are due, as far as there is room.
     fn start_due(&mut self) {
         self.queue.advance(self.until.unwrap_or_else(|| clock::instant() + STARTED_TOGETHER));
@@ -330,7 +227,7 @@ impl Poller {
                     matches!(failure.reason, FailureReason::Timeout | FailureReason::Connect)
                 });
                 self.apply(due.target, &target, sent_at, &mut state, completed).await;
-                log_failure(&target, &state, failure.as_ref());
+                state.log(&target, failure.as_ref());
                 if let (Some(_), Some(failure)) = (self.until, &failure) {
                     self.causes.add(&target, failure);
                 }
@@ -358,24 +255,11 @@ impl Poller {
         };
         self.queue.end(due.upstream, answered);
         let Some(policy) = self.fleet.look(due.target, |watched| watched.policy()) else { return };
+        // Polls keep away from a limit before it is met.
+        let spacing = usage.map(|usage: ApiUsage| usage.spacing(policy.interval));
         let delay =
             backoff::next_delay(policy.interval, state.refusals, retry_after, fastrand::f64());
-        // Polls keep away from a limit before it is met.
-        let delay =
-            usage.map_or(delay, |usage: ApiUsage| delay.max(usage.spacing(policy.interval)));
-        let now = clock::instant();
-        // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones
-        // are not caught up.
-        let from = if state.refusals > 0 || due.at + delay <= now { now } else { due.at };
-        let mut next = self.queue.next_tick(from + delay);
-        if let Some(soon) = self.out_of_turn.get(&due.target).filter(|soon| **soon > due.at)
-            && state.refusals == 0
-        {
-            next = next.min(*soon);
-        }
-        if state.confirmation.is_some() && state.refusals == 0 {
-            next = next.min(now + Confirmation::delay(fastrand::f64()));
-        }
+        let at = self.next_poll(&due, &state, delay.max(spacing.unwrap_or_default()));
         // In a fleet of a hundred thousand a well channel gets no entry.
         let is_well = state.failing.is_none() && state.confirmation.is_none();
         if self.is_watched(&target) || !is_well {
@@ -384,151 +268,26 @@ impl Poller {
         let moved = current.options.api_url != target.options.api_url;
         let upstream =
             if moved { self.queue.upstream(&current.options.api_url) } else { due.upstream };
-        self.queue.push(Due { at: next, upstream, ..due });
+        self.queue.push(Due { at, upstream, ..due });
     }
 
-    /// Applies what a poll says, and logs what changed.
-    async fn apply(
-        &mut self,
-        polled: TargetRef,
-        target: &Arc<Target>,
-        sent_at: SentAt,
-        state: &mut PollBackoff,
-        completed: Completed,
-    ) {
-        let now = clock::now();
-        let Completed { took, secrets, reading } = completed;
-        let Reading { polled: fact, others, listed, usage } = reading;
-        let replaced = match (state.secrets, secrets) {
-            (Some(before), Some(after)) => !before.same_own(after),
-            _ => false,
-        };
-        state.secrets = secrets.or(state.secrets);
-        if let Some(took) = took {
-            self.metrics.poll_took(target.provider(), took);
+    /// When a target is polled again, `delay` after this poll or earlier.
+    fn next_poll(&self, due: &Due, state: &PollBackoff, delay: Duration) -> Instant {
+        let now = clock::instant();
+        // A wait that was asked for begins now; otherwise polls keep their rhythm, and missed ones
+        // are not caught up.
+        let from = if state.refusals > 0 || due.at + delay <= now { now } else { due.at };
+        let mut next = self.queue.next_tick(from + delay);
+        if state.refusals > 0 {
+            return next;
         }
-        let lists = listed.is_some();
-        if let Some(channels) = listed {
-            let (listed, changed) = self.targets.list(target, channels);
-            if let Some((source, listed)) = target.source().zip(listed) {
-                let before = self.fleet.relist(target, listed);
-                log_events::log_list(source, before, listed);
-            }
-            if changed {
-                self.replace_targets().await;
-            }
+        if let Some(soon) = self.out_of_turn.get(&due.target).filter(|soon| **soon > due.at) {
+            next = next.min(*soon);
         }
-        match fact {
-            Fact::Channels(list) => {
-                let list = list.map(|channels| self.targets.list(target, channels));
-                self.apply_list(polled, target, list).await;
-            }
-            Fact::Accounts(list) => {
-                let list = list.map(|accounts| self.targets.list_accounts(target, accounts));
-                self.apply_list(polled, target, list).await;
-            }
-            fact => {
-                if let Fact::Account(Err(failure)) = &fact
-                    && !lists
-                {
-                    self.fleet.fail_listed(target, now, failure);
-                }
-                let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
-                state.confirmation = Confirmation::after_poll(
-                    state.confirmation,
-                    applied.statuses,
-                    clock::instant(),
-                );
-                self.log_changes(target, applied);
-            }
+        if state.confirmation.is_some() {
+            next = next.min(now + Confirmation::delay(fastrand::f64()));
         }
-        // Also of the channels that it has just listed.
-        if target.kind == TargetKind::Account {
-            self.fleet.apply_usage(polled, usage);
-        }
-        for (at, (id, fact)) in others.into_iter().enumerate() {
-            if at % APPLIED_AT_A_TIME == APPLIED_AT_A_TIME - 1 {
-                tokio::task::yield_now().await;
-                self.start_due();
-            }
-            let applied = self.fleet.apply_to_listed(target, &id, now, fact);
-            self.log_changes(target, applied);
-        }
-    }
-
-    /// Applies a source's list, which the set has taken: what is on it is watched from now on, and
-    /// what it no longer has is gone. A list that fails changes nothing.
-    async fn apply_list(
-        &mut self,
-        source: TargetRef,
-        target: &Arc<Target>,
-        list: Result<(Option<Listed>, bool), Failure>,
-    ) {
-        match list {
-            Ok((listed, changed)) => {
-                let before = self.fleet.look(source, |watched| watched.source()?.listed());
-                self.fleet.apply_list(source, clock::now(), Ok(listed));
-                if let Some(listed) = listed {
-                    log_events::log_list(&target.name, before.flatten(), listed);
-                }
-                if changed {
-                    self.replace_targets().await;
-                }
-            }
-            Err(failure) => {
-                self.fleet.apply_list(source, clock::now(), Err(&failure));
-                self.fleet.fail_listed(target, clock::now(), &failure);
-            }
-        }
-    }
-
-    fn log_changes(&self, target: &Target, applied: Applied) {
-        if applied.unknown_word {
-            self.metrics.unknown_status(target.provider());
-        }
-        log_events::log_changes(target.provider(), &applied.changes);
-    }
-
-    /// Whether a target's secret files are looked at between polls although it is well.
-    fn is_watched(&self, target: &Target) -> bool {
-        self.watches_all || target.kind != TargetKind::Channel
-    }
-
-    /// Looks, where nobody waits for it, at the secrets of targets that may need new ones.
-    fn watch_secrets(&mut self) {
-        if self.secret_watch.is_some() {
-            return;
-        }
-        let watches: Vec<Watch> = self
-            .backoff
-            .iter()
-            .filter_map(|(target, state)| {
-                let settings = self.fleet.look(*target, |watched| Arc::clone(&watched.target))?;
-                let waits = state.failing.is_some_and(FailureReason::fixed_by_new_secret);
-                (waits || self.is_watched(&settings)).then(|| Watch {
-                    target: *target,
-                    settings,
-                    used: state.secrets,
-                    unreadable: state.failing == Some(FailureReason::Secret),
-                })
-            })
-            .collect();
-        if !watches.is_empty() {
-            let looking = tokio::task::spawn_blocking(move || secret_watch::changed(watches));
-            self.secret_watch = Some(looking);
-        }
-    }
-
-    /// Polls targets at once whose secrets have changed since the last poll.
-    fn try_new_secrets(&mut self, changed: Vec<TargetRef>) {
-        if changed.is_empty() {
-            return;
-        }
-        for target in &changed {
-            self.backoff.entry(*target).and_modify(|state| state.refusals = 0);
-        }
-        let changed: HashSet<TargetRef> = changed.into_iter().collect();
-        self.queue.move_up(clock::instant(), |target| changed.contains(&target));
+        next
     }
 
     /// Puts a target at the front that somebody wants polled out of turn.
@@ -547,50 +306,9 @@ impl Poller {
     }
 }
 
-fn log_failure(target: &Target, before: &PollBackoff, failure: Option<&Failure>) {
-    let (kind, name) = (target.kind.as_str(), &target.name);
-    match failure {
-        Some(failure) if before.failing == Some(failure.reason) => {
-            debug!(
-                target_kind = kind,
-                name = name.as_str(),
-                reason = failure.reason.as_str(),
-                detail = failure.detail,
-                "a poll failed again"
-            );
-        }
-        Some(failure) => {
-            warn!(
-                target_kind = kind,
-                name = name.as_str(),
-                reason = failure.reason.as_str(),
-                detail = failure.detail,
-                todo = advice::failure(target.provider(), failure.reason),
-                "polls fail"
-            );
-        }
-        None if before.failing.is_some() => {
-            info!(target_kind = kind, name = name.as_str(), "polls succeed again")
-        }
-        None => {}
-    }
-}
-
 async fn next_reload(reloads: &mut Option<mpsc::Receiver<NewTargets>>) -> Option<NewTargets> {
     match reloads {
         Some(reloads) => reloads.recv().await,
         None => None,
-    }
-}
-
-/// Waits for a look at the secret files to end, if one is under way.
-async fn finished(looking: &mut Option<JoinHandle<Vec<TargetRef>>>) -> Vec<TargetRef> {
-    match looking {
-        Some(task) => {
-            let changed = task.await.unwrap_or_default();
-            *looking = None;
-            changed
-        }
-        None => std::future::pending().await,
     }
 }

@@ -146,7 +146,7 @@ impl Running {
 #[tokio::test]
 async fn a_panic_of_the_poller_itself_ends_the_exporter() {
     // It logs the outcome of a poll outside of the poll's own task.
-    let _trap = Trap::set("whatsapp_exporter::poller");
+    let _trap = Trap::set("whatsapp_exporter::poller::poll_backoff");
     let mut running = Running::start().await;
     let before = running.state();
     running.ends_by("poller", true).await;

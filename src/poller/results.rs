@@ -1,0 +1,123 @@
+//! What polls bring: to the fleet, to the set of targets, and to the log.
+//!
+//! Not here: when a target is polled again.
+
+use std::sync::Arc;
+
+use super::Poller;
+use super::confirmation::Confirmation;
+use super::poll::Completed;
+use super::poll_backoff::PollBackoff;
+use crate::clock;
+use crate::domain::{Failure, Listed, SentAt, TargetKind};
+use crate::fleet::{Applied, TargetRef};
+use crate::report::log_events;
+use crate::target::Target;
+use crate::upstream::{Fact, Reading};
+
+/// Facts of a list that are applied between two turns of everybody else.
+const APPLIED_AT_A_TIME: usize = 100;
+
+impl Poller {
+    /// Applies what a poll says, and logs what changed.
+    pub(super) async fn apply(
+        &mut self,
+        polled: TargetRef,
+        target: &Arc<Target>,
+        sent_at: SentAt,
+        state: &mut PollBackoff,
+        completed: Completed,
+    ) {
+        let now = clock::now();
+        let Completed { took, secrets, reading } = completed;
+        let Reading { polled: fact, others, listed, usage } = reading;
+        let replaced = match (state.secrets, secrets) {
+            (Some(before), Some(after)) => !before.same_own(after),
+            _ => false,
+        };
+        state.secrets = secrets.or(state.secrets);
+        if let Some(took) = took {
+            self.metrics.poll_took(target.provider(), took);
+        }
+        let lists = listed.is_some();
+        if let Some(channels) = listed {
+            let (listed, changed) = self.targets.list(target, channels);
+            if let Some((source, listed)) = target.source().zip(listed) {
+                let before = self.fleet.relist(target, listed);
+                log_events::log_list(source, before, listed);
+            }
+            if changed {
+                self.replace_targets().await;
+            }
+        }
+        match fact {
+            Fact::Channels(list) => {
+                let list = list.map(|channels| self.targets.list(target, channels));
+                self.apply_list(polled, target, list).await;
+            }
+            Fact::Accounts(list) => {
+                let list = list.map(|accounts| self.targets.list_accounts(target, accounts));
+                self.apply_list(polled, target, list).await;
+            }
+            fact => {
+                if let Fact::Account(Err(failure)) = &fact
+                    && !lists
+                {
+                    self.fleet.fail_listed(target, now, failure);
+                }
+                let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
+                state.confirmation = Confirmation::after_poll(
+                    state.confirmation,
+                    applied.statuses,
+                    clock::instant(),
+                );
+                self.log_changes(target, applied);
+            }
+        }
+        // Also of the channels that it has just listed.
+        if target.kind == TargetKind::Account {
+            self.fleet.apply_usage(polled, usage);
+        }
+        for (at, (id, fact)) in others.into_iter().enumerate() {
+            if at % APPLIED_AT_A_TIME == APPLIED_AT_A_TIME - 1 {
+                tokio::task::yield_now().await;
+                self.start_due();
+            }
+            let applied = self.fleet.apply_to_listed(target, &id, now, fact);
+            self.log_changes(target, applied);
+        }
+    }
+
+    /// Applies a source's list, which the set has taken: what is on it is watched from now on, and
+    /// what it no longer has is gone. A list that fails changes nothing.
+    pub(super) async fn apply_list(
+        &mut self,
+        source: TargetRef,
+        target: &Arc<Target>,
+        list: Result<(Option<Listed>, bool), Failure>,
+    ) {
+        match list {
+            Ok((listed, changed)) => {
+                let before = self.fleet.look(source, |watched| watched.source()?.listed());
+                self.fleet.apply_list(source, clock::now(), Ok(listed));
+                if let Some(listed) = listed {
+                    log_events::log_list(&target.name, before.flatten(), listed);
+                }
+                if changed {
+                    self.replace_targets().await;
+                }
+            }
+            Err(failure) => {
+                self.fleet.apply_list(source, clock::now(), Err(&failure));
+                self.fleet.fail_listed(target, clock::now(), &failure);
+            }
+        }
+    }
+
+    pub(super) fn log_changes(&self, target: &Target, applied: Applied) {
+        if applied.unknown_word {
+            self.metrics.unknown_status(target.provider());
+        }
+        log_events::log_changes(target.provider(), &applied.changes);
+    }
+}
