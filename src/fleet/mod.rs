@@ -4,10 +4,12 @@
 //! block of text takes to write; neither waits for the other's I/O, and a reader that stalls holds
 //! nothing but a pointer.
 
+mod delivery;
 mod order;
 mod passed;
 mod recall;
 mod replacement;
+mod requests;
 mod spacing;
 mod table;
 mod table_rows;
@@ -22,15 +24,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::domain::{
-    AccountEvent, AnswerClass, ChannelEvent, ErrorSource, Failure, FailureReason, Listed,
-    MessageId, MessageMemory, Now, Reported, SentAt, Status, TargetKind, Timestamp,
-    TokenErrorReason, Transition, UnauthorizedReason, WebhookOutcome,
+    Failure, FailureReason, Listed, Now, Reported, SentAt, Status, TargetKind, Transition,
 };
 use crate::lock::lock;
 use crate::providers;
 use crate::target::{Elsewhere, Name, Selection, Target};
-use crate::upstream::{Fact, ProviderId};
+use crate::upstream::Fact;
 
+pub use delivery::{AccountDelivery, DeliveryOutcome};
 pub use order::NamedTarget;
 pub use passed::PassedRequests;
 use recall::Recall;
@@ -75,41 +76,6 @@ pub struct Applied {
     pub unknown_word: bool,
     /// The last known status before and after a poll that told a channel's status.
     pub statuses: Option<(Status, Status)>,
-}
-
-/// What became of a webhook.
-#[derive(Debug)]
-pub enum DeliveryOutcome {
-    /// It was a channel's.
-    Channel {
-        /// What it was: something new, or nothing.
-        outcome: WebhookOutcome,
-        /// What people should hear of, and whether its word is unknown.
-        applied: Applied,
-    },
-    /// No channel has this id.
-    Unknown,
-    /// The channel is watched by another shard, or may be.
-    OtherShard,
-    /// No channel is known to have this id, but some have not answered or were not listed yet, and
-    /// may have it.
-    TooEarly,
-}
-
-/// What became of a webhook about an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountDelivery {
-    /// It was this account's.
-    Account {
-        /// The account.
-        target: TargetRef,
-        /// Whether it should be polled at once.
-        has_changed: bool,
-    },
-    /// No account has this id.
-    Unknown,
-    /// None is known to have this id, but a source has not listed its accounts yet.
-    TooEarly,
 }
 
 impl Fleet {
@@ -298,186 +264,15 @@ impl Fleet {
         self.updated.notify_waiters();
     }
 
-    /// Applies what a webhook tells of the channel with this id of the provider's; of this source,
-    /// if one is named.
-    pub fn deliver(
-        &self,
-        provider: ProviderId,
-        source: Option<&str>,
-        id: &str,
-        now: Now,
-        event: ChannelEvent,
-    ) -> DeliveryOutcome {
-        let mut table = self.changing();
-        let Some(target) = table.find_by_id(TargetKind::Channel, provider, source, id) else {
-            let elsewhere = table.elsewhere();
-            if elsewhere.has_id(provider, source, id) {
-                return DeliveryOutcome::OtherShard;
-            }
-            let order = table.order();
-            let may_yet = |target: TargetRef| {
-                table.get(target).is_some_and(|watched| {
-                    let may_yet = watched.may_yet_report_its_id() || watched.may_yet_list();
-                    watched.provider() == provider && may_yet
-                })
-            };
-            let mut channels = order.of(TargetKind::Channel).chain(order.of(TargetKind::Source));
-            return match channels.any(may_yet) {
-                true => DeliveryOutcome::TooEarly,
-                false if elsewhere.may_have_id(provider) => DeliveryOutcome::OtherShard,
-                false => DeliveryOutcome::Unknown,
-            };
-        };
-        let event = match event {
-            ChannelEvent::Message(mut message) => {
-                message.id = message.id.on_line(target.row);
-                ChannelEvent::Message(message)
-            }
-            other => other,
-        };
-        let delivered =
-            table.change_messages(target, |watched, memory| deliver(watched, now, memory, event));
-        let delivered = delivered.flatten();
-        drop(table);
-        self.updated.notify_waiters();
-        delivered.unwrap_or(DeliveryOutcome::Unknown)
-    }
-
-    /// Takes that a provider accepted a message which the application sent through the gateway with
-    /// a channel's credential, and the id that it gave it.
-    pub fn accepted_message(&self, owner: TargetRef, now: Now, id: MessageId) {
-        let line = owner.row;
-        self.changing().change_messages(owner, |watched, memory| {
-            if let TargetState::Channel(state) = &mut watched.state {
-                state.accepted_message(now, memory, id.on_line(line));
-            }
-        });
-    }
-
-    /// The channel with this id of the provider's.
-    pub fn channel_with_id(&self, provider: ProviderId, id: &str) -> Option<TargetRef> {
-        lock(&self.table).find_by_id(TargetKind::Channel, provider, None, id)
-    }
-
-    /// Takes it that messages until then were told of before this exporter began.
-    pub fn forget_messages_until(&self, at: Timestamp) {
-        self.changing().messages.forget_until(Some(at));
-    }
-
-    /// Applies what a webhook tells of the account with this id of the provider's.
-    pub fn deliver_to_account(
-        &self,
-        provider: ProviderId,
-        id: &str,
-        now: Now,
-        event: AccountEvent,
-    ) -> AccountDelivery {
-        let mut table = self.changing();
-        let Some(target) = table.find_by_id(TargetKind::Account, provider, None, id) else {
-            let order = table.order();
-            let may_list_it_yet = |source: TargetRef| {
-                table.get(source).is_some_and(|watched| {
-                    let polls = watched.polls();
-                    watched.provider() == provider
-                        && polls.last_success().is_none()
-                        && polls.last_failure() != Some(FailureReason::CredentialUnauthorized)
-                })
-            };
-            return match order.of(TargetKind::Source).any(may_list_it_yet) {
-                true => AccountDelivery::TooEarly,
-                false => AccountDelivery::Unknown,
-            };
-        };
-        let has_changed = table.change(target, |watched| match &mut watched.state {
-            TargetState::Account(state) => {
-                let outcome = state.apply_event(now, event);
-                outcome == WebhookOutcome::Applied && state.may_poll_for_event(now)
-            }
-            _ => false,
-        });
-        AccountDelivery::Account { target, has_changed: has_changed == Some(true) }
-    }
-
     /// Ends when something was learnt of any channel. What was learnt before this is called is not
     /// waited for again once the future was polled or enabled.
     pub fn updated(&self) -> tokio::sync::futures::Notified<'_> {
         self.updated.notified()
     }
 
-    /// Counts how a request of the application with a target's credential ended, or with an unknown
-    /// one.
-    pub fn count_request(
-        &self,
-        provider: ProviderId,
-        owner: Option<TargetRef>,
-        class: AnswerClass,
-    ) {
-        let mut table = self.changing();
-        match owner.filter(|owner| table.get(*owner).is_some()) {
-            Some(owner) => {
-                table
-                    .change(owner, |watched| watched.requests.get_or_insert_default().count(class));
-            }
-            None => {
-                let unattributed = table.unattributed.get_mut(provider.index());
-                unattributed.into_iter().for_each(|one| one.requests.count(class));
-            }
-        }
-    }
-
     /// The targets that other shards watch.
     pub fn elsewhere(&self) -> Arc<Elsewhere> {
         lock(&self.table).elsewhere()
-    }
-
-    /// Counts how a request of the application with the credential of another shard's target ended.
-    pub fn count_elsewhere(&self, target: &Target, class: AnswerClass) {
-        let mut table = self.changing();
-        let (kind, name, provider) = (target.kind, &target.name, target.provider());
-        // It may have been removed, or have moved here, while its request was under way.
-        let is_elsewhere = table.elsewhere().has_name(kind, name.as_str())
-            && table.find(kind, name.as_str()).is_none();
-        let index = provider.index();
-        let Some(created) = table.unattributed.get(index).map(|one| one.created) else { return };
-        match is_elsewhere {
-            true => table.passed.count(kind, provider, name, created, class),
-            false => table.unattributed[index].requests.count(class),
-        }
-    }
-
-    /// Restores such counts of targets that other shards watch.
-    pub fn restore_passed(&self, saved: impl IntoIterator<Item = PassedRequests>) {
-        let mut table = self.changing();
-        let elsewhere = table.elsewhere();
-        let known = saved.into_iter().filter(|one| elsewhere.has_name(one.kind, one.name.as_str()));
-        known.for_each(|one| table.passed.put(one));
-    }
-
-    /// Counts an HTTP 401 that the application met with a channel's credential. One about the
-    /// session is remembered until something newer is learnt.
-    pub fn count_unauthorized(&self, owner: TargetRef, now: Now, reason: UnauthorizedReason) {
-        self.changing().change(owner, |watched| {
-            if let TargetState::Channel(state) = &mut watched.state {
-                state.unauthorized(ErrorSource::Gateway, reason);
-                if reason == UnauthorizedReason::Session {
-                    state.refused(now);
-                }
-            }
-        });
-    }
-
-    /// Counts an error answer that the application met with a token.
-    pub fn count_token_error(
-        &self,
-        owner: TargetRef,
-        error: Option<TokenErrorReason>,
-        unauthorized: bool,
-    ) {
-        self.changing().change(owner, |watched| {
-            if let TargetState::Token(state) = &mut watched.state {
-                state.refused(ErrorSource::Gateway, error, unauthorized);
-            }
-        });
     }
 }
 
@@ -523,36 +318,6 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
         _ => {}
     }
     applied
-}
-
-fn deliver(
-    watched: &mut Watched,
-    now: Now,
-    memory: &mut MessageMemory,
-    event: ChannelEvent,
-) -> Option<DeliveryOutcome> {
-    let policy = watched.policy();
-    let name = watched.target.name.clone();
-    let TargetState::Channel(state) = &mut watched.state else { return None };
-    let word = match &event {
-        ChannelEvent::Status(observation) => unknown_word(&observation.status),
-        _ => None,
-    };
-    let reported_before = state.reports_unknown_word();
-    let (outcome, moved) = match event {
-        ChannelEvent::Message(message) => (state.message_told(now, memory, &message), None),
-        event => state.apply_event(now, policy, event),
-    };
-    let mut applied = Applied::default();
-    let counts = matches!(outcome, WebhookOutcome::Applied | WebhookOutcome::Late);
-    if let Some(word) = word.filter(|_| counts) {
-        applied.unknown_word = true;
-        if outcome == WebhookOutcome::Applied && !reported_before {
-            applied.changes.push(Change::UnknownWord(name.clone(), word));
-        }
-    }
-    applied.changes.extend(moved.map(|moved| Change::Moved(name, moved)));
-    Some(DeliveryOutcome::Channel { outcome, applied })
 }
 
 fn unknown_word(reported: &Reported) -> Option<String> {
