@@ -1,53 +1,24 @@
-//! The open connections of a listener: what each is doing and since when, whose time is up, and who
-//! makes room for another.
+//! The connections of a listener: how many there may be, whose time is up, and who makes room for
+//! another.
 //!
 //! Not here: reading and writing them; see `connection.rs`.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use fnv::FnvHashMap;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::limits::Limits;
+use super::open_connections::{OpenConnection, OpenConnections, Phase, SlotSignals};
 use super::refusal::ConnectionRefusal;
-use super::socket::has_unread;
 
 use crate::clock;
 use crate::lock::lock;
 
 /// How often a connection that waits for a place looks for one.
 const RETRY: Duration = Duration::from_millis(250);
-/// So many connections are looked at for one that makes room.
-const CANDIDATES: usize = 16;
-
-/// What a connection is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// It was accepted, and has not sent a byte.
-    New,
-    /// It has begun to send a head, or to shake hands.
-    Head,
-    /// It has sent a whole head, and waits for a place.
-    Ready,
-    /// It has a place, and shakes hands or has begun to send a head.
-    Asking,
-    /// It has a request, of which the answer is not all written.
-    Busy,
-    /// It has had an answer, and waits for a next request.
-    Idle,
-}
-
-const PHASES: usize = 6;
-/// What [`SlotSignals::phase`] holds while the connection is idle.
-const IDLE: u8 = Phase::Idle as u8;
-
-/// When something began, and whose it is: the oldest comes first.
-type Since = (Instant, u64);
 
 /// All open connections.
 pub(super) struct Connections {
@@ -57,150 +28,16 @@ pub(super) struct Connections {
     closed: Notify,
 }
 
-#[derive(Default)]
-struct OpenConnections {
-    /// By numbers of our own, so that a simple hash does.
-    all: FnvHashMap<u64, OpenConnection>,
-    phases: [BTreeSet<Since>; PHASES],
-    /// Readers that are behind.
-    stalled: BTreeSet<Since>,
-    /// How many have asked for something.
-    served: usize,
-    /// Numbers are given in order and never twice.
-    next: u64,
-}
-
-struct OpenConnection {
-    phase: Phase,
-    since: Instant,
-    stalled: Option<Instant>,
-    served: bool,
-    /// What there is of its requests: bodies of requests, and answers.
-    parts: usize,
-    shared: Arc<SlotSignals>,
-}
-
-/// Where a connection stands in the orders.
-#[derive(Clone, Copy)]
-struct Places {
-    phase: Option<(Phase, Instant)>,
-    stalled: Option<Instant>,
-    served: bool,
-}
-
-struct SlotSignals {
-    /// `None` in tests.
-    tcp: Option<Arc<TcpStream>>,
-    phase: AtomicU8,
-    /// It waits for a place, and its turn has come.
-    turn: Notify,
-    /// It is to go at once.
-    close: Notify,
-    /// It is to go when it has no request.
-    leave: Notify,
-}
-
 /// One connection's place among the open ones, given back when dropped.
 pub(super) struct Slot {
     number: u64,
-    shared: Arc<SlotSignals>,
+    signals: Arc<SlotSignals>,
     all: Arc<Connections>,
 }
 
 /// A part of a request under way: its body, or its answer. Once the last is dropped, the connection
 /// is idle.
 pub(super) struct Answering(Arc<Slot>);
-
-impl OpenConnections {
-    fn phase(&mut self, phase: Phase) -> &mut BTreeSet<Since> {
-        &mut self.phases[phase as usize]
-    }
-
-    /// Changes an entry, and its place in every order.
-    fn change(&mut self, number: u64, change: impl FnOnce(&mut OpenConnection)) {
-        let Some(entry) = self.all.get_mut(&number) else { return };
-        let before = Some(entry.places());
-        change(entry);
-        entry.shared.phase.store(entry.phase as u8, Ordering::Relaxed);
-        let after = Some(entry.places());
-        self.moved(number, before, after);
-    }
-
-    /// One part of a request less; after the last the connection is idle.
-    fn end_part(&mut self, number: u64, now: Instant) {
-        let Some(entry) = self.all.get_mut(&number) else { return };
-        entry.parts = entry.parts.saturating_sub(1);
-        if entry.parts == 0 {
-            self.change(number, |entry| (entry.phase, entry.since) = (Phase::Idle, now));
-        }
-    }
-
-    fn insert(&mut self, number: u64, entry: OpenConnection) {
-        self.moved(number, None, Some(entry.places()));
-        self.all.insert(number, entry);
-    }
-
-    fn take(&mut self, number: u64) -> Option<OpenConnection> {
-        let entry = self.all.remove(&number)?;
-        self.moved(number, Some(entry.places()), None);
-        Some(entry)
-    }
-
-    /// Puts a connection's places right in every order.
-    fn moved(&mut self, number: u64, before: Option<Places>, after: Option<Places>) {
-        let phase = |places: Option<Places>| places.and_then(|places| places.phase);
-        let (old, new) = (phase(before), phase(after));
-        if old != new {
-            old.inspect(|(phase, since)| _ = self.phase(*phase).remove(&(*since, number)));
-            new.inspect(|(phase, since)| _ = self.phase(*phase).insert((*since, number)));
-        }
-        let stalled = |places: Option<Places>| places.and_then(|places| places.stalled);
-        let (old, new) = (stalled(before), stalled(after));
-        if old != new {
-            old.inspect(|since| _ = self.stalled.remove(&(*since, number)));
-            new.inspect(|since| _ = self.stalled.insert((*since, number)));
-        }
-        let served = |places: Option<Places>| usize::from(places.is_some_and(|one| one.served));
-        self.served = self.served + served(after) - served(before);
-    }
-
-    /// The connection that has waited for a place for longest.
-    fn next_ready(&self) -> Option<u64> {
-        self.phases[Phase::Ready as usize].first().map(|(_, number)| *number)
-    }
-
-    /// Has that connection look for a place.
-    fn next_turn(&self) {
-        if let Some(next) = self.next_ready() {
-            self.all[&next].shared.turn.notify_one();
-        }
-    }
-
-    /// The longest silent connection of a phase that has been so until `before`.
-    fn silent(&self, phase: Phase, before: Option<Instant>) -> Option<u64> {
-        let sends_head = matches!(phase, Phase::Head | Phase::Asking);
-        let oldest = self.phases[phase as usize].iter();
-        oldest
-            .take_while(|(since, _)| Some(*since) <= before)
-            .take(CANDIDATES)
-            .map(|(_, number)| *number)
-            .find(|number| sends_head || self.all[number].is_silent())
-    }
-}
-
-impl OpenConnection {
-    fn places(&self) -> Places {
-        // What was answered and is not all taken yet is not idle.
-        let counts = self.phase != Phase::Idle || self.stalled.is_none();
-        let phase = counts.then_some((self.phase, self.since));
-        Places { phase, stalled: self.stalled, served: self.served }
-    }
-
-    /// Whether nothing came that is not read yet.
-    fn is_silent(&self) -> bool {
-        !self.shared.tcp.as_deref().is_some_and(has_unread)
-    }
-}
 
 impl Connections {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
@@ -216,11 +53,11 @@ impl Connections {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.open_ones().all.is_empty()
+        self.open_ones().count() == 0
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.open_ones().all.len() >= self.limits.connections
+        self.open_ones().count() >= self.limits.connections
     }
 
     /// Takes a place for a new connection, if need be that of one that is of no use to anybody.
@@ -230,36 +67,16 @@ impl Connections {
     ) -> Result<Slot, ConnectionRefusal> {
         let now = clock::instant();
         let mut open = self.open_ones();
-        if open.all.len() >= self.limits.connections && !self.make_room(&mut open, now) {
+        if open.count() >= self.limits.connections && !self.make_room(&mut open, now) {
             return Err(ConnectionRefusal::Full);
         }
-        let shared = Arc::new(SlotSignals {
-            tcp,
-            phase: AtomicU8::new(Phase::New as u8),
-            turn: Notify::new(),
-            close: Notify::new(),
-            leave: Notify::new(),
-        });
-        let number = open.next;
-        open.next += 1;
-        let (phase, shared_too) = (Phase::New, Arc::clone(&shared));
-        open.insert(
-            number,
-            OpenConnection {
-                phase,
-                since: now,
-                stalled: None,
-                served: false,
-                parts: 0,
-                shared: shared_too,
-            },
-        );
-        Ok(Slot { number, shared, all: Arc::clone(self) })
+        let (number, signals) = open.add(tcp, now);
+        Ok(Slot { number, signals, all: Arc::clone(self) })
     }
 
     fn close(&self, open: &mut OpenConnections, number: u64) {
         if let Some(entry) = self.remove(open, number) {
-            entry.shared.close.notify_one();
+            entry.signals.close.notify_one();
         }
     }
 
@@ -296,8 +113,7 @@ impl Connections {
             return false;
         }
         let before = now.checked_sub(self.limits.patience);
-        let stalled = open.stalled.first().filter(|(since, _)| Some(*since) <= before);
-        let stalled = stalled.map(|(_, number)| *number);
+        let stalled = open.stalled(before);
         stalled.inspect(|number| self.close(open, *number)).is_some()
     }
 
@@ -320,25 +136,21 @@ impl Connections {
         let now = clock::instant();
         let mut open = self.open_ones();
         let Limits { idle, head, answer, stall, .. } = self.limits;
-        for phase in [Phase::New, Phase::Idle] {
-            let mut over = over(&open.phases[phase as usize], Some(idle), now);
-            over.retain(|number| open.all[number].is_silent());
-            over.into_iter().for_each(|number| self.close(&mut open, number));
-        }
+        let mut late: Vec<u64> = [Phase::New, Phase::Idle]
+            .into_iter()
+            .flat_map(|phase| open.silent_over(phase, idle, now))
+            .collect();
         let limits =
             [(Phase::Head, Some(head)), (Phase::Asking, Some(head)), (Phase::Busy, answer)];
-        for (phase, limit) in limits {
-            let over = over(&open.phases[phase as usize], limit, now);
-            over.into_iter().for_each(|number| self.close(&mut open, number));
-        }
-        let over = over(&open.stalled, stall, now);
-        over.into_iter().for_each(|number| self.close(&mut open, number));
+        late.extend(limits.into_iter().flat_map(|(phase, limit)| open.over(phase, limit, now)));
+        late.extend(open.stalled_over(stall, now));
+        late.into_iter().for_each(|number| self.close(&mut open, number));
     }
 
     /// Tells all to leave.
     pub(super) fn leave(&self) {
-        for entry in self.open_ones().all.values() {
-            entry.shared.leave.notify_one();
+        for entry in self.open_ones().all() {
+            entry.signals.leave.notify_one();
         }
     }
 
@@ -353,13 +165,6 @@ impl Connections {
             closed.await;
         }
     }
-}
-
-/// Those that began so long ago.
-fn over(since: &BTreeSet<Since>, limit: Option<Duration>, now: Instant) -> Vec<u64> {
-    let before = limit.and_then(|limit| now.checked_sub(limit));
-    let over = since.iter().take_while(|(since, _)| Some(*since) <= before);
-    over.map(|(_, number)| *number).collect()
 }
 
 impl Slot {
@@ -382,7 +187,7 @@ impl Slot {
 
     /// Records bytes that came, which are the beginning of a head if the connection was idle.
     pub(super) fn received(&self, size: usize) {
-        if size > 0 && self.shared.phase.load(Ordering::Relaxed) == IDLE {
+        if size > 0 && self.signals.is_idle() {
             let since = clock::instant();
             self.all.open_ones().change(self.number, |entry| {
                 let phase = if entry.served { Phase::Asking } else { Phase::Head };
@@ -401,7 +206,7 @@ impl Slot {
                     return others;
                 }
                 // Those that are idle or stalled give way only after a while.
-                let _ = tokio::time::timeout(RETRY, self.shared.turn.notified()).await;
+                let _ = tokio::time::timeout(RETRY, self.signals.turn.notified()).await;
             }
         };
         let placed = tokio::time::timeout(self.all.limits.head, placed).await;
@@ -414,10 +219,10 @@ impl Slot {
         if open.next_ready() != Some(self.number) {
             return None;
         }
-        if open.served >= all.limits.served && !all.free_place(&mut open, clock::instant()) {
+        if open.served() >= all.limits.served && !all.free_place(&mut open, clock::instant()) {
             return None;
         }
-        let others = open.served;
+        let others = open.served();
         // Time that it had to wait is not its own.
         let since = clock::instant();
         open.change(self.number, |entry| {
@@ -431,7 +236,7 @@ impl Slot {
     pub(super) fn answering(self: &Arc<Self>) -> Result<Answering, ConnectionRefusal> {
         let now = clock::instant();
         let mut open = self.all.open_ones();
-        if open.phase(Phase::Busy).len() >= self.all.limits.requests {
+        if open.busy() >= self.all.limits.requests {
             return Err(ConnectionRefusal::Requests);
         }
         open.change(self.number, |entry| {
@@ -460,17 +265,17 @@ impl Slot {
 
     /// Ends when the connection is to go at once.
     pub(super) async fn closed(&self) {
-        self.shared.close.notified().await;
+        self.signals.close.notified().await;
     }
 
     /// Has the connection go after the request that it has begun to send.
     pub(super) fn leave_later(&self) {
-        self.shared.leave.notify_one();
+        self.signals.leave.notify_one();
     }
 
     /// Ends when the connection is to go as soon as it has no request.
     pub(super) async fn leaving(&self) {
-        self.shared.leave.notified().await;
+        self.signals.leave.notified().await;
     }
 }
 
@@ -484,9 +289,7 @@ impl Drop for Slot {
 impl Answering {
     /// One more part of the same request.
     pub(super) fn another(&self) -> Self {
-        if let Some(entry) = self.0.all.open_ones().all.get_mut(&self.0.number) {
-            entry.parts += 1;
-        }
+        self.0.all.open_ones().begin_part(self.0.number);
         Self(Arc::clone(&self.0))
     }
 }

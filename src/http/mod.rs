@@ -11,6 +11,7 @@ mod files;
 mod handler;
 mod limits;
 mod listener;
+mod open_connections;
 mod passwords;
 mod peer;
 mod received_body;
