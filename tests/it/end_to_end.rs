@@ -504,7 +504,7 @@ async fn every_panel_shows_something(world: &World) -> usize {
                 filling.interval = step / TIMES as u32;
                 let expr = filling.fill(&query.expr).expect("known variables");
                 // A subquery looks at multiples of its step, and this world may have none.
-                let expr = expr.replace(":5m]", ":15s]");
+                let expr = expr.replace(":5m]", ":15s]").replace(":1m]", ":15s]");
                 let mut rows = rows_of(prometheus, &query, &filling, &expr).await;
                 if rows.is_empty() {
                     // What happened alone is shown; nothing may have happened.
