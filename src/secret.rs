@@ -176,22 +176,44 @@ impl SecretFile {
     }
 }
 
-/// The path, without a last part that may be the secret itself, put where the name of its file
-/// belongs.
+/// The path, without what may be the secret itself, put where the name of its file belongs.
 pub fn printable_path(path: &Path) -> String {
     let last = path.file_name().unwrap_or_default().to_string_lossy();
-    let runs = last.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let like_a_secret = runs.into_iter().any(|run| {
-        run.len() >= 20
-            && run.bytes().any(|byte| byte.is_ascii_digit())
-            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
-    });
-    if like_a_secret {
-        let hidden = path.with_file_name("[REDACTED]");
-        format!("{} (the name of the file looks like a secret)", hidden.display())
+    let whole = path.to_string_lossy();
+    let hidden = if is_base64(&whole) && !path.parent().is_some_and(exists) {
+        Path::new("[REDACTED]").to_owned()
+    } else if looks_like_a_secret(&last) {
+        path.with_file_name("[REDACTED]")
     } else {
-        path.display().to_string()
-    }
+        return path.display().to_string();
+    };
+    format!("{} (the name of the file looks like a secret)", hidden.display())
+}
+
+/// Whether a text has a part that may be a token: 20 letters and digits in a row, or a UUID.
+pub fn looks_like_a_secret(text: &str) -> bool {
+    let has = |run: &str, what: fn(&u8) -> bool| run.bytes().any(|byte| what(&byte));
+    let mut runs = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let is_token = |run: &str| {
+        run.len() >= 20 && has(run, u8::is_ascii_digit) && has(run, u8::is_ascii_alphabetic)
+    };
+    let words = text.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
+    let is_uuid = |word: &str| word.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    runs.any(is_token) || words.into_iter().any(is_uuid)
+}
+
+/// Whether a text may be one of base64, slashes and all.
+fn is_base64(text: &str) -> bool {
+    let has = |what: fn(&u8) -> bool| text.bytes().any(|byte| what(&byte));
+    text.len() >= 20
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte))
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+}
+
+fn exists(directory: &Path) -> bool {
+    !directory.as_os_str().is_empty() && directory.is_dir()
 }
 
 /// The version is taken from the open file before it is read, so that a write in between shows.
@@ -274,6 +296,9 @@ mod tests {
             ("Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f", Some("[REDACTED]")),
             ("/run/Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f", Some("/run/[REDACTED]")),
             ("/run/12345|Ab3dEf6hIj9lMn2pQr5t", Some("/run/[REDACTED]")),
+            ("B6D711FC-DE4D-4FD5-9365-44120E713976", Some("[REDACTED]")),
+            ("Ab3dEf6hIj9lMn2p+Qr5/tUv8x/Yz1bCd4f", Some("[REDACTED]")),
+            ("secrets/token-of-sales-and-support-2", None),
         ] {
             let told = said.map_or_else(
                 || path.to_owned(),

@@ -97,6 +97,9 @@ fn describe_target(target: &Target, text: &mut String) {
         // The endpoint's own settings, such as the API's version and the app's id.
         let _ = write!(text, ", {endpoint:?}");
     }
+    if let (TargetKind::Source, Some(endpoint)) = (target.kind, &options.endpoint) {
+        let _ = write!(text, ", {endpoint:?}");
+    }
     text.push('\n');
 }
 

@@ -14,15 +14,20 @@ pub const USAGE: u8 = 2;
 /// Prints sentences, each on a line of its own.
 pub(super) fn complain<'a>(sentences: impl IntoIterator<Item = &'a str>) {
     for sentence in sentences {
-        eprintln!("error: {sentence}");
+        say(&format!("error: {sentence}"));
     }
 }
 
 /// Prints what may be a mistake and stops nothing.
 pub(super) fn warn(sentences: impl IntoIterator<Item = impl std::fmt::Display>) {
     for sentence in sentences {
-        eprintln!("warning: {sentence}");
+        say(&format!("warning: {sentence}"));
     }
+}
+
+/// Whoever closed the other end does not want to know, and the exit code tells the rest.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints a text. A reader that has read enough, such as `head`, is no error.
@@ -40,7 +45,7 @@ pub(super) fn print(text: &str) -> u8 {
 /// A runtime on this thread alone: the work is I/O, and one thread costs least memory.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, u8> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        eprintln!("error: the runtime cannot be started: {error}");
+        say(&format!("error: the runtime cannot be started: {error}"));
         UNHEALTHY
     })
 }

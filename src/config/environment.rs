@@ -312,6 +312,18 @@ pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<
     Some(GatewaySettings { address, max_connections, hold, routes: Vec::new() })
 }
 
+/// The two listeners need an address each.
+pub(super) fn refuse_shared_port(listen: SocketAddr, gateway: SocketAddr, problems: &mut Problems) {
+    let any = |one: SocketAddr| one.ip().is_unspecified();
+    let meet = listen.ip() == gateway.ip() || any(listen) || any(gateway);
+    if listen.port() != 0 && listen.port() == gateway.port() && meet {
+        problems.add(
+            "GATEWAY_ADDRESS: is the address of LISTEN_ADDRESS as well; give the gateway a port of \
+             its own, such as `127.0.0.1:10402`",
+        );
+    }
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct FurtherVariables {

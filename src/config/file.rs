@@ -50,24 +50,39 @@ impl FileReader<'_, '_> {
         let lists: Vec<&'static str> = LISTS.iter().map(|(list, _)| *list).collect();
         let directory = path.parent();
         let rest = yaml::parse_lists(&mut text, &lists, &mut |list, at, node| {
-            let name = node.text_of("name").and_then(|name| Name::new(name).ok());
-            self.entry(EntryPlace { file: &place, directory, list, at, name }, node);
+            self.item(&place, directory, list, at, node);
         });
         if let Some(error) = text.ended_by() {
             return self.problems.add(unread(error));
         }
-        // What is left of the document are lists that are empty, and mistakes.
+        // What is left of the document are lists that have an anchor or came from one, and
+        // mistakes.
         let checked = rest.map_err(|what| format!("{place}{what}")).and_then(|node| {
             let mut section =
                 Section::new(node, &lists).map_err(|what| format!("{place}: {what}"))?;
-            for list in &lists {
-                section.list(list).map_err(|what| format!("{place}: {what}"))?;
+            for list in lists.iter().copied() {
+                let items = section.list(list).map_err(|what| format!("{place}: {what}"))?;
+                for (at, node) in items.into_iter().flatten().enumerate() {
+                    self.item(&place, directory, list, at, node);
+                }
             }
             Ok(())
         });
         if let Err(sentence) = checked {
             self.problems.add(sentence);
         }
+    }
+
+    fn item(
+        &mut self,
+        file: &str,
+        directory: Option<&Path>,
+        list: &'static str,
+        at: usize,
+        node: Node,
+    ) {
+        let name = node.text_of("name").and_then(|name| Name::new(name).ok());
+        self.entry(EntryPlace { file, directory, list, at, name }, node);
     }
 
     fn entry(&mut self, place: EntryPlace<'_>, node: Node) {
@@ -95,6 +110,11 @@ impl FileReader<'_, '_> {
     /// The provider that an entry names, or the one that entries of its kind have by default.
     fn provider(&self, kind: TargetKind, node: &Node) -> Result<ProviderId, String> {
         let fits = |provider: &ProviderId| providers::get(*provider).entry_keys(kind).is_some();
+        if node.has("provider") && node.text_of("provider").is_none() {
+            return Err(
+                "`provider`: must be one value, neither a list nor a set of keys".to_owned()
+            );
+        }
         let named = node.text_of("provider").filter(|label| !label.is_empty());
         let provider = match named {
             Some(label) => providers::with_label(label).filter(fits),

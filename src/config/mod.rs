@@ -136,7 +136,8 @@ impl Settings {
             });
             GatewaySettings { routes: routes.collect(), ..gateway }
         });
-        if gateway.is_some() {
+        if let Some(gateway) = &gateway {
+            environment::refuse_shared_port(listen, gateway.address, &mut problems);
             targets.refuse_unknown_credentials_name(&mut problems);
         }
         let targets = targets.finish(&mut problems);

@@ -203,6 +203,9 @@ impl Entry<'_> {
         for (id, node) in keys {
             let name = node.text().ok_or_else(|| "must be one name".to_owned());
             match name.and_then(Name::new) {
+                Ok(name) if names.values().any(|other| *other == name) => {
+                    self.problem(&format!("`names`: two ids are named `{name}`"));
+                }
                 Ok(name) => drop(names.insert(id, name)),
                 Err(what) => self.problem(&format!("`names`: {what}")),
             }

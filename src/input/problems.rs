@@ -4,14 +4,27 @@
 
 use std::fmt;
 
+/// So many are told. A wrong key in each of 100,000 entries is one mistake to whoever reads them.
+const TOLD: usize = 50;
+
 /// Mistakes in the settings, each one sentence that says where, what, and what to do.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Problems(Vec<String>);
+pub struct Problems {
+    count: usize,
+    /// The first, and then one that says how many more there are.
+    sentences: Vec<String>,
+}
 
 impl Problems {
     /// Adds a sentence.
     pub fn add(&mut self, sentence: impl Into<String>) {
-        self.0.push(sentence.into());
+        self.count += 1;
+        self.sentences.truncate(TOLD);
+        self.sentences.push(match self.count.checked_sub(TOLD) {
+            None | Some(0) => sentence.into(),
+            Some(1) => "there is one more mistake".to_owned(),
+            Some(more) => format!("there are {more} more mistakes"),
+        });
     }
 
     /// Both of two settings that are of use only together. Beside each stands what to say when it
@@ -35,17 +48,17 @@ impl Problems {
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.count == 0
     }
 
-    /// How many sentences there are.
+    /// How many mistakes there are.
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.count
     }
 
     /// The sentences.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.sentences.iter().map(String::as_str)
     }
 
     /// `value` if nothing is wrong.
@@ -60,7 +73,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, problem) in self.0.iter().enumerate() {
+        for (at, problem) in self.sentences.iter().enumerate() {
             if at > 0 {
                 f.write_str("\n")?;
             }

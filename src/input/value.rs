@@ -18,12 +18,18 @@ const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 /// A duration as humantime reads it, longer than zero and at most a year.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
+    if text.ends_with('M') {
+        return Err("is in months, which `M` stands for; write minutes as `10m`".to_owned());
+    }
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("must be longer than zero".to_owned()),
         Ok(duration) if duration > LONGEST => Err("must not be longer than a year".to_owned()),
         Ok(duration) => Ok(duration),
         Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
             Err("has no unit; write seconds as `30s`, minutes as `10m`".to_owned())
+        }
+        Err(humantime::DurationError::NumberOverflow) => {
+            Err("must not be longer than a year".to_owned())
         }
         Err(_) => Err("is not a duration; write for example `30s`, `10m` or `1h 30m`".to_owned()),
     }
@@ -68,9 +74,9 @@ pub fn http_url(text: &str, hint: &str) -> Result<Arc<str>, String> {
     Ok(url.as_str().trim_end_matches('/').into())
 }
 
-/// A text that is taken as it is.
-fn any_text(text: &str) -> Result<String, String> {
-    Ok(text.to_owned())
+/// The name of a file, without blanks around it.
+fn file_path(text: &str) -> Result<String, String> {
+    Ok(text.trim().to_owned())
 }
 
 /// `true` or `false`.
@@ -102,7 +108,7 @@ setting_values! {
     /// The name of a header.
     Header(HeaderName) = header;
     /// The name of a file.
-    FilePath(String) = any_text;
+    FilePath(String) = file_path;
     /// A secret.
     Secret(SecretSource) =
         |text: &str| SecretSource::from_value(text).map_err(|error| error.to_string());

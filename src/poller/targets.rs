@@ -32,8 +32,11 @@ impl Poller {
             self.fleet.look(*target, |watched| watched.target.kind == TargetKind::Channel)
         });
         let count = refs.len();
+        // Where every target is polled once, none of them waits for a later time.
+        let once = self.until;
         self.schedule(refs, |at, interval| {
-            now + backoff::first_delay(at, count, interval, fastrand::f64())
+            let delay = backoff::first_delay(at, count, interval, fastrand::f64());
+            once.unwrap_or(now + delay)
         })
         .await;
     }

@@ -10,6 +10,7 @@ use super::advice;
 use crate::domain::{Listed, Status, Transition};
 use crate::fleet::{Change, Replaced};
 use crate::provider::TokenProblem;
+use crate::secret::looks_like_a_secret;
 use crate::target::{Name, Target};
 use crate::upstream::ProviderId;
 
@@ -20,6 +21,7 @@ pub fn log_changes(provider: ProviderId, changes: &[Change]) {
             Change::Moved(name, transition) => moved(provider, name, *transition),
             Change::Validity(name, valid) => validity(provider, name, *valid),
             Change::UnknownWord(name, word) => {
+                let word = if looks_like_a_secret(word) { "[REDACTED]" } else { word };
                 warn!(channel = %name, word, "the provider reports a status this version does not \
                     know; it is shown as UNKNOWN");
             }

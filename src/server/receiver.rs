@@ -22,12 +22,18 @@ pub(super) struct Receiver {
 
 impl Receiver {
     pub(super) fn new(settings: Webhooks, connections: usize) -> Self {
-        Self {
+        let receiver = Self {
             settings,
             room: BodyRoom::new(connections),
             unreadable: AtomicBool::new(false),
             own_unreadable: AtomicBool::new(false),
+        };
+        // What is wrong with them is logged now, and not with the first webhook that is lost.
+        let _ = receiver.secret();
+        for (provider, _) in &receiver.settings.own_secrets {
+            let _ = receiver.own_secret(*provider);
         }
+        receiver
     }
 
     /// The secret that a provider signs with itself; an error when it cannot be read.

@@ -78,6 +78,12 @@ pub(super) async fn check(
     };
     for provider in providers::all() {
         let Some(api) = providers::get(provider).webhooks() else { continue };
+        if let Some(Err(error)) = webhooks.read_own_secret(provider) {
+            let name = providers::get(provider).display_name();
+            let what = format!("the secret that {name} signs with: {error}, so none is received");
+            report.unreadable =
+                Some(WebhookProblem { provider: name, channel: String::new(), what });
+        }
         let channels: Vec<Arc<Target>> = fleet.view(clock::now()).look(|targets| {
             let channels = targets.of(TargetKind::Channel).map(|watched| &watched.target);
             channels.filter(|target| target.provider() == provider).cloned().collect()

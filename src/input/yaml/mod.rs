@@ -13,11 +13,12 @@ use granit_parser::{ErrorKind, Parser, ScanError};
 pub(crate) use node::Node;
 use tree::{Mistake, Tree};
 
-/// Reads a document; an empty one is an empty map.
+/// Reads a document.
 ///
 /// # Errors
 ///
-/// The place and what is wrong, as `, line 3: …`.
+/// The place and what is wrong, as `, line 3: …`. An empty document is a mistake: it may be one
+/// that is being written.
 pub(crate) fn parse(text: &str) -> Result<Node, String> {
     read(&mut text.chars(), Tree::default())
 }
@@ -36,6 +37,8 @@ pub(crate) fn parse_lists(
     read(text, Tree::handing_over(lists, item))
 }
 
+const EMPTY: &str = ": is empty; if it is to set nothing, write `{}`";
+
 /// One kind of text for all, so that the parser is in the program once.
 fn read(text: &mut dyn Iterator<Item = char>, mut tree: Tree<'_>) -> Result<Node, String> {
     let sentence = |Mistake { line, what }: Mistake| format!(", line {line}: {what}");
@@ -44,8 +47,8 @@ fn read(text: &mut dyn Iterator<Item = char>, mut tree: Tree<'_>) -> Result<Node
         tree.take(event, place.start.line()).map_err(sentence)?;
     }
     match tree.finish() {
-        None => Ok(Node::Map(Vec::new())),
-        Some(Node::Scalar(text)) if text.is_empty() => Ok(Node::Map(Vec::new())),
+        None => Err(EMPTY.to_owned()),
+        Some(Node::Scalar(text)) if text.is_empty() => Err(EMPTY.to_owned()),
         Some(other) => Ok(other),
     }
 }
@@ -84,7 +87,7 @@ impl<'k> Section<'k> {
         for (key, _) in &keys {
             if !known.contains(&&**key) {
                 let named = key.len() <= 32
-                    && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                    && key.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_-".contains(&byte));
                 let name = if named && !key.is_empty() {
                     format!("unknown key `{key}`")
                 } else {

@@ -22,6 +22,12 @@ impl Node {
         }
     }
 
+    /// Whether it is a map with this key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        let Self::Map(keys) = self else { return false };
+        keys.iter().any(|(name, _)| **name == *key)
+    }
+
     /// The text of a map's key.
     pub(crate) fn text_of(&self, key: &str) -> Option<&str> {
         let Self::Map(keys) = self else { return None };

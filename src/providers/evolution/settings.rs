@@ -70,7 +70,7 @@ impl EvolutionSettings {
             ),
             (
                 key,
-                "EVOLUTION_API_KEY is set, but EVOLUTION_URL is not; \
+                "EVOLUTION_API_KEY or EVOLUTION_API_KEY_FILE is set, but EVOLUTION_URL is not; \
                  write the server's address, such as `http://evolution:8080`",
             ),
         );

@@ -103,7 +103,7 @@ impl GreenApiSettings {
             ),
             (
                 token,
-                "GREEN_API_TOKEN is set, but GREEN_API_INSTANCE_ID is not; \
+                "GREEN_API_TOKEN or GREEN_API_TOKEN_FILE is set, but GREEN_API_INSTANCE_ID is not; \
                  use idInstance of https://console.green-api.com",
             ),
         );

@@ -365,8 +365,8 @@ fn app(
         }
         (None, Some(_)) if !id_is_set => {
             problems.add(
-                "META_APP_SECRET is set, but META_APP_ID is not; an app needs both to \
-                inspect a token",
+                "META_APP_SECRET or META_APP_SECRET_FILE is set, but META_APP_ID is not; an app \
+                needs both to inspect a token",
             );
             None
         }
@@ -422,7 +422,7 @@ impl ProviderSettings for MetaSettings {
         let asked = listing.is_some().then(|| {
             let own = entry.words("waba_ids", |words| waba_ids(words.iter().copied()));
             let analytics = entry.optional("analytics", flag).unwrap_or(self.analytics);
-            (own.unwrap_or_else(|| Arc::clone(&self.waba_ids)), analytics)
+            (own.unwrap_or_default(), analytics)
         });
         let token = TokenSettings {
             name: name?,

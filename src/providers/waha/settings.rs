@@ -63,7 +63,7 @@ impl WahaSettings {
             ),
             (
                 key,
-                "WAHA_API_KEY is set, but WAHA_URL is not; \
+                "WAHA_API_KEY or WAHA_API_KEY_FILE is set, but WAHA_URL is not; \
                  write the server's address, such as `http://waha:3000`",
             ),
         );
