@@ -4,7 +4,7 @@
 
 help:
 	@echo 'make demo   run the exporter against the embedded simulator'
-	@echo 'make test   install what is missing from Debian packages, then run everything CI runs'
+	@echo 'make test   install what is missing from Debian packages, then run all tests'
 	@echo 'make bench  measure speed and memory, side by side with nginx and blackbox_exporter'
 	@echo 'make bench-image   the memory of the program that the image holds'
 	@echo 'make soak   ten minutes of faults (SOAK=60s: one): no scrape fails, no count is lost, nothing grows'

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -454,7 +455,7 @@ func TestCredentialsAreFilesThatTheVariablesName(t *testing.T) {
 credentials:
   WAHA_API_KEY: {secret: waha, key: api-key}
   META_TOKEN: {secret: meta, key: token, optional: true}
-env: {WAHA_URL: http://waha:3000, POLL_CONCURRENCY: 8, ENABLE_LIFECYCLE: true}
+env: {WAHA_URL: http://waha:3000, POLL_CONCURRENCY: 8, ENABLE_LIFECYCLE: true, META_APP_ID: 634974688087057}
 envFrom: [{secretRef: {name: more}}]
 `), "Deployment", ""))
 	_, container := ours(template)
@@ -464,6 +465,7 @@ envFrom: [{secretRef: {name: more}}]
 		"WAHA_URL":          "http://waha:3000",
 		"POLL_CONCURRENCY":  "8",
 		"ENABLE_LIFECYCLE":  "true",
+		"META_APP_ID":       "634974688087057",
 	})
 	same(t, "envFrom", container["envFrom"], []any{map[string]any{"secretRef": map[string]any{"name": "more"}}})
 	same(t, "files", at(template, "spec", "volumes", 0, "projected", "sources"), []any{
@@ -546,10 +548,42 @@ func TestWhatCannotBeRightIsRefusedWithASentence(t *testing.T) {
 		"image: {digest: latest}":                                              "/image/digest",
 		"settings: {channel: []}":                                              "additional properties 'channel' not allowed",
 		"serviceMonitor: {interval: 15}":                                       "/serviceMonitor/interval",
+		"webhooks: {providers: [greenapi]}":                                    "/webhooks/providers/0",
+		"enabled: false\nserviceMonitor: {enabled: true}":                      "serviceMonitor.enabled needs enabled: true",
+		"serviceMonitor: {enabled: true, namespace: monitoring}\nweb: {existingSecret: w, tlsSecret: t}": "needs serviceMonitor.tlsConfig",
 	} {
 		if _, err := render(t, values); err == nil || !strings.Contains(err.Error(), sentence) {
 			t.Errorf("%s\nis answered %v, without %q", values, err, sentence)
 		}
+	}
+}
+
+func TestAKeyWithoutAValueIsAsGoodAsNone(t *testing.T) {
+	for _, key := range []string{
+		"podAnnotations", "podLabels", "commonLabels", "commonAnnotations", "extraVolumes", "extraVolumeMounts",
+	} {
+		if _, err := render(t, key+":\n"); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+func TestWebhooksAreForProvidersThatThereAre(t *testing.T) {
+	schema := schemaOf(t)
+	known := list(schema, "properties", "webhooks", "properties", "providers", "items", "enum")
+	var labels []any
+	for _, line := range strings.Split(read(t, "../../src/providers/mod.rs"), "\n") {
+		if name, is := strings.CutPrefix(strings.TrimSpace(line), "mod "); is {
+			labels = append(labels, strings.TrimSuffix(name, ";"))
+		}
+	}
+	for _, label := range known {
+		if !slices.Contains(labels, label) {
+			t.Errorf("the schema knows %v, which is no provider", label)
+		}
+	}
+	if len(known) != len(labels) || len(known) == 0 {
+		t.Errorf("the schema knows %v, and there are %v", known, labels)
 	}
 }
 

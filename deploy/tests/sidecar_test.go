@@ -89,6 +89,35 @@ func TestEveryKindOfWorkloadGetsTheSidecar(t *testing.T) {
 	}
 }
 
+func TestAWorkloadThatWantsNoneGetsNone(t *testing.T) {
+	app := `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop, annotations: {whatsapp-exporter: none}}
+spec:
+  template:
+    metadata: {labels: {app: shop}}
+    spec: {containers: [{name: shop, image: a}]}
+`
+	for _, components := range []string{
+		"COMPONENTS/sidecar", "COMPONENTS/sidecar-strict", "COMPONENTS/sidecar, COMPONENTS/sidecar-tls",
+		"COMPONENTS/sidecar-strict, COMPONENTS/sidecar-strict-tls",
+	} {
+		found, err := build(t, map[string]string{
+			"kustomization.yaml": "resources: [workloads.yaml]\ncomponents: [" + components + "]\n",
+			"workloads.yaml":     app,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		template, _ := podTemplate(only(t, found, "Deployment", "shop"))
+		same(t, components, template["spec"], map[string]any{
+			"containers": []any{map[string]any{"name": "shop", "image": "a"}},
+		})
+		same(t, components, at(template, "metadata", "labels"), map[string]any{"app": "shop"})
+	}
+}
+
 func TestEveryKindOfWorkloadGetsTLS(t *testing.T) {
 	for component, probes := range map[string][]string{
 		"sidecar":        {"livenessProbe"},

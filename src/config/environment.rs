@@ -34,7 +34,7 @@ pub(super) const BASIC: &[Variable] = &[
         "",
         "Prometheus' web configuration file: TLS and basic authentication on the listener",
     ),
-    Variable::new("CONFIG_FILE", "", "YAML file with channels and tokens"),
+    Variable::new("CONFIG_FILE", "", "YAML file with channels, sources and tokens"),
     Variable::new("LOG_LEVEL", "info", "`error`, `warn`, `info`, `debug` or `trace`"),
     Variable::new("LOG_FORMAT", "text", "`text` or `json`"),
 ];

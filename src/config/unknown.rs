@@ -32,7 +32,7 @@ impl fmt::Display for UnknownVariable {
         write!(f, "the variable {} is not a setting", self.name)?;
         match self.nearest {
             Some(nearest) => write!(f, "; did you mean {nearest}?"),
-            None => f.write_str("; `whatsapp-exporter --help` lists them"),
+            None => f.write_str("; `whatsapp-exporter --help` lists the settings"),
         }
     }
 }

@@ -15,8 +15,8 @@ pub const RUNBOOKS: &str =
     "https://github.com/whatsapp-exporter/whatsapp-exporter/blob/main/docs/runbooks";
 
 /// What to do about a source with channels that are not watched.
-pub const CHANNELS_IGNORED: &str = "Channels beyond max_channels and channels without a valid name \
-    are not watched. Raise it, choose with only and except, or name them with names.";
+pub const CHANNELS_IGNORED: &str = "More channels are listed than max_channels allows, or some \
+    have no valid name. Raise max_channels, choose with only and except, or give them names with names.";
 
 /// What to do about channels that could not send when they were no longer watched.
 pub const CHANNELS_GONE: &str = "Make sure that they were deleted at the provider, or left out of \

@@ -13,6 +13,8 @@ use granit_parser::{ErrorKind, Parser, ScanError};
 pub(crate) use node::Node;
 use tree::{Mistake, Tree};
 
+use crate::input::nearest;
+
 /// Reads a document.
 ///
 /// # Errors
@@ -94,8 +96,12 @@ impl<'k> Section<'k> {
                     "unknown key".to_owned()
                 };
                 let secret = ["token", "secret", "password"].iter().any(|word| key.contains(word));
-                let hint =
-                    if secret || !named { "; secrets belong in files of their own" } else { "" };
+                let meant = nearest(&key.to_ascii_lowercase(), known.iter().copied());
+                let hint = match meant.filter(|_| named) {
+                    Some(meant) => format!("; did you mean `{meant}`?"),
+                    None if secret || !named => "; secrets belong in files of their own".to_owned(),
+                    None => String::new(),
+                };
                 return Err(format!(
                     "{name}, expected one of {}{hint}",
                     known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")

@@ -42,7 +42,7 @@ pub(super) const VARIABLES: &[Variable] = &[
     Variable::new(
         "META_DISCOVER",
         "true",
-        "whether the accounts and numbers are watched that META_TOKEN may see",
+        "whether the accounts and numbers that META_TOKEN may see are watched",
     ),
     Variable::new(
         "META_WABA_IDS",

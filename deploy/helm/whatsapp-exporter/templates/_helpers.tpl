@@ -30,7 +30,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   "app.kubernetes.io/managed-by" .Release.Service
   "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") }}
 {{- $selector := include "whatsapp-exporter.selectorLabels" . | fromYaml }}
-{{- toYaml (mergeOverwrite (dict) $own (deepCopy .Values.commonLabels) $selector) }}
+{{- toYaml (mergeOverwrite (dict) $own (deepCopy (.Values.commonLabels | default dict)) $selector) }}
 {{- end }}
 
 {{/*
@@ -42,7 +42,7 @@ The metadata of an object: a list of the root, the suffix of its name, and a dic
 {{- $own := index . 2 }}
 {{- $labels := include "whatsapp-exporter.labels" $root | fromYaml }}
 {{- $labels = mergeOverwrite (deepCopy ($own.labels | default dict)) $labels }}
-{{- $annotations := mergeOverwrite (deepCopy $root.Values.commonAnnotations) (deepCopy ($own.annotations | default dict)) -}}
+{{- $annotations := mergeOverwrite (deepCopy ($root.Values.commonAnnotations | default dict)) (deepCopy ($own.annotations | default dict)) -}}
 name: {{ include "whatsapp-exporter.fullname" $root }}{{ index . 1 }}
 namespace: {{ $own.namespace | default (include "whatsapp-exporter.namespace" $root) }}
 labels:
@@ -146,7 +146,16 @@ annotations:
 {{- if and $v.webhooks.httpRoute.enabled (not $v.webhooks.httpRoute.parentRefs) }}
 {{- fail "webhooks.httpRoute.parentRefs is empty: name the Gateway" }}
 {{- end }}
-{{- if and $v.podDisruptionBudget.enabled (not $sharded) (lt (int $v.replicas) 2) }}
+{{- if and $v.serviceMonitor.enabled (not $v.enabled) }}
+{{- fail "serviceMonitor.enabled needs enabled: true: it scrapes this release's Service. For exporters that others install, set podMonitor.enabled" }}
+{{- end }}
+{{- with $v.serviceMonitor }}
+{{- $elsewhere := and .namespace (ne .namespace (include "whatsapp-exporter.namespace" $)) }}
+{{- if and .enabled $elsewhere $v.web.tlsSecret (not .tlsConfig) }}
+{{- fail "serviceMonitor.namespace needs serviceMonitor.tlsConfig with web.tlsSecret: Prometheus Operator looks for the CA's Secret in the monitor's own namespace" }}
+{{- end }}
+{{- end }}
+{{- if and $v.enabled $v.podDisruptionBudget.enabled (not $sharded) (lt (int $v.replicas) 2) }}
 {{- fail "podDisruptionBudget.enabled needs shards or replicas of 2 or more" }}
 {{- end }}
 {{- end }}

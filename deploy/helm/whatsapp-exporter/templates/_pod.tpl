@@ -4,8 +4,8 @@
 metadata:
   labels:
     {{- $labels := include "whatsapp-exporter.labels" . | fromYaml }}
-    {{- toYaml (mergeOverwrite (deepCopy .Values.podLabels) $labels) | nindent 4 }}
-  {{- with mergeOverwrite (deepCopy .Values.commonAnnotations) (deepCopy .Values.podAnnotations) }}
+    {{- toYaml (mergeOverwrite (deepCopy (.Values.podLabels | default dict)) $labels) | nindent 4 }}
+  {{- with mergeOverwrite (deepCopy (.Values.commonAnnotations | default dict)) (deepCopy (.Values.podAnnotations | default dict)) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -58,7 +58,7 @@ spec:
       securityContext:
         {{- toYaml .Values.securityContext | nindent 8 }}
       {{- $mounts := include "whatsapp-exporter.mounts" . | fromYamlArray }}
-      {{- with concat $mounts .Values.extraVolumeMounts }}
+      {{- with concat $mounts (.Values.extraVolumeMounts | default list) }}
       volumeMounts:
         {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -66,7 +66,7 @@ spec:
     {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- $volumes := include "whatsapp-exporter.volumes" . | fromYamlArray }}
-  {{- with concat $volumes .Values.extraVolumes }}
+  {{- with concat $volumes (.Values.extraVolumes | default list) }}
   volumes:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -118,7 +118,8 @@ spec:
 {{- end }}
 {{- range $name, $value := .Values.env }}
 - name: {{ $name }}
-  value: {{ $value | toString | quote }}
+  {{- /* Helm reads numbers as floats, of which `toString` writes large ones with an exponent. */}}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
 {{- end }}
 {{- end }}
 
