@@ -229,10 +229,10 @@ impl Fleet {
         });
     }
 
-    /// Takes how many channels an account's source has in all. Returns how many it had.
-    pub fn relist(&self, account: &Target, listed: Listed) -> Option<Listed> {
+    /// Takes how many channels a source has in all. Returns how many it had.
+    pub fn relist(&self, source: &Name, listed: Listed) -> Option<Listed> {
         let mut table = self.changing();
-        let source = table.find(TargetKind::Source, account.source()?.as_str())?;
+        let source = table.find(TargetKind::Source, source.as_str())?;
         let before = table.change(source, |watched| match &mut watched.state {
             TargetState::Source(state) => {
                 let before = state.listed();

@@ -174,6 +174,11 @@ impl Poller {
         }
     }
 
+    /// When a poll is due that is to begin at once.
+    fn at_once(&self) -> Instant {
+        self.until.unwrap_or_else(clock::instant)
+    }
+
     /// Starts the polls that are due, as far as there is room.
     fn start_due(&mut self) {
         self.queue.advance(self.until.unwrap_or_else(|| clock::instant() + STARTED_TOGETHER));
@@ -214,7 +219,7 @@ impl Poller {
             // It listed by settings that are no longer in force.
             self.queue.end(due.upstream, true);
             let upstream = self.queue.upstream(&current.options.api_url);
-            self.queue.push(Due { at: clock::instant(), upstream, ..due });
+            self.queue.push(Due { at: self.at_once(), upstream, ..due });
             return;
         }
         let mut state = self.backoff.remove(&due.target).unwrap_or_default();

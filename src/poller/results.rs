@@ -43,7 +43,7 @@ impl Poller {
         if let Some(channels) = listed {
             let (listed, changed) = self.targets.list(target, channels);
             if let Some((source, listed)) = target.source().zip(listed) {
-                let before = self.fleet.relist(target, listed);
+                let before = self.fleet.relist(source, listed);
                 log_events::log_list(source, before, listed);
             }
             if changed {

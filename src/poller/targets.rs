@@ -95,6 +95,10 @@ impl Poller {
         // Polls in flight for targets that are gone end without a trace.
         self.backoff.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
         self.out_of_turn.retain(|target, _| self.fleet.look(*target, |_| ()).is_some());
+        // An account that another source has as well is now that one's.
+        for (source, listed) in self.targets.listed_by_source() {
+            self.fleet.relist(source, listed);
+        }
         log_events::log_replaced(&replaced);
         self.begin_anew(replaced.moved).await;
         self.begin(replaced.added).await;
@@ -102,7 +106,7 @@ impl Poller {
             // What they listed by their old settings stays until they have answered.
             let changed: HashSet<TargetRef> = replaced.changed_listers.into_iter().collect();
             self.backoff.retain(|target, _| !changed.contains(target));
-            self.queue.move_up(clock::instant(), |target| changed.contains(&target));
+            self.queue.move_up(self.at_once(), |target| changed.contains(&target));
         }
         if !replaced.rescheduled.is_empty() {
             let now = clock::instant();

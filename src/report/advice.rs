@@ -16,7 +16,7 @@ pub const RUNBOOKS: &str =
 
 /// What to do about a source with channels that are not watched.
 pub const CHANNELS_IGNORED: &str = "More channels are listed than max_channels allows, or some \
-    have no valid name. Raise max_channels, choose with only and except, or give them names with names.";
+    have no valid name. Raise max_channels, choose with only and except, or use names.";
 
 /// What to do about channels that could not send when they were no longer watched.
 pub const CHANNELS_GONE: &str = "Make sure that they were deleted at the provider, or left out of \

@@ -311,6 +311,11 @@ impl TargetSet {
         known.then(|| Listed { watched: count(watched), ignored: count(ignored) })
     }
 
+    /// How many channels each source has that has accounts, as far as they have told it.
+    pub fn listed_by_source(&self) -> impl Iterator<Item = (&Name, Listed)> {
+        self.accounts.keys().filter_map(|source| Some((source, self.listed(source)?)))
+    }
+
     fn watches_listed(
         &self,
         source: &Target,

@@ -194,6 +194,24 @@ fn an_account_that_two_sources_share_stays_when_the_first_of_them_goes() {
 }
 
 #[test]
+fn check_asks_an_account_of_two_sources_again_once_it_is_the_first_ones() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    plant(&upstream);
+    let other = "EAAGanotherTokenNotARealOne";
+    upstream.set_token(other, MetaToken::new("meta").managing(&[ACCOUNT]));
+    files.write("first", TOKEN);
+    files.write("second", other);
+    // The first lists the account while it is polled with the second's token.
+    upstream.set_fault(TOKEN, Some(Fault::slow(Duration::from_millis(600))));
+    upstream.set_fault(other, Some(Fault::slow(Duration::from_millis(400))));
+    let entry = |name: &str| format!("  - {{name: {name}, provider: meta, token_file: {name}}}\n");
+    let file = format!("sources:\n{}{}", entry("first"), entry("second"));
+    let setup = Setup::of(&upstream).file(&files, &file).argument("check");
+    let ended = setup.run();
+    assert!(ended.stdout.contains("All 6 targets are well"), "{ended:?}");
+}
+
+#[test]
 fn a_token_that_may_manage_nothing_is_no_failure_and_says_so_once() {
     for (token, waba_ids) in [
         (MetaToken::new("meta").without_scope("whatsapp_business_management"), ACCOUNT),
