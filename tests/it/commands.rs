@@ -99,6 +99,23 @@ fn output_that_cannot_be_written_is_no_success() {
 }
 
 #[test]
+fn an_error_that_nobody_can_be_told_is_an_error_all_the_same() {
+    for (arguments, code) in [(&["check", "--offline"][..], 2), (&["--nope"], 2)] {
+        let full = std::fs::File::create("/dev/full").expect("a full device");
+        let mut command = std::process::Command::new(crate::common::binary());
+        let ended = command.args(arguments).env_clear().stderr(full).output().expect("a program");
+        assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_file_is_named_as_it_is_written() {
+    let setup = Setup::new().set("WHAPI_TOKEN_FILE", "secrets/whapi").argument("check");
+    let ended = setup.run();
+    assert!(ended.stdout.contains(" secrets/whapi: does not exist. The"), "{ended:?}");
+}
+
+#[test]
 fn healthcheck_tells_whether_the_exporter_here_is_alive() {
     let check =
         |address: &str| Setup::bare().argument("healthcheck").set("LISTEN_ADDRESS", address).run();
@@ -393,6 +410,11 @@ fn check_says_whose_webhooks_do_not_reach_the_exporter_and_what_to_send() {
     let ended = setup.run();
     assert_eq!(ended.code, Some(1));
     assert!(ended.stdout.contains("nowhere: does not exist"), "{ended:?}");
+    let setup = setup.unset("WEBHOOK_SECRET_FILE").set("WEBHOOK_SECRET", WEBHOOK_SECRET);
+    let setup = setup.set("META_WEBHOOK_APP_SECRET_FILE", files.path("neither"));
+    let ended = setup.run();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("neither: does not exist, so none is received"), "{ended:?}");
 }
 
 #[test]

@@ -302,6 +302,9 @@ fn a_rotated_secret_is_asked_for_at_once() {
     let files = Files::new();
     let path = files.write("secret", "theFirstSecretOfOurs\n");
     let setup = listening(1, &files).unset("WEBHOOK_SECRET").set("WEBHOOK_SECRET_FILE", path);
+    // One that cannot be read is told at the start, before a webhook is lost.
+    let program = setup.clone().set("WEBHOOK_SECRET_FILE", files.path("nowhere")).start();
+    assert!(program.log().contains("WEBHOOK_SECRET_FILE cannot be used"), "{}", program.log());
     let program = setup.start();
     let (_, _, body) = Event::status("AUTH", now(), 1).delivery(Mode::Body, "CHANNEL-0");
     let status = |secret: &str| {
