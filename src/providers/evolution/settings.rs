@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::instances::Instances;
 use crate::domain::{PollPolicy, TargetKind};
 use crate::input::value::{self, ApiUrl, FilePath, Secret};
-use crate::input::{Entry, Setting, Variable, secret_setting};
+use crate::input::{Entry, ServerNames, ServerValues, Setting, Variable, server_setting};
 use crate::provider::{ProviderSettings, SettingsReader};
 use crate::secret::SecretSource;
 use crate::target::{ListingOptions, Name, Target, TargetOptions};
@@ -36,6 +36,13 @@ const LIST_INTERVAL: Duration = Duration::from_secs(300);
 /// An instance's state comes from the server's memory within milliseconds (observed).
 const CHANNEL_INTERVAL: Duration = Duration::from_secs(30);
 
+const NAMES: ServerNames = ServerNames {
+    url: "EVOLUTION_URL",
+    key: "EVOLUTION_API_KEY",
+    example: "http://evolution:8080",
+    its_key: "the server's AUTHENTICATION_API_KEY",
+};
+
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 struct EvolutionVariables {
@@ -53,28 +60,13 @@ impl EvolutionSettings {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
         let settings = Self { provider };
         let environment: EvolutionVariables = variables.read(VARIABLES);
-        let before = problems.count();
-        let url = environment.evolution_url.get("EVOLUTION_URL", problems);
-        let key = secret_setting(
-            "EVOLUTION_API_KEY",
-            environment.evolution_api_key,
-            environment.evolution_api_key_file,
-            problems,
-        );
-        let server = problems.both(
-            before,
-            (
-                url,
-                "EVOLUTION_URL is set, but neither EVOLUTION_API_KEY nor EVOLUTION_API_KEY_FILE; \
-                 use the server's AUTHENTICATION_API_KEY",
-            ),
-            (
-                key,
-                "EVOLUTION_API_KEY or EVOLUTION_API_KEY_FILE is set, but EVOLUTION_URL is not; \
-                 write the server's address, such as `http://evolution:8080`",
-            ),
-        );
-        if let (Some((ApiUrl(url), key)), Ok(name)) = (server, Name::new(provider.label())) {
+        let values = ServerValues {
+            url: environment.evolution_url,
+            key: environment.evolution_api_key,
+            key_file: environment.evolution_api_key_file,
+        };
+        let server = server_setting(&NAMES, values, problems);
+        if let (Some((url, key)), Ok(name)) = (server, Name::new(provider.label())) {
             let listing = ListingOptions::polled_by(policies.policy(CHANNEL_INTERVAL));
             let policy = policies.policy(LIST_INTERVAL);
             targets.push(settings.source(name, key, url, policy, listing));

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::sessions::Sessions;
 use crate::domain::{PollPolicy, TargetKind};
 use crate::input::value::{self, ApiUrl, FilePath, Secret};
-use crate::input::{Entry, Setting, Variable, secret_setting};
+use crate::input::{Entry, ServerNames, ServerValues, Setting, Variable, server_setting};
 use crate::provider::{ProviderSettings, SettingsReader};
 use crate::secret::SecretSource;
 use crate::target::{ListingOptions, Name, Target, TargetOptions};
@@ -29,6 +29,13 @@ pub(super) const VARIABLES: &[Variable] = &[
 /// One request lists all sessions from memory, so it may come as often as for one channel.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
+const NAMES: ServerNames = ServerNames {
+    url: "WAHA_URL",
+    key: "WAHA_API_KEY",
+    example: "http://waha:3000",
+    its_key: "the key that the server has",
+};
+
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 struct WahaVariables {
@@ -46,28 +53,13 @@ impl WahaSettings {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
         let settings = Self { provider };
         let environment: WahaVariables = variables.read(VARIABLES);
-        let before = problems.count();
-        let url = environment.waha_url.get("WAHA_URL", problems);
-        let key = secret_setting(
-            "WAHA_API_KEY",
-            environment.waha_api_key,
-            environment.waha_api_key_file,
-            problems,
-        );
-        let server = problems.both(
-            before,
-            (
-                url,
-                "WAHA_URL is set, but neither WAHA_API_KEY nor WAHA_API_KEY_FILE; \
-                 use the key that the server has",
-            ),
-            (
-                key,
-                "WAHA_API_KEY or WAHA_API_KEY_FILE is set, but WAHA_URL is not; \
-                 write the server's address, such as `http://waha:3000`",
-            ),
-        );
-        if let (Some((ApiUrl(url), key)), Ok(name)) = (server, Name::new(provider.label())) {
+        let values = ServerValues {
+            url: environment.waha_url,
+            key: environment.waha_api_key,
+            key_file: environment.waha_api_key_file,
+        };
+        let server = server_setting(&NAMES, values, problems);
+        if let (Some((url, key)), Ok(name)) = (server, Name::new(provider.label())) {
             let policy = policies.policy(POLL_INTERVAL);
             targets.push(settings.source(name, key, url, policy, ListingOptions::default()));
         }
