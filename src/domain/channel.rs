@@ -69,9 +69,22 @@ pub struct ChannelState {
 /// The upstream's clock may be ahead of ours by so much and still be believed.
 const MAX_CLOCK_LEAD: Duration = Duration::from_secs(86_400);
 
-/// The newest status known when a poll was sent. Its answer is newer; what came since may be too.
+/// When a poll was sent. Its answer is newer than what was known then; what came since may be newer
+/// still, however long the answer took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SentAt(Option<Timestamp>);
+pub struct SentAt {
+    /// The newest status known then, by the upstream's clock.
+    known: Option<Timestamp>,
+    /// By our own clock; `None` stands for now.
+    at: Option<Timestamp>,
+}
+
+impl SentAt {
+    /// A poll that is sent now and is not of one channel alone.
+    pub const fn now(now: Now) -> Self {
+        Self { known: None, at: Some(now.unix) }
+    }
+}
 
 impl ChannelState {
     /// A channel that was configured at `now` and never asked.
@@ -96,9 +109,20 @@ impl ChannelState {
         }
     }
 
-    /// What a poll that is sent now has to be newer than.
-    pub fn sent_at(&self) -> SentAt {
-        SentAt(self.last.map(|last| last.at))
+    /// What the answer to a poll that is sent now has to be newer than.
+    pub fn sent_at(&self, now: Now) -> SentAt {
+        SentAt { known: self.last.map(|last| last.at), at: Some(now.unix) }
+    }
+
+    /// The same for a poll that was sent at `sent`, such as one that lists many channels.
+    pub fn listed_at(&self, sent: SentAt) -> SentAt {
+        let Some(at) = sent.at else { return sent };
+        let was_known = |point: &&StatusPoint| point.observed_at <= at;
+        let known = match &self.webhooks {
+            Some(webhooks) => webhooks.timeline.points().iter().rev().find(was_known),
+            None => self.last.as_ref(),
+        };
+        SentAt { known: known.map(|point| point.at), at: sent.at }
     }
 
     /// Applies the outcome of a poll that was sent with the present knowledge. Returns the
@@ -109,7 +133,7 @@ impl ChannelState {
         policy: PollPolicy,
         outcome: Result<ChannelObservation, Failure>,
     ) -> Option<Transition> {
-        self.apply_since(now, policy, self.sent_at(), outcome)
+        self.apply_since(now, policy, self.sent_at(now), outcome)
     }
 
     /// Applies the outcome of a poll that was sent at `sent_at`.
@@ -137,7 +161,7 @@ impl ChannelState {
                         // Without an earlier status there is nothing to move from.
                         let before = self.last.map(|last| last.status);
                         if before.is_some() {
-                            let at = self.after(sent_at, self.upstream_time(now));
+                            let at = self.after(sent_at, self.upstream_time(now, sent_at));
                             self.record(StatusPoint {
                                 at,
                                 source: StatusSource::Poll,
@@ -180,14 +204,16 @@ impl ChannelState {
         let theirs = time_of(&observation)
             .filter(|theirs| theirs.millis_since(now.unix) <= as_millis(MAX_CLOCK_LEAD));
         let mut sent_at = sent_at;
-        if let (Some(theirs), Some(webhooks)) = (theirs, &mut self.webhooks) {
-            let ahead = theirs.millis_since(now.unix);
-            webhooks.clock_lead_millis = ahead;
-            // An earlier answer may have been wrong about its time.
-            let known = webhooks.timeline.correct(now.unix, ahead, sent_at.0, &mut self.moves);
-            sent_at = SentAt(known);
+        if let Some(webhooks) = &mut self.webhooks {
+            if let Some(theirs) = theirs {
+                webhooks.clock_lead_millis = theirs.millis_since(now.unix);
+            }
+            // An earlier answer may have been wrong about its time, or our own clock was.
+            let ahead = webhooks.clock_lead_millis;
+            sent_at.known =
+                webhooks.timeline.correct(now.unix, ahead, sent_at.known, &mut self.moves);
         }
-        let at = self.after(sent_at, theirs.unwrap_or_else(|| self.upstream_time(now)));
+        let at = self.after(sent_at, theirs.unwrap_or_else(|| self.upstream_time(now, sent_at)));
         let (status, evidence) = read(&observation.status);
         let started = observation.started;
         let before = self.last.map(|last| last.status);
@@ -228,16 +254,17 @@ impl ChannelState {
         }
     }
 
-    /// The time at the upstream, as far as its clock is known.
-    pub(super) fn upstream_time(&self, now: Now) -> Timestamp {
-        now.unix
-            .plus_millis(self.webhooks.as_ref().map_or(0, |webhooks| webhooks.clock_lead_millis))
+    /// The time at the upstream when a poll was sent, as far as its clock is known: an answer that
+    /// does not say when it was true may have been on its way ever since.
+    pub(super) fn upstream_time(&self, now: Now, sent_at: SentAt) -> Timestamp {
+        let sent = sent_at.at.map_or(now.unix, |sent| sent.min(now.unix));
+        sent.plus_millis(self.webhooks.as_ref().map_or(0, |webhooks| webhooks.clock_lead_millis))
     }
 
     /// `theirs`, or later: an answer is newer than all that was known when it was asked for,
     /// whatever the clocks say.
     pub(super) fn after(&self, sent_at: SentAt, theirs: Timestamp) -> Timestamp {
-        sent_at.0.map_or(theirs, |known| theirs.max(known.plus_millis(1)))
+        sent_at.known.map_or(theirs, |known| theirs.max(known.plus_millis(1)))
     }
 
     /// Inserts a status into the timeline and counts the moves that it reveals.

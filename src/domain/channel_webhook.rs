@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::channel::{StatusEvidence, read, time_of};
+use super::channel::{SentAt, StatusEvidence, read, time_of};
 use super::time::as_millis;
 use super::timeline::{Insertion, MIN_RESTART_SHIFT_MILLIS, StatusPoint, StatusSource};
 use super::{
@@ -64,7 +64,7 @@ impl ChannelState {
         let visible = self.status(now, policy);
         self.since = self.since(now, policy);
         let ahead = self.webhooks_mut().clock_lead_millis;
-        let here = self.upstream_time(now);
+        let here = self.upstream_time(now, SentAt::now(now));
         let latest = here.max(now.unix).plus_millis(as_millis(MAX_EVENT_LEAD));
         let (status, evidence) = read(&observation.status);
         let own = time_of(&observation).filter(|at| *at <= latest);
@@ -78,7 +78,7 @@ impl ChannelState {
             }
         }
         // Without a time of its own, or with one that cannot be, it is judged by when it came.
-        let at = own.unwrap_or_else(|| self.after(self.sent_at(), here));
+        let at = own.unwrap_or_else(|| self.after(self.sent_at(now), here));
         let point = StatusPoint {
             at,
             source: StatusSource::Webhook,

@@ -146,10 +146,22 @@ impl ChannelState {
     pub fn restore(&mut self, now: Now, policy: PollPolicy, saved: ChannelSnapshot) {
         // A clock that was set back makes no age negative.
         let moment = |at: Timestamp| now.minus_millis(now.unix.millis_since(at).max(0));
-        let points: Vec<StatusPoint> = saved.statuses.iter().map(StatusPoint::from).collect();
+        let points: Vec<StatusPoint> = saved
+            .statuses
+            .iter()
+            .map(|saved| {
+                let mut point = StatusPoint::from(saved);
+                let ahead = point.observed_at.millis_since(now.unix).max(0);
+                point.observed_at = point.observed_at.plus_millis(-ahead);
+                point.at = point.at.plus_millis(-ahead);
+                point
+            })
+            .collect();
         self.evidence = saved.evidence;
         self.last = points.last().copied();
-        if self.evidence == StatusEvidence::Reported && self.last.is_none() {
+        let lacks_status = self.evidence == StatusEvidence::Reported && self.last.is_none();
+        // What is not known to be young is nothing that still counts.
+        if lacks_status || saved.updated.is_none() {
             self.evidence = StatusEvidence::Nothing;
         }
         if let Some(webhooks) = &mut self.webhooks {

@@ -228,6 +228,8 @@ impl Timeline {
         for point in &mut self.points {
             let was_known = known.is_some_and(|known| point.at <= known);
             if point.at > latest {
+                // Our own clock may have been set back since.
+                point.observed_at = point.observed_at.min(now);
                 point.at = point.observed_at.plus_millis(ahead_millis);
             }
             if was_known {

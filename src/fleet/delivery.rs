@@ -22,6 +22,8 @@ pub enum DeliveryOutcome {
     },
     /// No channel has this id.
     Unknown,
+    /// Several sources have a channel of this id, and none is named.
+    Ambiguous,
     /// The channel is watched by another shard, or may be.
     OtherShard,
     /// No channel is known to have this id, but some have not answered or were not listed yet, and
@@ -58,6 +60,9 @@ impl Fleet {
     ) -> DeliveryOutcome {
         let mut table = self.changing();
         let Some(target) = table.find_by_id(TargetKind::Channel, provider, source, id) else {
+            if source.is_none() && table.has_several(TargetKind::Channel, provider, id) {
+                return DeliveryOutcome::Ambiguous;
+            }
             let elsewhere = table.elsewhere();
             if elsewhere.has_id(provider, source, id) {
                 return DeliveryOutcome::OtherShard;

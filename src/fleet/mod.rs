@@ -76,6 +76,8 @@ pub struct Applied {
     pub unknown_word: bool,
     /// The last known status before and after a poll that told a channel's status.
     pub statuses: Option<(Status, Status)>,
+    /// Why the channel cannot be told of any longer, if it could before, or for another reason.
+    pub failure: Option<(Name, Failure)>,
 }
 
 impl Fleet {
@@ -169,10 +171,10 @@ impl Fleet {
     }
 
     /// The target that a poll is about to ask, and what its answer has to be newer than.
-    pub fn begin_poll(&self, target: TargetRef) -> Option<(Arc<Target>, SentAt)> {
+    pub fn begin_poll(&self, target: TargetRef, now: Now) -> Option<(Arc<Target>, SentAt)> {
         self.look(target, |watched| {
-            let sent_at = watched.channel().map(|state| state.sent_at());
-            (Arc::clone(&watched.target), sent_at.unwrap_or_default())
+            let sent_at = watched.channel().map(|state| state.sent_at(now));
+            (Arc::clone(&watched.target), sent_at.unwrap_or(SentAt::now(now)))
         })
     }
 
@@ -194,7 +196,15 @@ impl Fleet {
     }
 
     /// Applies what the poll of a source, or of one of its accounts, says of one of its channels.
-    pub fn apply_to_listed(&self, lister: &Target, id: &str, now: Now, fact: Fact) -> Applied {
+    /// It was sent at `sent_at`.
+    pub fn apply_to_listed(
+        &self,
+        lister: &Target,
+        id: &str,
+        now: Now,
+        sent_at: SentAt,
+        fact: Fact,
+    ) -> Applied {
         let (table, provider) = (lock(&self.table), lister.provider());
         let source = lister.source().unwrap_or(&lister.name);
         let of_source = |source| table.find_by_id(TargetKind::Channel, provider, source, id);
@@ -207,8 +217,9 @@ impl Fleet {
         drop(table);
         match found {
             Some(channel) => {
-                let sent_at = self.look(channel, |watched| watched.channel().map(|c| c.sent_at()));
-                self.apply(channel, now, sent_at.flatten().unwrap_or_default(), false, fact)
+                let listed_at = |watched: &Watched| Some(watched.channel()?.listed_at(sent_at));
+                let sent_at = self.look(channel, listed_at).flatten().unwrap_or(sent_at);
+                self.apply(channel, now, sent_at, false, fact)
             }
             None => Applied::default(),
         }
@@ -245,8 +256,9 @@ impl Fleet {
     }
 
     /// Applies the failure of a list, of a source or of one of its accounts, to those of its
-    /// channels that are known by it alone.
-    pub fn fail_listed(&self, lister: &Target, now: Now, failure: &Failure) {
+    /// channels that are known by it alone. Returns what people should hear of.
+    pub fn fail_listed(&self, lister: &Target, now: Now, failure: &Failure) -> Vec<Change> {
+        let mut changes = Vec::new();
         let mut table = self.changing();
         let order = table.order();
         for target in order.of(TargetKind::Channel) {
@@ -254,14 +266,14 @@ impl Fleet {
                 table.get(target).is_some_and(|watched| watched.target.is_known_by(lister));
             if listed {
                 let fact = Fact::Channel(Err(failure.clone()));
-                table.change(target, |watched| {
-                    let sent_at = watched.channel().map(|state| state.sent_at());
-                    apply(watched, now, sent_at.unwrap_or_default(), false, fact)
-                });
+                let applied = table
+                    .change(target, |watched| apply(watched, now, SentAt::now(now), false, fact));
+                changes.extend(applied.into_iter().flat_map(|applied| applied.changes));
             }
         }
         drop(table);
         self.updated.notify_waiters();
+        changes
     }
 
     /// Ends when something was learnt of any channel. What was learnt before this is called is not
@@ -294,6 +306,12 @@ fn apply(watched: &mut Watched, now: Now, sent_at: SentAt, replaced: bool, fact:
                 |failure| failure.reason == FailureReason::SessionUnauthorized,
                 |_| true,
             );
+            let failing = state.polls().failing_since().and(state.polls().last_failure());
+            applied.failure = outcome
+                .as_ref()
+                .err()
+                .filter(|failure| failing != Some(failure.reason))
+                .map(|failure| (name.clone(), failure.clone()));
             let before = state.last_known_status();
             let moved = state.apply_since(now, policy, sent_at, outcome);
             applied.statuses = tells_status.then(|| (before, state.last_known_status()));

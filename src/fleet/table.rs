@@ -121,6 +121,7 @@ impl Table {
     }
 
     /// The target of this kind with this id of the upstream's; of this source, if one is named.
+    /// `None` also where none is named and several sources have it.
     pub(super) fn find_by_id(
         &self,
         kind: TargetKind,
@@ -128,9 +129,28 @@ impl Table {
         source: Option<&str>,
         id: &str,
     ) -> Option<TargetRef> {
+        let first = self.with_id(kind, provider, source, id).next();
+        first.filter(|_| source.is_some() || !self.has_several(kind, provider, id))
+    }
+
+    /// Whether targets of this kind have this id at several sources, each a server of its own.
+    pub(super) fn has_several(&self, kind: TargetKind, provider: ProviderId, id: &str) -> bool {
+        let found = self.with_id(kind, provider, None, id);
+        let mut sources = found.filter_map(|target| Some(self.get(target)?.target.source()));
+        let first = sources.next();
+        sources.any(|other| Some(other) != first)
+    }
+
+    fn with_id(
+        &self,
+        kind: TargetKind,
+        provider: ProviderId,
+        source: Option<&str>,
+        id: &str,
+    ) -> impl Iterator<Item = TargetRef> {
         let hash = self.hash_id(provider, id);
-        let mut rows = self.by_id.range((hash, 0)..=(hash, u32::MAX)).map(|(_, row)| *row);
-        let found = rows.find(|row| {
+        let rows = self.by_id.range((hash, 0)..=(hash, u32::MAX)).map(|(_, row)| *row);
+        let found = rows.filter(move |row| {
             self.rows.get(*row).is_some_and(|watched| {
                 watched.target.kind == kind
                     && watched.provider() == provider

@@ -187,7 +187,7 @@ impl Poller {
 
     fn start_waiting(&mut self) {
         while let Some(due) = self.queue.start_next() {
-            let begun = self.fleet.begin_poll(due.target);
+            let begun = self.fleet.begin_poll(due.target, clock::now());
             let endpoint = begun.as_ref().and_then(|(target, _)| target.options.endpoint.clone());
             let (Some((target, sent_at)), Some(endpoint)) = (begun, endpoint) else {
                 // It is no longer watched.

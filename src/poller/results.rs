@@ -63,7 +63,8 @@ impl Poller {
                 if let Fact::Account(Err(failure)) = &fact
                     && !lists
                 {
-                    self.fleet.fail_listed(target, now, failure);
+                    let changes = self.fleet.fail_listed(target, now, failure);
+                    log_events::log_changes(target.provider(), &changes);
                 }
                 let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
                 state.confirmation = Confirmation::after_poll(
@@ -83,7 +84,10 @@ impl Poller {
                 tokio::task::yield_now().await;
                 self.start_due();
             }
-            let applied = self.fleet.apply_to_listed(target, &id, now, fact);
+            let applied = self.fleet.apply_to_listed(target, &id, now, sent_at, fact);
+            if let Some((name, failure)) = &applied.failure {
+                log_events::log_listed_failure(target.provider(), name, failure);
+            }
             self.log_changes(target, applied);
         }
     }
@@ -109,7 +113,8 @@ impl Poller {
             }
             Err(failure) => {
                 self.fleet.apply_list(source, clock::now(), Err(&failure));
-                self.fleet.fail_listed(target, clock::now(), &failure);
+                let changes = self.fleet.fail_listed(target, clock::now(), &failure);
+                log_events::log_changes(target.provider(), &changes);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::advice;
-use crate::domain::{Listed, Status, Transition};
+use crate::domain::{Failure, Listed, Status, Transition};
 use crate::fleet::{Change, Replaced};
 use crate::provider::TokenProblem;
 use crate::secret::looks_like_a_secret;
@@ -27,6 +27,17 @@ pub fn log_changes(provider: ProviderId, changes: &[Change]) {
             }
         }
     }
+}
+
+/// Logs why a list does not tell of one of its channels.
+pub fn log_listed_failure(provider: ProviderId, channel: &Name, failure: &Failure) {
+    warn!(
+        channel = %channel,
+        reason = failure.reason.as_str(),
+        detail = failure.detail,
+        todo = advice::failure(provider, failure.reason),
+        "the list does not tell how the channel is"
+    );
 }
 
 /// Logs that a source's list has channels that are not watched, once for each number of them.

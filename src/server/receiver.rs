@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrecy::SecretString;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::webhook_body::BodyRoom;
 use crate::config::Webhooks;
@@ -18,6 +18,8 @@ pub(super) struct Receiver {
     /// Whether the secret could not be read when it was last needed, so that it is logged once.
     unreadable: AtomicBool,
     own_unreadable: AtomicBool,
+    /// Whether a webhook was of several sources' channels, so that it is logged once.
+    was_ambiguous: AtomicBool,
 }
 
 impl Receiver {
@@ -27,6 +29,7 @@ impl Receiver {
             room: BodyRoom::new(connections),
             unreadable: AtomicBool::new(false),
             own_unreadable: AtomicBool::new(false),
+            was_ambiguous: AtomicBool::new(false),
         };
         // What is wrong with them is logged now, and not with the first webhook that is lost.
         let _ = receiver.secret();
@@ -49,6 +52,19 @@ impl Receiver {
             self.own_unreadable.store(false, Ordering::Relaxed);
         }
         Some(secret.map_err(drop))
+    }
+
+    /// Logs, the first time, that a webhook was not taken since it may be of several channels.
+    pub(super) fn tell_of_ambiguous(&self, provider: ProviderId, channel_id: &str) {
+        if !self.was_ambiguous.swap(true, Ordering::Relaxed) {
+            warn!(
+                provider = provider.label(),
+                channel_id,
+                todo = "Add /<source> to the address that each server sends webhooks to.",
+                "several sources have a channel of this id, so webhooks that name no source are \
+                 not taken"
+            );
+        }
     }
 
     /// The secret; `None` when it cannot be read.

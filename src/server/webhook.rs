@@ -165,6 +165,14 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Repl
             debug!(channel_id, "a webhook is of no channel that is configured");
             Some(text(StatusCode::OK, "ok, but of no channel that is configured\n"))
         }
+        DeliveryOutcome::Ambiguous => {
+            state.metrics.webhook_refused(WebhookRefusal::UnknownChannel);
+            if let Some(receiver) = &state.webhooks {
+                receiver.tell_of_ambiguous(provider, channel_id.as_deref().unwrap_or_default());
+            }
+            let words = "ok, but several sources have this channel: add /<source> to the address\n";
+            Some(text(StatusCode::OK, words))
+        }
         DeliveryOutcome::OtherShard => {
             state.metrics.webhook_refused(WebhookRefusal::OtherShard);
             debug!(channel_id, "a webhook is of a channel that another shard watches");

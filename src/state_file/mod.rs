@@ -8,10 +8,11 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 mod saved;
 mod saved_targets;
@@ -51,6 +52,8 @@ pub struct StateFile {
     metrics: ExporterMetrics,
     /// One writing at a time: all use the same name beside the file.
     writing: Mutex<()>,
+    /// Whether it could not be written when it was last tried, so that it is logged once.
+    failing: AtomicBool,
     absent: Arc<Mutex<Absent>>,
 }
 
@@ -111,7 +114,7 @@ impl StateFile {
     ) -> Result<Arc<Self>, String> {
         refuse_link(&path)?;
         let (writing, absent) = Default::default();
-        let file = Self { path, fleet, metrics, writing, absent };
+        let file = Self { path, fleet, metrics, writing, failing: AtomicBool::new(false), absent };
         match file.load() {
             Ok(Some(document)) => file.restore(document, clock::now()),
             Ok(None) => {}
@@ -151,9 +154,13 @@ impl StateFile {
         let file = Arc::clone(&self);
         let saved = tokio::task::spawn_blocking(move || file.save()).await;
         let outcome = saved.unwrap_or_else(|_| Err(io::Error::other("the writing panicked")));
-        if let Err(error) = &outcome {
-            error!(file = %printable_path(&self.path), %error, "STATE_FILE cannot be written; the \
-                last one stays");
+        let file = printable_path(&self.path);
+        let was_failing = self.failing.swap(outcome.is_err(), Ordering::Relaxed);
+        match &outcome {
+            Err(error) if was_failing => debug!(file, %error, "STATE_FILE cannot be written still"),
+            Err(error) => error!(file, %error, "STATE_FILE cannot be written; the last one stays"),
+            Ok(()) if was_failing => info!(file, "STATE_FILE is written again"),
+            Ok(()) => {}
         }
         self.metrics.state_written(outcome.is_ok());
     }
@@ -167,6 +174,9 @@ impl StateFile {
         if about.len() > LARGEST {
             return Err(LoadError::Damaged(format!("is larger than {LARGEST} bytes")));
         }
+        if about.len() == 0 {
+            return Err(LoadError::Damaged("is empty".to_owned()));
+        }
         let reader = BufReader::new(file.take(LARGEST));
         let mut document: Document = serde_json::from_reader(reader).map_err(|error| {
             LoadError::Damaged(format!(
@@ -175,11 +185,14 @@ impl StateFile {
                 error.column()
             ))
         })?;
-        document.saved = about.modified().map(clock::timestamp).unwrap_or_default();
+        // A time in the future would make all that comes until then old.
+        let saved = about.modified().map(clock::timestamp).unwrap_or_default();
+        document.saved = saved.min(clock::now().unix);
         match document.version {
             VERSION => Ok(Some(document)),
             other => Err(LoadError::Damaged(format!(
-                "has the form {other}, and this version of the exporter knows only {VERSION}"
+                "has the form {other}, and this version of the exporter knows only {VERSION}; \
+                 a newer version may have written it"
             ))),
         }
     }

@@ -315,7 +315,7 @@ fn fleet() -> (FleetView, ExporterMetrics) {
     let fleet = Fleet::new(settings.targets, seconds_before_now(7200), true);
     let apply = |kind, name: &str, when, fact| {
         let target = fleet.find(kind, name).expect("a target");
-        let (_, sent_at) = fleet.begin_poll(target).expect("a target");
+        let (_, sent_at) = fleet.begin_poll(target, when).expect("a target");
         fleet.apply(target, when, sent_at, false, fact);
     };
     let channels = ["sales", "support", "stale", "never-asked"];

@@ -154,6 +154,38 @@ fn a_signed_webhook_tells_what_polls_miss() {
 }
 
 #[test]
+fn a_webhook_that_may_be_of_two_servers_is_of_neither() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    upstream.set_waha_server("anotherKeyNotARealOne", server());
+    files.write("other", "anotherKeyNotARealOne");
+    let more = format!(
+        "  - {{name: us, provider: waha, api_url: {}, token_file: other, poll_interval: 1s}}\n",
+        upstream.url()
+    );
+    let program = from_file(&upstream, &files, &more).set("WEBHOOK_SECRET", SECRET).start();
+    for channel in ["default", "us.default"] {
+        program.until_is(&status(channel, "AUTH"), 1.0);
+    }
+    for _ in 0..2 {
+        assert_eq!(deliver(&program, "/webhook/waha", "default", "STOPPED", SECRET), 200);
+    }
+    let refused = "whatsapp_exporter_webhooks_refused_total{reason=\"unknown_channel\"}";
+    let to_stop = |channel: &str| {
+        format!("whatsapp_channel_status_transitions_total{{channel=\"{channel}\",to=\"STOP\"}}")
+    };
+    let page = program.metrics();
+    assert_eq!(page.get(refused), Some(2.0));
+    for channel in ["default", "us.default"] {
+        assert_eq!(page.get(&to_stop(channel)), Some(0.0), "{channel}");
+    }
+    let log = program.log();
+    assert_eq!(log.matches("webhooks that name no source are not taken").count(), 1, "{log}");
+    assert_eq!(deliver(&program, "/webhook/waha/us", "default", "STOPPED", SECRET), 200);
+    program.until_is(&to_stop("us.default"), 1.0);
+    assert_eq!(program.metrics().get(&to_stop("default")), Some(0.0));
+}
+
+#[test]
 fn check_tells_of_sources_and_their_channels() {
     let upstream = Upstream::start();
     let ended = setup(&upstream).argument("check").run();

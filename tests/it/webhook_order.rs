@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use whatsapp_exporter::domain::{
-    ChannelEvent, ChannelObservation, ChannelState, Now, PollPolicy, Reported, Status, Timestamp,
-    WebhookEvent, WebhookOutcome,
+    ChannelEvent, ChannelObservation, ChannelState, Failure, Now, PollPolicy, Reported, SentAt,
+    Status, Timestamp, WebhookEvent, WebhookOutcome,
 };
 
 const LIMITS: PollPolicy =
@@ -300,15 +300,54 @@ fn an_answer_is_newer_than_what_was_known_when_it_was_asked_for() {
     state.apply(at(100), LIMITS, poll(Status::Auth));
     state.apply_event(at(110), LIMITS, event(Status::Qr, 60, 0));
     assert_eq!(state.status(at(110), LIMITS), Status::Qr);
-    let asked = state.sent_at();
+    let asked = state.sent_at(at(129));
     state.apply_since(at(130), LIMITS, asked, poll(Status::Auth));
     assert_eq!(state.status(at(130), LIMITS), Status::Auth);
 
     // What came in while the poll was under way is judged by its own time.
-    let asked = state.sent_at();
+    let asked = state.sent_at(at(130));
     state.apply_event(at(131), LIMITS, event(Status::Stop, 131, 0));
     state.apply_since(at(132), LIMITS, asked, poll(Status::Auth));
     assert_eq!(state.status(at(132), LIMITS), Status::Stop);
+}
+
+/// A poll that says a status and nothing of its time.
+fn undated(status: Status) -> Result<ChannelObservation, Failure> {
+    Ok(ChannelObservation::new(Reported::Known(status)))
+}
+
+#[test]
+fn an_answer_that_was_long_on_its_way_does_not_undo_what_a_webhook_told_meanwhile() {
+    for lists in [false, true] {
+        let mut state = ChannelState::new(at(0)).with_webhooks();
+        state.apply(at(100), LIMITS, undated(Status::Auth));
+        let asked = if lists { SentAt::now(at(130)) } else { state.sent_at(at(130)) };
+        let logged_out = ChannelObservation::new(Reported::Known(Status::Qr));
+        state.apply_event(at(131), LIMITS, ChannelEvent::Status(logged_out));
+        state.apply_since(at(136), LIMITS, state.listed_at(asked), undated(Status::Auth));
+        assert_eq!(state.status(at(136), LIMITS), Status::Qr, "a list: {lists}");
+        assert_eq!(state.transitions(Status::Auth), 0);
+        // The next one was asked for after that.
+        let asked = if lists { SentAt::now(at(160)) } else { state.sent_at(at(160)) };
+        state.apply_since(at(161), LIMITS, state.listed_at(asked), undated(Status::Auth));
+        assert_eq!(state.status(at(161), LIMITS), Status::Auth, "a list: {lists}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_ahead_holds_up_no_webhook() {
+    let mut state = ChannelState::new(at(0)).with_webhooks();
+    state.apply(at(4000), LIMITS, undated(Status::Auth));
+    // It is set back by an hour, whatever the steady one says.
+    let back = |secs: i64| Now {
+        unix: Timestamp::from_secs(START + secs),
+        steady: secs * 1000 + 3_600_000,
+    };
+    state.apply(back(430), LIMITS, undated(Status::Auth));
+    let failed = ChannelObservation::new(Reported::Known(Status::Error));
+    let (outcome, _) = state.apply_event(back(440), LIMITS, ChannelEvent::Status(failed));
+    assert_eq!(outcome, WebhookOutcome::Applied);
+    assert_eq!(state.status(back(440), LIMITS), Status::Error);
 }
 
 #[test]

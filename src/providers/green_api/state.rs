@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::refusal::refusal;
 use super::status::observation;
 use crate::domain::{ChannelObservation, Failure, Reported, Status};
-use crate::upstream::lenient::Lenient;
+use crate::upstream::lenient::{Lenient, LenientObject};
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request,
 };
@@ -62,11 +62,14 @@ const fn known(status: Status) -> ChannelObservation {
 }
 
 fn state(body: &[u8]) -> Option<ChannelObservation> {
-    match serde_json::from_slice::<Option<StateBody>>(body).ok()? {
-        // An instance that is still being created has none (GREEN-API's recommendations).
-        None => Some(known(Status::Init)),
-        Some(body) if body.state == Lenient::default() => Some(known(Status::Init)),
-        Some(body) => body.state.raw_text().map(observation),
+    // An instance that is still being created has none (GREEN-API's recommendations).
+    if body.trim_ascii() == b"null" {
+        return Some(known(Status::Init));
+    }
+    let StateBody { state } = serde_json::from_slice::<LenientObject<_>>(body).ok()?.0?;
+    match state == Lenient::default() {
+        true => Some(known(Status::Init)),
+        false => state.raw_text().map(observation),
     }
 }
 
@@ -149,6 +152,7 @@ mod tests {
             (200, "", FailureReason::Decode),
             (200, "{}", FailureReason::Decode),
             (200, "[]", FailureReason::Decode),
+            (200, r#"["authorized"]"#, FailureReason::Decode),
             (200, r#"{"stateInstance":7}"#, FailureReason::Decode),
             (
                 200,

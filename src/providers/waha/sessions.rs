@@ -2,6 +2,9 @@
 //!
 //! Not here: a session's `config`, which holds HMAC keys and proxy passwords: it is skipped unread.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use serde::Deserialize;
 
 use super::limits::Me;
@@ -75,8 +78,27 @@ fn sessions(answer: &Answer) -> Result<Vec<(Box<str>, Fact)>, Failure> {
         return Err(answer.failure_by_status());
     }
     let other = || answer.failure(FailureReason::Decode, "the answer is not a list of sessions");
-    let sessions: Vec<Session> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
-    sessions.into_iter().map(|Session { name, fact }| Ok((name.ok_or_else(other)?, fact))).collect()
+    let sessions: Vec<LenientObject<Session>> =
+        serde_json::from_slice(&answer.body).map_err(|_| other())?;
+    let mut seen = HashMap::with_capacity(sessions.len());
+    let mut told: Vec<(Box<str>, Fact)> = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        let Session { name, fact } = session.0.ok_or_else(other)?;
+        let name = name.ok_or_else(other)?;
+        match seen.entry(name.clone()) {
+            Entry::Vacant(new) => {
+                new.insert(told.len());
+                told.push((name, fact));
+            }
+            // Which of them is right is not known.
+            Entry::Occupied(first) => {
+                let what = "the list has several sessions of this name";
+                told[*first.get()].1 =
+                    Fact::Channel(Err(answer.failure(FailureReason::Decode, what)));
+            }
+        }
+    }
+    Ok(told)
 }
 
 fn listed(name: &str) -> ListedChannel {
@@ -134,6 +156,16 @@ mod tests {
             ]
         );
         assert_eq!(statuses("[]"), []);
+        // Which of two is right is not known.
+        let twice = r#"[{"name":"a","status":"FAILED"},{"name":"b","status":"WORKING"},
+            {"name":"a ","status":"WORKING"}]"#;
+        assert_eq!(
+            statuses(twice),
+            [
+                ("a".to_owned(), Err(FailureReason::Decode)),
+                ("b".to_owned(), Ok(Reported::Known(Status::Auth))),
+            ]
+        );
     }
 
     #[test]
@@ -166,6 +198,7 @@ mod tests {
             (500, "", FailureReason::ServerError),
             (200, "{}", FailureReason::Decode),
             (200, "[{}]", FailureReason::Decode),
+            (200, r#"[["default","WORKING"]]"#, FailureReason::Decode),
             (200, "<html>", FailureReason::Decode),
         ] {
             let reading = read(&answer(status, body));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::refusal::refusal;
 use crate::domain::{ChannelObservation, Failure, FailureReason, Reported, Status};
-use crate::upstream::lenient::{Lenient, printable};
+use crate::upstream::lenient::{Lenient, LenientObject, printable};
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request,
 };
@@ -37,7 +37,7 @@ fn request(api_url: &str, token: SecretString) -> Request {
 /// A channel's health, as answers and webhooks carry it.
 #[derive(Deserialize)]
 pub(super) struct HealthBody {
-    status: HealthStatus,
+    status: LenientObject<HealthStatus>,
     #[serde(default)]
     start_at: Lenient,
     #[serde(default)]
@@ -65,8 +65,9 @@ fn interpret(answer: &Answer) -> Result<ChannelObservation, Failure> {
     }
     let not_health =
         || answer.failure(FailureReason::Decode, "the answer is not a channel's health");
-    let health: HealthBody = serde_json::from_slice(&answer.body).map_err(|_| not_health())?;
-    observation(health).ok_or_else(not_health)
+    let health: LenientObject<HealthBody> =
+        serde_json::from_slice(&answer.body).map_err(|_| not_health())?;
+    health.0.and_then(observation).ok_or_else(not_health)
 }
 
 /// Whapi's own statuses: its OpenAPI's enum (`NOT_INIT` to `SYNC_ERROR`) and `STOP` of its help
@@ -77,7 +78,8 @@ fn status(text: &str) -> Option<Status> {
 
 /// What a channel's health says; `None` when it has no status.
 pub(super) fn observation(health: HealthBody) -> Option<ChannelObservation> {
-    let text = health.status.text.raw_text()?;
+    let told = health.status.0?;
+    let text = told.text.raw_text()?;
     let status = status(text).map_or_else(|| Reported::Word(printable(text)), Reported::Known);
     Some(ChannelObservation {
         // A channel that never started says 0.
@@ -161,6 +163,8 @@ mod tests {
             "{}",
             "null",
             "[]",
+            r#"[["AUTH"],1,2]"#,
+            r#"{"status":["AUTH"]}"#,
             "\"AUTH\"",
             r#"{"status":null}"#,
             r#"{"status":{"code":4}}"#,

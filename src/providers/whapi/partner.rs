@@ -24,6 +24,9 @@ use crate::upstream::{
 /// The most rows that a page may have (OpenAPI: `count`, 1 to 500).
 const PAGE: usize = 500;
 
+/// A partner with more channels is none: it would take more requests than a poll may make.
+const MOST: usize = 50_000;
+
 /// The poll of a partner's channels.
 #[derive(Debug, PartialEq)]
 pub(super) struct ChannelList {
@@ -74,6 +77,11 @@ impl Pages {
             Err(failure) => return Next::Done(Fact::Channels(Err(failure)).into()),
         };
         let (count, before) = (rows.len(), self.seen.len());
+        if before + count > MOST {
+            let what = format!("the list has no end: it has more than {MOST} channels");
+            let failure = answer.failure(FailureReason::Decode, what);
+            return Next::Done(Fact::Channels(Err(failure)).into());
+        }
         for row in rows {
             if let Err(failure) = self.add(row, answer) {
                 return Next::Done(Fact::Channels(Err(failure)).into());
@@ -268,6 +276,13 @@ mod tests {
         // A channel that was created meanwhile moved another one to the next page.
         let (reading, asked) = all(&[page(0..500), page(499..999), page(999..1001)]);
         assert_eq!((channels(reading).len(), asked.len()), (1001, 3));
+    }
+
+    #[test]
+    fn a_list_of_more_than_any_partner_has_is_refused() {
+        let (reading, asked) = all(&[page(0..MOST), page(MOST..MOST + 1)]);
+        assert_eq!(reading.polled.failure().map(|one| one.reason), Some(FailureReason::Decode));
+        assert_eq!((reading.others.len(), asked.len()), (0, 2));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::upstream::lenient::{Lenient, LenientObject};
 const MAX_PAGES: usize = 40;
 
 /// Longer ones are no cursors.
-const MAX_CURSOR: usize = 1024;
+const MAX_CURSOR: usize = 4096;
 
 /// What follows a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +54,12 @@ impl Cursors {
         self.current.as_deref()
     }
 
-    /// Takes what a page says of the next. `None` when the list has no end. A cursor that was met
-    /// before is the end: the list leads in a circle.
+    /// Takes what a page says of the next. `None` when the list has no end, or leads where it
+    /// cannot be followed: what is known of it is not the whole. A cursor that was met before is the end:
+    /// the list leads in a circle.
     pub(super) fn follow(&mut self, paging: Option<Paging>) -> Option<PageEnd> {
-        let Some(cursor) = paging.and_then(|paging| paging.cursor()) else {
-            return Some(PageEnd::Whole);
-        };
+        let Some(paging) = paging.filter(Paging::has_next) else { return Some(PageEnd::Whole) };
+        let cursor = paging.cursor()?;
         if !self.seen.insert(cursor.clone()) {
             return Some(PageEnd::Whole);
         }
@@ -72,6 +72,11 @@ impl Cursors {
 }
 
 impl Paging {
+    /// Whether there is a next page.
+    fn has_next(&self) -> bool {
+        self.next.raw_text().is_some_and(|next| !next.is_empty())
+    }
+
     /// The cursor of the next page, if there is one: the last page has a cursor too, and no `next`.
     fn cursor(&self) -> Option<String> {
         let next = self.next.raw_text().filter(|next| !next.is_empty())?;

@@ -325,6 +325,21 @@ fn pages_are_followed_to_an_end_that_always_comes() {
         }
     };
     assert!(account_fact(&poll(&account(), endless).0).is_ok());
+    // A further page that cannot be asked for.
+    let next = r#""next":"https://graph/x?access_token=EAAGtoken""#;
+    let long = format!(r#""cursors":{{"after":"{}"}},{next}"#, "c".repeat(5000));
+    for paging in [next, &*long] {
+        let lost = |path: &str| match path.starts_with("/phone_numbers") {
+            true => {
+                let number = r#"{"id":"1","status":"CONNECTED"}"#;
+                answer(200, &format!(r#"{{"data":[{number}],"paging":{{{paging}}}}}"#))
+            }
+            false => well(path),
+        };
+        let (reading, _) = poll(&account(), lost);
+        assert_eq!(account_fact(&reading).unwrap_err(), FailureReason::Decode);
+        assert!(reading.listed.is_none(), "half a list removes nothing");
+    }
     let (reading, _) = poll(&account(), never);
     assert_eq!(account_fact(&reading).unwrap_err(), FailureReason::Decode);
     assert!(reading.listed.is_none(), "half a list removes nothing");
