@@ -55,8 +55,8 @@ impl Cursors {
     }
 
     /// Takes what a page says of the next. `None` when the list has no end, or leads where it
-    /// cannot be followed: what is known of it is not the whole. A cursor that was met before is the end:
-    /// the list leads in a circle.
+    /// cannot be followed: what is known of it is not the whole. A cursor that was met before is
+    /// the end: the list leads in a circle.
     pub(super) fn follow(&mut self, paging: Option<Paging>) -> Option<PageEnd> {
         let Some(paging) = paging.filter(Paging::has_next) else { return Some(PageEnd::Whole) };
         let cursor = paging.cursor()?;
