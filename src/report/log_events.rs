@@ -14,16 +14,29 @@ use crate::secret::looks_like_a_secret;
 use crate::target::{Name, Target};
 use crate::upstream::ProviderId;
 
+/// What to do about a status that is not in the provider's table.
+const UNKNOWN_WORD: &str = "Look in the provider's console how the channel is, and report the word \
+    to the exporter's project.";
+
 /// Logs changes of this provider's targets.
 pub fn log_changes(provider: ProviderId, changes: &[Change]) {
+    let mut unknown_word = None;
     for change in changes {
         match change {
+            // The polls are well.
+            Change::Moved(name, Transition { from, to: Status::Unknown })
+                if unknown_word == Some(name) =>
+            {
+                let (from, todo) = (from.as_str(), UNKNOWN_WORD);
+                warn!(channel = %name, from, to = "UNKNOWN", todo, "the channel is UNKNOWN");
+            }
             Change::Moved(name, transition) => moved(provider, name, *transition),
             Change::Validity(name, valid) => validity(provider, name, *valid),
             Change::UnknownWord(name, word) => {
+                unknown_word = Some(name);
                 let word = if looks_like_a_secret(word) { "[REDACTED]" } else { word };
-                warn!(channel = %name, word, "the provider reports a status this version does not \
-                    know; it is shown as UNKNOWN");
+                warn!(channel = %name, word, todo = UNKNOWN_WORD, "the provider reports a status \
+                    this version does not know; it is shown as UNKNOWN");
             }
         }
     }

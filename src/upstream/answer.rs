@@ -49,7 +49,9 @@ impl Answer {
             200..=299 => FailureReason::Decode,
             _ => FailureReason::HttpOther,
         };
-        self.failure(reason, format!("HTTP {}", self.status))
+        let redirects = matches!(self.status, 301..=303 | 307 | 308);
+        let what = if redirects { ", a redirect, which is not followed" } else { "" };
+        self.failure(reason, format!("HTTP {}{what}", self.status))
     }
 
     /// Whether the status is 2xx. That is no verdict: some APIs answer errors with 200.
