@@ -197,9 +197,9 @@ pub fn looks_like_a_secret(text: &str) -> bool {
     let is_token = |run: &str| {
         run.len() >= 20 && has(run, u8::is_ascii_digit) && has(run, u8::is_ascii_alphabetic)
     };
-    let words = text.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
+    let mut words = text.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
     let is_uuid = |word: &str| word.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
-    runs.any(is_token) || words.into_iter().any(is_uuid)
+    runs.any(is_token) || words.any(is_uuid)
 }
 
 /// Whether a text may be one of base64, slashes and all.

@@ -110,12 +110,10 @@ impl FileReader<'_, '_> {
     /// The provider that an entry names, or the one that entries of its kind have by default.
     fn provider(&self, kind: TargetKind, node: &Node) -> Result<ProviderId, String> {
         let fits = |provider: &ProviderId| providers::get(*provider).entry_keys(kind).is_some();
-        if node.has("provider") && node.text_of("provider").is_none() {
-            return Err(
-                "`provider`: must be one value, neither a list nor a set of keys".to_owned()
-            );
-        }
-        let named = node.text_of("provider").filter(|label| !label.is_empty());
+        let named = match node.get("provider").map(Node::text) {
+            Some(None) => return Err(yaml::not_one_value("provider")),
+            named => named.flatten().filter(|label| !label.is_empty()),
+        };
         let provider = match named {
             Some(label) => providers::with_label(label).filter(fits),
             None => match providers::default_for(kind) {

@@ -71,18 +71,18 @@ const MAX_CLOCK_LEAD: Duration = Duration::from_secs(86_400);
 
 /// When a poll was sent. Its answer is newer than what was known then; what came since may be newer
 /// still, however long the answer took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SentAt {
     /// The newest status known then, by the upstream's clock.
     known: Option<Timestamp>,
-    /// By our own clock; `None` stands for now.
-    at: Option<Timestamp>,
+    /// By our own clock.
+    at: Timestamp,
 }
 
 impl SentAt {
     /// A poll that is sent now and is not of one channel alone.
     pub const fn now(now: Now) -> Self {
-        Self { known: None, at: Some(now.unix) }
+        Self { known: None, at: now.unix }
     }
 }
 
@@ -111,18 +111,17 @@ impl ChannelState {
 
     /// What the answer to a poll that is sent now has to be newer than.
     pub fn sent_at(&self, now: Now) -> SentAt {
-        SentAt { known: self.last.map(|last| last.at), at: Some(now.unix) }
+        SentAt { known: self.last.map(|last| last.at), at: now.unix }
     }
 
     /// The same for a poll that was sent at `sent`, such as one that lists many channels.
     pub fn listed_at(&self, sent: SentAt) -> SentAt {
-        let Some(at) = sent.at else { return sent };
-        let was_known = |point: &&StatusPoint| point.observed_at <= at;
+        let was_known = |point: &&StatusPoint| point.observed_at <= sent.at;
         let known = match &self.webhooks {
             Some(webhooks) => webhooks.timeline.points().iter().rev().find(was_known),
             None => self.last.as_ref(),
         };
-        SentAt { known: known.map(|point| point.at), at: sent.at }
+        SentAt { known: known.map(|point| point.at), ..sent }
     }
 
     /// Applies the outcome of a poll that was sent with the present knowledge. Returns the
@@ -257,7 +256,7 @@ impl ChannelState {
     /// The time at the upstream when a poll was sent, as far as its clock is known: an answer that
     /// does not say when it was true may have been on its way ever since.
     pub(super) fn upstream_time(&self, now: Now, sent_at: SentAt) -> Timestamp {
-        let sent = sent_at.at.map_or(now.unix, |sent| sent.min(now.unix));
+        let sent = sent_at.at.min(now.unix);
         sent.plus_millis(self.webhooks.as_ref().map_or(0, |webhooks| webhooks.clock_lead_millis))
     }
 

@@ -15,8 +15,8 @@ use crate::target::{Name, Target};
 use crate::upstream::ProviderId;
 
 /// What to do about a status that is not in the provider's table.
-const UNKNOWN_WORD: &str = "Look in the provider's console how the channel is, and report the word \
-    to the exporter's project.";
+const UNKNOWN_WORD: &str = "Check the channel in the provider's console, and report the word to \
+    the exporter's project.";
 
 /// Logs changes of this provider's targets.
 pub fn log_changes(provider: ProviderId, changes: &[Change]) {

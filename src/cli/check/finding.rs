@@ -116,17 +116,14 @@ impl Finding {
         let todo = self.todo.unwrap_or_default();
         let Some(cause) = &self.cause else { return todo.to_owned() };
         let said = SAID_BY_THE_CAUSE.iter().find_map(|said| todo.strip_prefix(said));
+        let mut cause = cause.clone();
         // It may begin with the name of a file, which is as it is.
-        let begins_with_word = cause
-            .split(' ')
-            .next()
-            .is_some_and(|word| word.bytes().all(|b| b.is_ascii_alphabetic()));
-        let mut letters = cause.chars();
-        let first = letters.next().map(|first| match begins_with_word {
-            true => first.to_ascii_uppercase(),
-            false => first,
-        });
-        let cause: String = first.into_iter().chain(letters).collect();
+        let is_word = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if cause.split(' ').next().is_some_and(is_word)
+            && let Some(first) = cause.get_mut(..1)
+        {
+            first.make_ascii_uppercase();
+        }
         format!("{cause}. {}", said.unwrap_or(todo)).trim_end().to_owned()
     }
 }

@@ -99,11 +99,12 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
         document.text()
     } else {
         let table = text::table(&findings, invocation.has(&flags::VERBOSE));
-        let unreadable = report.unreadable.as_ref();
-        let unreadable = unreadable.map(|one| format!("\nwebhooks: {}\n", one.what));
+        let unreadable = report.unreadable.iter();
+        let unreadable: String =
+            unreadable.map(|one| format!("\nwebhooks: {}\n", one.what)).collect();
         let webhooks = text::webhooks(&report.providers);
         let summary = text::summary(&findings, report.all_reach());
-        format!("{table}{}{webhooks}\n{summary}", unreadable.unwrap_or_default())
+        format!("{table}{}{webhooks}\n{summary}", unreadable)
     };
     let printed = print(&text);
     if well { printed } else { UNHEALTHY }

@@ -22,8 +22,8 @@ const AT_A_TIME: usize = 16;
 /// What is known of the webhooks of a fleet.
 #[derive(Debug, Default)]
 pub(super) struct WebhookReport {
-    /// Why none is received at all.
-    pub(super) unreadable: Option<WebhookProblem>,
+    /// Secrets that cannot be read, so that none is received, or none of a provider's.
+    pub(super) unreadable: Vec<WebhookProblem>,
     pub(super) providers: Vec<ProviderWebhooks>,
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn check(
         Ok(secret) => secret,
         Err(error) => {
             let what = format!("WEBHOOK_SECRET_FILE: {error}, so none is received");
-            report.unreadable = Some(WebhookProblem { provider: "", channel: String::new(), what });
+            report.unreadable.push(WebhookProblem { provider: "", channel: String::new(), what });
             return report;
         }
     };
@@ -81,8 +81,8 @@ pub(super) async fn check(
         if let Some(Err(error)) = webhooks.read_own_secret(provider) {
             let name = providers::get(provider).display_name();
             let what = format!("the secret that {name} signs with: {error}, so none is received");
-            report.unreadable =
-                Some(WebhookProblem { provider: name, channel: String::new(), what });
+            let (provider, channel) = (provider.label(), String::new());
+            report.unreadable.push(WebhookProblem { provider, channel, what });
         }
         let channels: Vec<Arc<Target>> = fleet.view(clock::now()).look(|targets| {
             let channels = targets.of(TargetKind::Channel).map(|watched| &watched.target);

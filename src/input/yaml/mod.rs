@@ -70,6 +70,11 @@ fn syntax(error: &ScanError) -> Mistake {
     Mistake { line: error.marker().line(), what }
 }
 
+/// What is said of a key that has a list or a map in the place of one value.
+pub(crate) fn not_one_value(key: &str) -> String {
+    format!("`{key}`: must be one value, neither a list nor a set of keys")
+}
+
 /// A map whose keys are taken out one by one; what is left over is unknown.
 pub(crate) struct Section<'k> {
     keys: Vec<(Box<str>, Node)>,
@@ -130,7 +135,7 @@ impl<'k> Section<'k> {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Scalar(text)) => Ok(Some(text)),
-            Some(_) => Err(format!("`{key}`: must be one value, neither a list nor a set of keys")),
+            Some(_) => Err(not_one_value(key)),
         }
     }
 

@@ -22,15 +22,14 @@ impl Node {
         }
     }
 
-    /// Whether it is a map with this key.
-    pub(crate) fn has(&self, key: &str) -> bool {
-        let Self::Map(keys) = self else { return false };
-        keys.iter().any(|(name, _)| **name == *key)
+    /// What a map's key has.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Map(keys) = self else { return None };
+        keys.iter().find(|(name, _)| **name == *key).map(|(_, value)| value)
     }
 
     /// The text of a map's key.
     pub(crate) fn text_of(&self, key: &str) -> Option<&str> {
-        let Self::Map(keys) = self else { return None };
-        keys.iter().find(|(name, _)| **name == *key).and_then(|(_, value)| value.text())
+        self.get(key).and_then(Self::text)
     }
 }
