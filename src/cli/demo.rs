@@ -10,7 +10,7 @@ use whatsapp_simulator::{DemoPlan, Simulator};
 use super::arguments::Environment;
 use super::exit::{UNHEALTHY, USAGE, complain, runtime, warn};
 use super::logging;
-use super::run::{self, Listeners};
+use super::run::{self, Listeners, Signals};
 use crate::config::{DEFAULT_LISTEN, Settings};
 
 /// Made up, and good for nothing anywhere else.
@@ -41,6 +41,7 @@ pub(super) fn run(environment: &Environment) -> u8 {
 }
 
 async fn play(environment: &Environment) -> u8 {
+    let Ok(signals) = Signals::listen() else { return UNHEALTHY };
     let simulator = match Simulator::start().await {
         Ok(simulator) => simulator,
         Err(error) => {
@@ -89,7 +90,7 @@ async fn play(environment: &Environment) -> u8 {
         plan.send_through(gateway);
     }
     introduce(&plan, address.port(), gateway);
-    run::serve_on(listeners, settings, variables).await
+    run::serve_on(listeners, signals, settings, variables).await
 }
 
 /// Where a listener on this address is reached from this machine.

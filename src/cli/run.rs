@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::error;
 
 use super::arguments::Environment;
 use super::exit::{OK, UNHEALTHY, USAGE, complain, runtime, warn};
@@ -16,6 +17,14 @@ use crate::http;
 use crate::reload::Reloader;
 
 pub(super) fn run(environment: &Environment) -> u8 {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let context = runtime.enter();
+    // A SIGHUP that comes while the settings are read must not end the process.
+    let Ok(signals) = Signals::listen() else { return UNHEALTHY };
+    drop(context);
     let variables = environment.variables.clone();
     let settings = match Settings::load(variables.iter().cloned()) {
         Ok(settings) => settings,
@@ -28,21 +37,41 @@ pub(super) fn run(environment: &Environment) -> u8 {
     };
     logging::start(settings.log);
     start_log::unknown(&unknown_variables(&variables));
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
-    let code = runtime.block_on(serve(settings, variables));
+    let code = runtime.block_on(serve(signals, settings, variables));
     // A DNS look-up that hangs in its thread must not keep the process.
     runtime.shutdown_background();
     code
 }
 
 /// Runs the exporter with these settings until a signal comes.
-pub(super) async fn serve(settings: Settings, variables: Vec<(OsString, OsString)>) -> u8 {
+async fn serve(signals: Signals, settings: Settings, variables: Vec<(OsString, OsString)>) -> u8 {
     match Listeners::open(&settings) {
-        Ok(listeners) => serve_on(listeners, settings, variables).await,
+        Ok(listeners) => serve_on(listeners, signals, settings, variables).await,
         Err(()) => UNHEALTHY,
+    }
+}
+
+/// The signals that the exporter listens to. Those that come before anyone waits are kept.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes them over from the system, whose own answer to each is to end the process. Says why
+    /// that fails.
+    pub(super) fn listen() -> Result<Self, ()> {
+        let listen = || {
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup: signal(SignalKind::hangup())?,
+            })
+        };
+        listen().map_err(|error: std::io::Error| {
+            complain([format!("signals cannot be waited for: {error}").as_str()]);
+        })
     }
 }
 
@@ -68,17 +97,10 @@ impl Listeners {
 /// The same on listeners that are open already.
 pub(super) async fn serve_on(
     listeners: Listeners,
+    Signals { terminate, interrupt, hangup }: Signals,
     settings: Settings,
     variables: Vec<(OsString, OsString)>,
 ) -> u8 {
-    let (shutdown, hangup) =
-        match shutdown().and_then(|end| Ok((end, signal(SignalKind::hangup())?))) {
-            Ok(signals) => signals,
-            Err(error) => {
-                complain([format!("signals cannot be waited for: {error}").as_str()]);
-                return UNHEALTHY;
-            }
-        };
     start_log::settings(&settings);
     let state_file = settings.state_file.clone();
     match Exporter::new(settings).and_then(|exporter| exporter.keeping(state_file)) {
@@ -94,14 +116,14 @@ pub(super) async fn serve_on(
                 }
                 None => exporter,
             };
-            match exporter.run(listeners.own, shutdown).await {
+            match exporter.run(listeners.own, either(terminate, interrupt)).await {
                 Ok(()) => OK,
                 // It is in the log.
                 Err(_) => UNHEALTHY,
             }
         }
         Err(sentence) => {
-            complain([sentence.as_str()]);
+            error!("{sentence}");
             USAGE
         }
     }
@@ -110,7 +132,7 @@ pub(super) async fn serve_on(
 /// Opens the listener that a setting names, or says why it cannot be had.
 fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, ()> {
     http::bind(address).map_err(|error| {
-        complain([format!("{setting}: {address} cannot be listened on: {error}").as_str()]);
+        error!("{setting}: {address} cannot be listened on: {error}");
     })
 }
 
@@ -121,16 +143,12 @@ async fn reload_on_hangup(reloader: Arc<Reloader>, mut hangup: Signal) {
     }
 }
 
-/// Ends at SIGTERM or SIGINT.
-fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+/// Ends when one of the signals comes.
+async fn either(mut one: Signal, mut other: Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +187,8 @@ mod tests {
         settings.polling.use_proxy = false;
         let own = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listeners = Listeners { own, gateway: None };
-        let code = serve_on(listeners, settings, variables.into()).await;
+        let signals = Signals::listen().unwrap();
+        let code = serve_on(listeners, signals, settings, variables.into()).await;
         assert_eq!(code, UNHEALTHY);
     }
 }

@@ -551,8 +551,11 @@ fn the_simulators_channel_and_token_are_reached_by_changing_one_address() {
 fn an_address_that_cannot_be_had_is_said() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let ended = Setup::new().set("WHAPI_TOKEN", "t").set("GATEWAY_ADDRESS", &address).run();
+    let setup = Setup::new().set("WHAPI_TOKEN", "t").set("GATEWAY_ADDRESS", &address);
+    let ended = setup.set("LOG_FORMAT", "json").run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
+    let mut lines = ended.stderr.lines().map(serde_json::from_str::<serde_json::Value>);
+    assert!(lines.next_back().is_some_and(|line| line.is_ok()), "{ended:?}");
     let sentence = format!("GATEWAY_ADDRESS: {address} cannot be listened on: ");
     assert!(ended.stderr.contains(&sentence), "{ended:?}");
 }

@@ -264,6 +264,12 @@ impl MetaSettings {
             environment.meta_webhook_app_secret_file,
             problems,
         );
+        if webhook_secret.is_some() && !is_set(variables, "WEBHOOK_SECRET") {
+            problems.add(
+                "META_WEBHOOK_APP_SECRET or META_WEBHOOK_APP_SECRET_FILE is set, but neither \
+                WEBHOOK_SECRET nor WEBHOOK_SECRET_FILE, without which no webhook is received",
+            );
+        }
         settings.webhook_secret = webhook_secret.or_else(|| secret.clone());
         let app = app(variables, id, secret, problems);
         let discovers = environment
@@ -336,6 +342,11 @@ struct TokenSettings {
     required_scopes: Arc<[Box<str>]>,
 }
 
+/// Whether a secret is set, in a variable or in a file.
+fn is_set(variables: &Variables, name: &str) -> bool {
+    variables.get(name).is_some() || variables.get(&format!("{name}_FILE")).is_some()
+}
+
 /// The app of the environment, which needs an id, a secret, and a token to inspect.
 fn app(
     variables: &Variables,
@@ -343,11 +354,8 @@ fn app(
     secret: Option<SecretSource>,
     problems: &mut Problems,
 ) -> Option<App> {
-    let is_set = |name: &str| {
-        variables.get(name).is_some() || variables.get(&format!("{name}_FILE")).is_some()
-    };
     let id_is_set = variables.get("META_APP_ID").is_some();
-    if (id_is_set || secret.is_some()) && !is_set("META_TOKEN") {
+    if (id_is_set || secret.is_some()) && !is_set(variables, "META_TOKEN") {
         problems.add(
             "META_APP_ID and META_APP_SECRET inspect the token in META_TOKEN, which is not set; \
              for tokens in CONFIG_FILE \
@@ -356,7 +364,7 @@ fn app(
     }
     match (id, secret) {
         (Some(AppId(id)), Some(secret)) => Some(App { id, secret }),
-        (Some(_), None) if !is_set("META_APP_SECRET") => {
+        (Some(_), None) if !is_set(variables, "META_APP_SECRET") => {
             problems.add(
                 "META_APP_ID is set, but neither META_APP_SECRET nor \
                 META_APP_SECRET_FILE; an app needs both to inspect a token",
