@@ -49,7 +49,7 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// A sentence, when the HTTP client cannot be had or the web configuration has a mistake.
+    /// A sentence, when the HTTP client cannot be had or the web configuration has an error.
     pub fn new(settings: Settings) -> Result<Self, String> {
         let descriptors = descriptors(&settings);
         let client = Client::new(&settings.polling, descriptors.poll_connections)?;
@@ -64,7 +64,7 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// A sentence, when the metrics cannot be had or the web configuration has a mistake.
+    /// A sentence, when the metrics cannot be had or the web configuration has an error.
     pub fn with_ask(settings: Settings, ask: Ask) -> Result<Self, String> {
         let descriptors = descriptors(&settings);
         Self::assembled(settings, ask, descriptors)

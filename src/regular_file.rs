@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 ///
 /// # Errors
 ///
-/// When there is none, it may not be read, or it is anything else, such as a pipe.
+/// When it does not exist, may not be read, or is anything else, such as a pipe.
 pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let regular = |metadata: Metadata| match metadata.is_file() {
         true => Ok(metadata),
@@ -46,7 +46,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Metadata)> {
 
 /// The error of a file that is larger than is read.
 pub fn too_large(most: u64) -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {most} bytes"))
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("the file exceeds {most} bytes"))
 }
 
 /// Creates a file that only its owner may read. What has its name is removed first, and no link is

@@ -126,7 +126,7 @@ impl Reloader {
             Err(problems) => {
                 self.metrics.load_failed();
                 for problem in problems.iter() {
-                    error!(problem, "the settings have a mistake; the ones in force stay");
+                    error!(problem, "invalid settings; keeping the current ones");
                 }
                 Err(problems)
             }

@@ -54,7 +54,7 @@ impl Tasks {
             return std::future::pending().await;
         };
         let ended = self.identify(ended);
-        error!(task = ended.name, panicked = ended.panicked, "a task ended; the exporter stops");
+        error!(task = ended.name, panicked = ended.panicked, "a task ended unexpectedly; stopping");
         ended
     }
 

@@ -90,7 +90,7 @@ pub(super) fn read(
     }
     let has = |flag: &Flag| switches.contains(&flag);
     if has(&HELP) && has(&VERSION) {
-        return Err("--help and --version are two questions; type one of them".to_owned());
+        return Err("use either --help or --version, not both".to_owned());
     }
     if let Some(Command { name, argument: Some((placeholder, words)), .. }) = command
         && argument.is_none()
@@ -118,7 +118,7 @@ fn malformed(error: &lexopt::Error) -> String {
         lexopt::Error::UnexpectedValue { option, .. } if is_plain(option) => {
             format!("{option} takes no value; {MORE}")
         }
-        _ => format!("a flag cannot be read; {MORE}"),
+        _ => format!("invalid flag; {MORE}"),
     }
 }
 
@@ -141,7 +141,7 @@ fn the_argument(command: &Command, word: &OsStr) -> Result<&'static str, String>
 }
 
 fn nothing_more(command: &Command) -> String {
-    format!("nothing may follow `{}` but flags; {MORE}", command.usage())
+    format!("`{}` takes no further arguments, only flags; {MORE}", command.usage())
 }
 
 fn the_flag(typed: &Arg<'_>, command: Option<&'static Command>) -> Result<&'static Flag, String> {
@@ -245,10 +245,10 @@ mod tests {
             (&["--config.file"], "--config.file needs a value: --config.file=FILE"),
             (&["--json"], "--json is a flag of `check`, and comes after it"),
             (&["check", "--json=s3cret"], "--json takes no value"),
-            (&["check", "s3cret"], "nothing may follow `check`"),
+            (&["check", "s3cret"], "`check` takes no further arguments"),
             (&["completions"], "`completions` needs a SHELL: bash, zsh, fish"),
             (&["completions", "s3cret"], "SHELL must be one of bash, zsh, fish"),
-            (&["completions", "bash", "s3cret"], "nothing may follow `completions SHELL`"),
+            (&["completions", "bash", "s3cret"], "`completions SHELL` takes no further arguments"),
             (&["--help", "--version"], "two questions"),
             (&["-x"], "unknown flag"),
         ] {

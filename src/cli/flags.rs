@@ -90,9 +90,9 @@ pub(super) const HELP: Flag = Flag::switch("help", Some('h'), "Print this");
 pub(super) const VERSION: Flag = Flag::switch("version", Some('V'), "Print the version");
 pub(super) const JSON: Flag = Flag::switch("json", None, "Print JSON");
 pub(super) const OFFLINE: Flag =
-    Flag::switch("offline", None, "Check the settings alone, without any request");
+    Flag::switch("offline", None, "Validate the settings without making any requests");
 pub(super) const VERBOSE: Flag =
-    Flag::switch("verbose", None, "List every target, however many are well");
+    Flag::switch("verbose", None, "List every target, including all healthy ones");
 
 /// The flags that every command takes. Each stands for a variable, or prints something.
 pub(super) const COMMON: &[Flag] = &[
@@ -118,14 +118,9 @@ pub(super) const COMMON: &[Flag] = &[
         "log.level",
         FlagValue::OneOf(&["error", "warn", "info", "debug", "trace"]),
         "LOG_LEVEL",
-        "The least severe level that is logged",
+        "Minimum log level",
     ),
-    Flag::setting(
-        "log.format",
-        FlagValue::OneOf(&["text", "json"]),
-        "LOG_FORMAT",
-        "The shape of a log line",
-    ),
+    Flag::setting("log.format", FlagValue::OneOf(&["text", "json"]), "LOG_FORMAT", "Log format"),
     HELP,
     VERSION,
 ];
@@ -144,15 +139,15 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "check",
-        meaning: "Poll every target once and print how it is. Exits with 0 when all is well, 1 \
-                  when something is not, 2 when the settings are wrong",
+        meaning: "Poll every target once and print its status. Exits with 0 if all targets are \
+            healthy, 1 if any is not, 2 if the settings are invalid",
         flags: &[JSON, OFFLINE, VERBOSE],
         argument: None,
     },
     Command {
         name: "healthcheck",
-        meaning: "Ask the exporter that runs here whether it is alive; for a container without a \
-                  shell",
+        meaning: "Query /healthz of the local exporter; for container health checks without a \
+            shell",
         flags: &[],
         argument: None,
     },
@@ -172,7 +167,7 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// What the program is for, in a sentence.
 pub(super) const ABOUT: &str = "Watches WhatsApp lines and the access tokens behind them, and \
-     tells Prometheus the truth about them.";
+    exports their status to Prometheus.";
 
 #[cfg(test)]
 mod tests {

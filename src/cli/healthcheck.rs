@@ -85,7 +85,7 @@ fn ask(address: SocketAddr) -> Result<(), String> {
     };
     match exchange() {
         Ok(answer) if answer == b"HTTP/1.1 200" => Ok(()),
-        Ok(_) => Err("something answers, but not with 200".to_owned()),
+        Ok(_) => Err("the listener did not answer 200".to_owned()),
         Err(error) => Err(format!("does not answer: {error}")),
     }
 }

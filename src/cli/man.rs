@@ -15,8 +15,9 @@ pub(super) fn page() -> String {
         ".TH WHATSAPP-EXPORTER 1 \"\" \"whatsapp-exporter {version}\"\n.SH NAME\n\
          whatsapp-exporter \\- Prometheus exporter for WhatsApp lines and access tokens\n\
          .SH SYNOPSIS\n.B whatsapp-exporter\n[\\fICOMMAND\\fR] [\\fIFLAGS\\fR]\n\
-         .SH DESCRIPTION\n{}\nWithout a command it runs until it is told to stop. Settings come \
-         from flags, from variables and from the settings file; flags win over variables.\n\
+         .SH DESCRIPTION\n{}\nWithout a command it runs until it receives SIGTERM or SIGINT. \
+         Settings come from flags, from variables and from the settings file; flags win over \
+         variables.\n\
          .SH COMMANDS\n",
         escaped(ABOUT)
     );
@@ -37,9 +38,9 @@ pub(super) fn page() -> String {
         entry(&mut page, name, &format!("{meaning}.{default}"));
     }
     page.push_str(
-        ".SH SIGNALS\n.TP\n.B SIGHUP\nReloads the settings.\n.TP\n.B SIGTERM, SIGINT\nStops in \
-         order.\n.SH EXIT STATUS\n.TP\n.B 0\nAll is well.\n.TP\n.B 1\nA target is not well, or \
-         the exporter cannot run.\n.TP\n.B 2\nThe settings or the command line are wrong.\n",
+        ".SH SIGNALS\n.TP\n.B SIGHUP\nReloads the settings.\n.TP\n.B SIGTERM, SIGINT\nShuts down \
+         gracefully.\n.SH EXIT STATUS\n.TP\n.B 0\nAll is well.\n.TP\n.B 1\nA target is not well, \
+         or the exporter cannot run.\n.TP\n.B 2\nThe settings or the command line are wrong.\n",
     );
     page
 }

@@ -70,7 +70,7 @@ impl Signals {
             })
         };
         listen().map_err(|error: std::io::Error| {
-            complain([format!("signals cannot be waited for: {error}").as_str()]);
+            complain([format!("cannot install signal handlers: {error}").as_str()]);
         })
     }
 }
@@ -132,7 +132,7 @@ pub(super) async fn serve_on(
 /// Opens the listener that a setting names, or says why it cannot be had.
 fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, ()> {
     http::bind(address).map_err(|error| {
-        error!("{setting}: {address} cannot be listened on: {error}");
+        error!("{setting}: cannot listen on {address}: {error}");
     })
 }
 

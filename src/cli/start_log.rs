@@ -16,14 +16,10 @@ const NAMED: usize = 10;
 pub(super) fn unknown(variables: &[UnknownVariable]) {
     for unknown in variables.iter().take(NAMED) {
         let UnknownVariable { name, nearest } = unknown;
-        warn!(
-            variable = name,
-            did_you_mean = nearest,
-            "a variable looks like a setting and is none"
-        );
+        warn!(variable = name, did_you_mean = nearest, "unknown variable looks like a setting");
     }
     if let Some(more @ 1..) = variables.len().checked_sub(NAMED) {
-        warn!(more, "further variables look like settings and are none");
+        warn!(more, "more unknown variables look like settings");
     }
 }
 

@@ -1,6 +1,6 @@
 //! TLS to upstreams: who is trusted, and what a refused certificate means.
 //!
-//! Not here: TLS on our own listeners; that is `server/`.
+//! Not here: TLS on our own listeners; that is `http/`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -55,8 +55,7 @@ pub(super) fn words(error: &rustls::Error) -> &'static str {
     use rustls::{CertificateError, Error};
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the certificate is signed by nobody that is trusted; a proxy's own CA goes into \
-             EXTRA_CA_FILE"
+            "the certificate is signed by an unknown authority; add a proxy's CA to EXTRA_CA_FILE"
         }
         Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },

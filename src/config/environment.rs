@@ -41,7 +41,7 @@ pub(super) const BASIC: &[Variable] = &[
 
 /// Variables that come after the providers' in lists for people.
 pub(super) const FURTHER: &[Variable] = &[
-    Variable::new("POLL_TIMEOUT", "10s", "longest that a whole answer may take"),
+    Variable::new("POLL_TIMEOUT", "10s", "timeout for a complete response"),
     Variable::new(
         "POLL_CONCURRENCY",
         "64",
@@ -57,7 +57,7 @@ pub(super) const FURTHER: &[Variable] = &[
     Variable::new(
         "WEBHOOK_SECRET",
         "",
-        "secret that webhooks must prove to know; without it no webhooks are received",
+        "secret that webhook senders must present or sign with; webhooks are off without it",
     ),
     Variable::new("WEBHOOK_SECRET_FILE", "", "file that contains it, read again before each use"),
     Variable::new("WEBHOOK_SECRET_HEADER", "X-Webhook-Secret", "the header that carries it"),
@@ -76,7 +76,7 @@ pub(super) const FURTHER: &[Variable] = &[
     Variable::new(
         "GATEWAY_MAX_CONNECTIONS",
         "4096",
-        "connections of the application that may be open at a time; a further one is answered 503",
+        "connections of the application that may be open at a time; excess connections get a 503",
     ),
     Variable::new(
         "GATEWAY_HOLD",
@@ -110,9 +110,9 @@ setting_values! {
         |text: &str| value::address(text, &format!("`{}` or `127.0.0.1:10401`", DEFAULT_LISTEN));
     /// Where the gateway listens.
     GatewayAddress(SocketAddr) = |text: &str| value::address(text, "`127.0.0.1:10402`");
-    /// The least severe level that is logged.
+    /// Minimum log level.
     LogLevel(tracing::Level) = log_level;
-    /// The shape of a log line.
+    /// Log format.
     LogShape(LogFormat) = log_format;
     /// Requests in flight at a time.
     Concurrency(usize) = concurrency;

@@ -18,7 +18,7 @@ const LONGEST: usize = 64;
 /// One of any prefix is told when it is so near to a setting.
 const SLIP: usize = 2;
 
-/// A variable that looks like a setting and is none.
+/// A variable that looks like a setting but is not one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownVariable {
     /// Its name.

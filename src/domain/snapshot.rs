@@ -39,7 +39,7 @@ impl Counter<'_> {
     }
 }
 
-/// Is observed_at every counter with the words that name it.
+/// Called for every counter with the path that names it.
 pub type VisitCounter<'a> = &'a mut dyn FnMut(&[&str], Counter<'_>);
 
 /// A status at a time, as it is kept.
@@ -189,7 +189,7 @@ impl ChannelState {
         self.announced = self.status(now, policy);
     }
 
-    /// Shows every counter.
+    /// Visits every counter.
     pub fn counters(&mut self, see: VisitCounter<'_>) {
         self.polls.counters(see);
         for (status, count) in Status::REPORTED_LABELS.iter().zip(&mut self.moves.transitions) {
@@ -238,7 +238,7 @@ impl MessageState {
 }
 
 impl TokenState {
-    /// Shows every counter. Nothing else is kept of a token: it may be another one by the time we
+    /// Visits every counter. Nothing else is kept of a token: it may be another one by the time we
     /// are back.
     pub fn counters(&mut self, see: VisitCounter<'_>) {
         self.polls.counters(see);
@@ -315,7 +315,7 @@ impl super::PollStats {
 }
 
 impl RequestCounts {
-    /// Shows every counter.
+    /// Visits every counter.
     pub fn counters(&mut self, see: VisitCounter<'_>) {
         for (class, count) in AnswerClass::LABELS.iter().zip(&mut self.answers) {
             see(&["requests", class], Counter::Large(count));

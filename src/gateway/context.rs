@@ -37,7 +37,7 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// A sentence, when the extra CA cannot be read or an address is none.
+    /// A sentence, when the extra CA cannot be read or an address is not valid.
     pub fn new(
         settings: &config::GatewaySettings,
         polling: &Polling,
@@ -50,7 +50,7 @@ impl Gateway {
         for (provider, url) in &settings.routes {
             let base = Base::new(url).ok_or_else(|| {
                 let name = providers::get(*provider).display_name();
-                format!("{name}: its API's address is none that the gateway can use")
+                format!("{name}: the gateway cannot use this API address")
             })?;
             bases[provider.index()] = Some(base);
         }

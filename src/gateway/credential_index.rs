@@ -74,7 +74,7 @@ pub(super) struct CredentialIndex {
 }
 
 impl CredentialIndex {
-    /// A credential_index that reads the secrets when the first request comes.
+    /// Creates an index that reads the secrets on the first request.
     pub(super) fn new(fleet: Arc<Fleet>) -> Self {
         let (hasher, rested) = (RandomState::new(), Mutex::new(clock::instant()));
         Self { fleet, hasher, keys: RwLock::default(), rested }

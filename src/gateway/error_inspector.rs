@@ -28,7 +28,7 @@ pub(super) struct ErrorInspector {
 }
 
 impl ErrorInspector {
-    /// A error_inspector of this answer, if it is an error that somebody counts.
+    /// Inspects this answer if it is an error that is counted.
     pub(super) fn of(
         gateway: &Arc<Gateway>,
         api: &'static dyn GatewayApi,

@@ -111,7 +111,7 @@ impl Forwarding<'_> {
     ) -> Result<Response<UpstreamBody>, Failure> {
         let answer = self.gateway.client.send(self.origin, Request::from_parts(head, body)).await?;
         if answer.status().is_informational() {
-            let what = "it switched to another protocol, which nobody asked it for";
+            let what = "the upstream switched protocols unexpectedly";
             return Err(Failure::new(FailureReason::Decode, what));
         }
         Ok(answer)

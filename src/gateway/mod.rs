@@ -65,7 +65,7 @@ impl Gateway {
         shutdown: impl Future<Output = ()> + Send,
     ) {
         if let Ok(address) = listener.local_addr() {
-            info!(%address, "the gateway is open");
+            info!(%address, "gateway listening");
             if !address.ip().is_loopback() {
                 warn!(%address, "the gateway can be reached from other machines, and credentials \
                     travel to it unencrypted; 127.0.0.1 is for this one alone");

@@ -59,7 +59,7 @@ impl RequestMetricsGuard {
             target = name.as_deref().unwrap_or(UNKNOWN_CREDENTIAL),
             code = class.as_str(),
             millis = self.began.elapsed().as_millis(),
-            "a request of the application"
+            "gateway request"
         );
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn nowhere() -> String {
         })
         .collect();
     format!(
-        "nothing is at this path: paths begin with {} (metrics are at LISTEN_ADDRESS)",
+        "unknown path: paths begin with {} (metrics are at LISTEN_ADDRESS)",
         routes.join(" or ")
     )
 }

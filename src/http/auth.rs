@@ -155,7 +155,7 @@ impl Auth {
             }
             Err(what) => {
                 if current.complaint.as_ref() != Some(&what) {
-                    error!(what, "the web configuration has a mistake; the one in force stays");
+                    error!(what, "invalid web configuration; keeping the current one");
                     current.complaint = Some(what);
                 }
             }

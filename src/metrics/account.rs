@@ -11,8 +11,8 @@ pub const ACCOUNT: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_account_review_status",
             [closed("status", ReviewStatus::LABELS)]
-            "What became of the account's review: 1 for the present status, 0 for every other; \
-             absent while not told and once the last answer is stale.",
+            "Status of the account's review: 1 for the present status, 0 for every other; absent \
+             while unknown and once the last answer is stale.",
             "`other` is a word that this version does not know.",
             "whatsapp_account_review_status{status=~\"REJECTED|RESTRICTED\"} == 1"),
         rows: Rows::Each(|w, now, at| {
@@ -78,7 +78,7 @@ pub const ACCOUNT_WEBHOOK: &[Family] = &[
                 closed("event", AccountEventKind::LABELS),
                 closed("outcome", WebhookOutcome::LABELS)
             ]
-            "Webhooks of the account that were taken, by event and by what became of them.",
+            "Accepted webhooks about the account, by event and outcome.",
             "`applied` told something new, or had the account polled at once. `duplicate` was \
              delivered before. `late` is older than what a poll has told since. `ignored` says \
              nothing that is kept. `malformed` does not hold what its event should.",

@@ -91,15 +91,15 @@ pub const CHANNEL: &[Family] = &[
         metric: metric!(Gauge "whatsapp_channel_last_authorized_timestamp_seconds", []
             "When the channel was last reported to be in AUTH, in seconds since the epoch; absent \
              until it was.",
-            "Kept over restarts with `STATE_FILE`. It does not go stale: its age is what an alert \
-             on a line that never comes back stands on.",
+            "Kept over restarts with `STATE_FILE`. It does not go stale: alerts on a channel that \
+             never recovers use its age.",
             "time() - whatsapp_channel_last_authorized_timestamp_seconds > 600"),
         rows: Rows::One(|w, _| w.channel()?.last_authorized().map(Value::from)),
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_last_known_status", [STATUS]
-            "The status that was last learnt, however old: 1 for it, 0 for every other. UNKNOWN \
-             before the first, and when the last that was learnt is no status.",
+            "The last known status, however old: 1 for it, 0 for every other. UNKNOWN before the \
+             first, and when the last that was learnt is no status.",
             "Does not go stale as `whatsapp_channel_status` does. Kept over restarts with \
              `STATE_FILE`.",
             "whatsapp_channel_last_known_status{status=\"QR\"} == 1 and on (provider, channel) \
@@ -128,7 +128,7 @@ pub const CHANNEL: &[Family] = &[
         metric: metric!(Gauge "whatsapp_channel_uptime_seconds", []
             "How long the channel's instance has been up, as last reported by the provider; absent \
              until reported.",
-            "Not counted on between polls: its age is that of the last answer.",
+            "Not extrapolated between polls: it is as old as the last answer.",
             "whatsapp_channel_uptime_seconds < 300"),
         rows: Rows::One(|w, _| w.channel()?.uptime_millis().map(Value::Millis)),
     },
@@ -142,12 +142,12 @@ pub const CHANNEL: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_info", [upstream("channel_id"), upstream("version")]
-            "Always 1; the provider's id of the channel and the version of its gate. Absent until \
-             reported.",
+            "Always 1; the provider's id of the channel and the version that its API reports. \
+             Absent until reported.",
             "At most 64 letters, digits, `.`, `_`, `-`, `+` and `:`; other characters of a version \
              are shown as `_`, and an id with others is not shown. After the first change a \
-             further one waits for an hour, so that an upstream which makes up a new value at each \
-             answer makes no new series each time.",
+             further one waits for an hour, so that an upstream that returns a new value with \
+             every answer does not create a new series each time.",
             "whatsapp_channel_authorized == 0 and on (provider, channel) \
              whatsapp_channel_info{channel_id=\"MANTIS-M72HC\"}"),
         rows: Rows::Info(|w| {
@@ -188,7 +188,7 @@ pub const WEBHOOK: &[Family] = &[
     Family {
         metric: metric!(Counter "whatsapp_channel_webhook_events_total",
             [closed("event", WebhookEvent::LABELS), closed("outcome", WebhookOutcome::LABELS)]
-            "Webhooks of the channel that were taken, by event and by what became of them.",
+            "Accepted webhooks about the channel, by event and outcome.",
             "`applied` told something new. `duplicate` was delivered before. `late` is older than \
              what is known: the moves it reveals are counted, the status stays. `ignored` says \
              nothing of a status. `malformed` does not hold what its event should.",
@@ -293,8 +293,8 @@ pub const TOKEN: &[Family] = &[
             [upstream("app_id"), upstream("type"), upstream("application")]
             "Always 1; the app the token belongs to and the token's type, in the upstream's words. \
              Absent until known.",
-            "After the first change a further one waits for an hour, so that an upstream which \
-             makes up a new value at each answer makes no new series each time.",
+            "After the first change a further one waits for an hour, so that an upstream that \
+             returns a new value with every answer does not create a new series each time.",
             "count by (application) (whatsapp_token_info)"),
         rows: Rows::Info(|w| {
             let info = w.token()?.info()?;
@@ -393,7 +393,7 @@ pub const CONNECTIONS_REFUSED: Metric = metric!(Counter
     "sum by (listener, reason) (increase(whatsapp_exporter_connections_refused_total[15m])) > 0");
 /// `whatsapp_exporter_panics_total`.
 pub const PANICS: Metric = metric!(Counter "whatsapp_exporter_panics_total", []
-    "Panics that were caught: mistakes in the exporter. Please report them.",
+    "Panics that were caught: bugs in the exporter; please report them.",
     "",
     "increase(whatsapp_exporter_panics_total[1d]) > 0");
 
@@ -409,7 +409,7 @@ pub const GATEWAY_DURATION: Metric = metric!(Histogram "whatsapp_gateway_request
 /// `whatsapp_gateway_held_total`.
 pub const GATEWAY_HELD: Metric = metric!(Counter "whatsapp_gateway_held_total",
     [closed("outcome", HeldOutcome::LABELS)]
-    "Requests that the gateway held while their channel reconnected, by what became of them.",
+    "Requests that the gateway held while their channel reconnected, by outcome.",
     "Only with `GATEWAY_HOLD`. `sent` and `sent_again` are requests that the reconnect did not \
      fail; `abandoned` are those whose application went away first.",
     "sum by (outcome) (increase(whatsapp_gateway_held_total[1d]))");

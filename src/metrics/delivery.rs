@@ -55,8 +55,8 @@ pub const DELIVERY: &[Family] = &[
     },
     Family {
         metric: metric!(Counter "whatsapp_channel_message_line_failures_total", []
-            "Outbound messages of the channel that failed for faults of the line, which is every \
-             reason but those about recipients. Absent before the first message.",
+            "Outbound messages of the channel that failed for reasons other than the recipient. \
+             Absent before the first message.",
             "The sum of those reasons of `whatsapp_channel_message_failures_total`, in one series, \
              so that an alert on thousands of channels costs little.",
             "increase(whatsapp_channel_message_line_failures_total[15m]) > 5"),
@@ -67,8 +67,8 @@ pub const DELIVERY: &[Family] = &[
             "Messages that waited for an acknowledgement and were given up: at most 10,000 \
              of a channel and 100,000 of all wait, for at most a day. Absent before the first \
              message.",
-            "Those that wait longest give way. What is forgotten was never acknowledged: it is \
-             lost, or webhooks on statuses do not arrive.",
+            "The oldest are evicted first. An evicted message was never acknowledged: it is lost, \
+             or webhooks on statuses do not arrive.",
             "increase(whatsapp_channel_messages_forgotten_total[1h]) > 0"),
         rows: Rows::One(|w, _| Some(messages(w)?.forgotten().into())),
     },
@@ -124,9 +124,9 @@ pub const DELIVERY: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_phone_inactive_in_seconds", []
-            "Time that is left at least until WhatsApp unlinks the devices of a phone that was not \
-             opened for 14 days, computed at the scrape; negative once it may have. Absent until \
-             the phone was seen.",
+            "Minimum time until WhatsApp unlinks the devices of a phone that has not been opened \
+             for 14 days, computed at the scrape; negative once it may have. Absent until the \
+             phone was seen.",
             "A lower bound, as `whatsapp_channel_phone_last_active_timestamp_seconds` is: the \
              phone may have been opened since. For people; alerts compute it from there.",
             "whatsapp_channel_phone_inactive_in_seconds / 86400 < 2"),

@@ -16,7 +16,7 @@ macro_rules! poll_families {
         &[
             Family {
                 metric: metric!(Counter concat!("whatsapp_", $kind, "_polls_total"), []
-                    concat!("Polls of the ", $kind, " that ended, well or not."),
+                    concat!("Polls of the ", $kind, " that completed, successfully or not."),
                     "",
                     concat!("rate(whatsapp_", $kind, "_polls_total[5m])")),
                 rows: Rows::One(|w, _| Some(count(w.polls().polls()))),
@@ -24,10 +24,10 @@ macro_rules! poll_families {
             Family {
                 metric: metric!(Counter concat!("whatsapp_", $kind, "_poll_failures_total"),
                     [FAILURE]
-                    concat!("Polls of the ", $kind, " that taught nothing about it, by reason."),
-                    "A failed poll says that we could not ask, not that the target is bad; only \
-                     `session_unauthorized` says both. That a token is dead is an answer, not a \
-                     failure.",
+                    concat!("Polls of the ", $kind, " that failed, by reason."),
+                    "A failed poll means that the state could not be read, not that the target is \
+                     down; only `session_unauthorized` means both. An invalid token is a \
+                     successful poll, not a failed one.",
                     concat!("sum by \
                         (", $kind, ", reason) \
                         (increase(whatsapp_", $kind, "_poll_failures_total[15m])) > 0")),

@@ -9,7 +9,7 @@ pub const STANDING: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_channel_quality", [closed("rating", QualityRating::LABELS)]
             "How WhatsApp rates the channel's messages: 1 for the rating, 0 for every other; \
-             absent while not told.",
+             absent while unknown.",
             "UNKNOWN is not rated, or a new word. RED for long leads to a lower limit. Absent once \
              the last answer is stale.",
             "whatsapp_channel_quality{rating=\"RED\"} == 1"),
@@ -20,11 +20,11 @@ pub const STANDING: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_messaging_limit", []
-            "How many conversations the business may begin in 24 hours; +Inf for any number; \
-             absent while not told.",
+            "How many conversations the business may begin in 24 hours; +Inf if unlimited; absent \
+             while unknown.",
             "Shared by all numbers of a business portfolio. Answers to customers are not counted.",
             "whatsapp_channel_messaging_limit < \
-                max_over_time(whatsapp_channel_messaging_limit[1d])"),
+             max_over_time(whatsapp_channel_messaging_limit[1d])"),
         rows: Rows::One(|w, now| {
             Some(match w.channel()?.standing(now, w.policy())?.messaging_limit? {
                 QuotaLimit::Unlimited => Value::Infinity,

@@ -10,8 +10,8 @@ const RESTRICTION: Label = closed("reason", RestrictionReason::LABELS);
 pub const TERMS: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_channel_restricted", [RESTRICTION]
-            "Whether a line that works may not do everything: 1 for each reason in force, 0 for \
-             every other; absent while nothing is told of restrictions.",
+            "Whether the channel works with restrictions: 1 for each reason in force, 0 for every \
+             other; absent while the provider does not report restrictions.",
             "`new_chats`: it may not write to people it has no chat with. `quota`: it has begun as \
              many new chats as it may. `rate`: it is slowed down. `policy`: it has broken a rule. \
              Which providers tell of which is in `docs/providers/`. 0 as soon as the known end has \
@@ -35,8 +35,8 @@ pub const TERMS: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_channel_new_chat_quota_limit", []
-            "How many new chats WhatsApp lets the line begin in a period; +Inf for any number; \
-             absent while not known.",
+            "How many new chats WhatsApp lets the line begin in a period; +Inf if unlimited; \
+             absent while unknown.",
             "Absent once the last answer is stale.",
             "whatsapp_channel_new_chat_quota_used / whatsapp_channel_new_chat_quota_limit > 0.8"),
         rows: Rows::One(|w, now| {

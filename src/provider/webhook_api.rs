@@ -67,7 +67,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// One event for each message of a delivery; one that says nothing if there is none.
+    /// One event for each message of a delivery; one without content if it has no message.
     pub fn of_messages(
         source: Option<&str>,
         channel_id: Option<&str>,
@@ -132,7 +132,8 @@ pub trait WebhookApi: Sync {
         None
     }
 
-    /// Whether deliveries prove to know a secret of the provider's settings, not `WEBHOOK_SECRET`.
+    /// Whether deliveries are authenticated with a secret from the provider's settings instead of
+    /// `WEBHOOK_SECRET`.
     fn has_own_secret(&self) -> bool {
         false
     }

@@ -49,7 +49,7 @@ pub fn log_listed_failure(provider: ProviderId, channel: &Name, failure: &Failur
         reason = failure.reason.as_str(),
         detail = failure.detail,
         todo = advice::failure(provider, failure.reason),
-        "the list does not tell how the channel is"
+        "the list does not include the channel's status"
     );
 }
 
@@ -58,7 +58,7 @@ pub fn log_list(source: &Name, before: Option<Listed>, listed: Listed) {
     let ignored = listed.ignored;
     if ignored > 0 && before.is_none_or(|before| before.ignored != ignored) {
         let todo = advice::CHANNELS_IGNORED;
-        warn!(source = %source, ignored, todo, "channels of the list are not watched");
+        warn!(source = %source, ignored, todo, "listed channels are not watched");
     }
 }
 
@@ -68,7 +68,7 @@ pub fn log_replaced(replaced: &Replaced) {
     let Replaced { removed_unauthorized, removed_unauthorized_examples, .. } = replaced;
     if !added.is_empty() {
         let targets = names(added.len(), added_examples);
-        info!(count = added.len(), targets, "new targets are watched");
+        info!(count = added.len(), targets, "watching new targets");
     }
     if *removed > 0 {
         let targets = names(*removed, removed_examples);

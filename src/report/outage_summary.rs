@@ -1,6 +1,6 @@
 //! The last moves of a channel as webhooks told them, for people: what there was between two polls.
 //!
-//! Not here: how moves are put in order (`domain/history.rs`).
+//! Not here: how moves are put in order (`domain/timeline.rs`).
 
 use serde::Serialize;
 

@@ -75,7 +75,7 @@ pub struct NoticeView {
     pub code: Option<i64>,
     /// What is wrong or what to do.
     pub text: String,
-    /// Both in words.
+    /// Code and text in one sentence.
     #[serde(skip)]
     pub words: String,
 }

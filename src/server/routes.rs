@@ -174,7 +174,7 @@ async fn page(
             Which::Channel(name) => not_here(name, state),
             Which::Front => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
         },
-        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written\n"),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be rendered\n"),
     }
 }
 
@@ -183,8 +183,8 @@ async fn reload(state: &State, peer: IpAddr) -> Reply {
     if !peer.to_canonical().is_loopback() && !state.lifecycle_from_anywhere {
         return text(
             StatusCode::FORBIDDEN,
-            "reloading is answered to loopback alone; ENABLE_LIFECYCLE=true opens it to \
-             everybody\n",
+            "reload requests are accepted from loopback only; set ENABLE_LIFECYCLE=true to allow \
+             all clients\n",
         );
     }
     let Some(reloader) = &state.reloader else {
@@ -194,7 +194,7 @@ async fn reload(state: &State, peer: IpAddr) -> Reply {
         Ok(()) => text(StatusCode::OK, "reloaded\n"),
         Err(problems) => text(
             StatusCode::INTERNAL_SERVER_ERROR,
-            format!("the settings have a mistake; the ones in force stay\n{problems}\n"),
+            format!("invalid settings; keeping the current ones\n{problems}\n"),
         ),
     }
 }

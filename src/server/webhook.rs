@@ -103,18 +103,18 @@ pub(super) async fn receive(
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
             state.metrics.webhook_refused(WebhookRefusal::TooLarge);
-            let sentence = format!("a webhook of more than {limit} bytes is not read\n");
+            let sentence = format!("webhook bodies are limited to {limit} bytes\n");
             return text(StatusCode::PAYLOAD_TOO_LARGE, sentence);
         }
         Err(BodyError::TooSlow) => {
-            debug!("a webhook's body did not come in time");
-            return text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n");
+            debug!("timed out reading a webhook's body");
+            return text(StatusCode::REQUEST_TIMEOUT, "timed out reading the body\n");
         }
         Err(BodyError::NoRoom) => {
             state.metrics.webhook_refused(WebhookRefusal::NoRoom);
             return later("too many webhooks are being read; try again in a moment\n");
         }
-        Err(BodyError::Broken) => return text(StatusCode::BAD_REQUEST, "the body is not whole\n"),
+        Err(BodyError::Broken) => return text(StatusCode::BAD_REQUEST, "the body is incomplete\n"),
     };
     if verdict == HeadVerdict::NeedsBody && !api.authorize_body(head, &body.bytes, &secret) {
         return unauthorized(api, state);
@@ -162,8 +162,8 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Repl
         // It would be delivered again and again to no avail.
         DeliveryOutcome::Unknown => {
             state.metrics.webhook_refused(WebhookRefusal::UnknownChannel);
-            debug!(channel_id, "a webhook is of no channel that is configured");
-            Some(text(StatusCode::OK, "ok, but of no channel that is configured\n"))
+            debug!(channel_id, "webhook for an unconfigured channel");
+            Some(text(StatusCode::OK, "ok, but the channel is not configured\n"))
         }
         DeliveryOutcome::Ambiguous => {
             state.metrics.webhook_refused(WebhookRefusal::UnknownChannel);
@@ -182,7 +182,7 @@ fn deliver(provider: ProviderId, webhook: Webhook, state: &State) -> Option<Repl
             ))
         }
         DeliveryOutcome::TooEarly => {
-            Some(later("not all channels have answered and told their ids yet\n"))
+            Some(later("not all channel ids are known yet; try again later\n"))
         }
     }
 }
@@ -207,7 +207,9 @@ fn deliver_to_account(
             debug!(account_id = id, "a webhook is of no account that is watched");
             Some(text(StatusCode::OK, "ok, but of no account that is watched\n"))
         }
-        AccountDelivery::TooEarly => Some(later("not all sources have told their accounts yet\n")),
+        AccountDelivery::TooEarly => {
+            Some(later("not all sources have listed their accounts yet; try again later\n"))
+        }
     }
 }
 

@@ -30,7 +30,7 @@ use crate::regular_file;
 use crate::secret::printable_path;
 use crate::target::Name;
 
-/// The form of the file; another one is put aside.
+/// The form of the file; another one is moved aside.
 const VERSION: u32 = 1;
 /// A hundred thousand channels take about 60 MB; more is not ours.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -106,7 +106,7 @@ impl StateFile {
     /// # Errors
     ///
     /// A sentence, when the file can be neither read nor written. A damaged one is no error: it is
-    /// put aside, and that is logged.
+    /// moved aside, and that is logged.
     pub fn open(
         path: PathBuf,
         fleet: Arc<Fleet>,
@@ -157,8 +157,8 @@ impl StateFile {
         let file = printable_path(&self.path);
         let was_failing = self.failing.swap(outcome.is_err(), Ordering::Relaxed);
         match &outcome {
-            Err(error) if was_failing => debug!(file, %error, "STATE_FILE cannot be written still"),
-            Err(error) => error!(file, %error, "STATE_FILE cannot be written; the last one stays"),
+            Err(error) if was_failing => debug!(file, %error, "STATE_FILE still cannot be written"),
+            Err(error) => error!(file, %error, "cannot write STATE_FILE; keeping the previous one"),
             Ok(()) if was_failing => info!(file, "STATE_FILE is written again"),
             Ok(()) => {}
         }
@@ -201,13 +201,14 @@ impl StateFile {
         let aside = beside(&self.path, "damaged");
         fs::rename(&self.path, &aside).map_err(|error| {
             format!(
-                "STATE_FILE {}: {what}, and it cannot be put aside: {error}",
+                "STATE_FILE {}: {what}, and it cannot be moved aside: {error}",
                 printable_path(&self.path)
             )
         })?;
         error!(
             file = %printable_path(&self.path), what, aside = %printable_path(&aside),
-            "STATE_FILE cannot be used and was put aside; statuses and counters begin anew"
+            "STATE_FILE cannot be used and was moved aside; starting with empty statuses and \
+             counters"
         );
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! Not here: what is signed.
 
-/// The bytes that a text of hexadecimal digits stands for; `None` if it is none.
+/// The bytes that a text of hexadecimal digits stands for; `None` if it has others.
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = text.chunks(2).map(|pair| match pair {

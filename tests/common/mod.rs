@@ -300,7 +300,7 @@ impl Program {
 
     /// Where its gateway listens.
     pub fn gateway(&self) -> SocketAddr {
-        eventually("the gateway's address", || self.address_after("the gateway is open"))
+        eventually("the gateway's address", || self.address_after("gateway listening"))
     }
 
     /// The address in the line of the log with these words, in either format.

@@ -83,7 +83,8 @@ fn an_address_that_is_taken_is_told() {
     let address = taken.local_addr().expect("an address").to_string();
     let ended = Setup::new().set("WHAPI_TOKEN", "t").set("LISTEN_ADDRESS", &*address).run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains(&format!("LISTEN_ADDRESS: {address}")), "{}", ended.stderr);
+    let sentence = format!("LISTEN_ADDRESS: cannot listen on {address}");
+    assert!(ended.stderr.contains(&sentence), "{}", ended.stderr);
 }
 
 #[test]

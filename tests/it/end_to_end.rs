@@ -218,7 +218,7 @@ impl World {
                     .header("X-Webhook-Secret", "webhookSecretOfTheseTests");
             assert!(sim.update_channel(secret, |channel| channel.webhooks.push(webhook)));
         }
-        let gateway = exporter.address_after("the gateway is open").await;
+        let gateway = exporter.address_after("gateway listening").await;
         let application =
             Application::start(gateway, &["salesSecret", "supportSecret"], &["campaignSecret"]);
 

@@ -300,7 +300,7 @@ fn a_webhook_tells_what_polls_miss_and_the_same_again_is_no_transition() {
     };
     assert_eq!((refused("secret"), refused("unknown_channel")), (Some(1.0), Some(1.0)));
     eventually("the log tells of the webhook for nobody", || {
-        program.log().contains("of no channel").then_some(())
+        program.log().contains("webhook for an unconfigured channel").then_some(())
     });
     let all =
         [program.log(), program.get("/").text(), program.get("/api/status").text()].join("\n");
@@ -353,6 +353,6 @@ fn an_instance_without_a_valid_name_is_counted_and_told() {
     program.until_at_least("whatsapp_source_polls_total{source=\"eu\"}", 3.0);
     let ignored = "whatsapp_source_channels_ignored{source=\"eu\"}";
     assert_eq!(program.metrics().get(ignored), Some(1.0));
-    assert_eq!(program.log().matches("channels of the list are not watched").count(), 1);
+    assert_eq!(program.log().matches("listed channels are not watched").count(), 1);
     assert!(program.get("/").text().contains("or use names"));
 }

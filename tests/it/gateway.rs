@@ -556,7 +556,7 @@ fn an_address_that_cannot_be_had_is_said() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let mut lines = ended.stderr.lines().map(serde_json::from_str::<serde_json::Value>);
     assert!(lines.next_back().is_some_and(|line| line.is_ok()), "{ended:?}");
-    let sentence = format!("GATEWAY_ADDRESS: {address} cannot be listened on: ");
+    let sentence = format!("GATEWAY_ADDRESS: cannot listen on {address}: ");
     assert!(ended.stderr.contains(&sentence), "{ended:?}");
 }
 

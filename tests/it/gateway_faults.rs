@@ -73,7 +73,7 @@ fn an_upstream_that_cannot_be_reached_is_told_of_by_the_gateway_in_words() {
         (resetting.url(), "connection reset"),
         (half_a_head.url(), "closed before the answer was whole"),
         (two_lengths.url(), "the answer is not HTTP"),
-        (switching.url(), "switched to another protocol"),
+        (switching.url(), "switched protocols unexpectedly"),
         (long_head.url(), "the answer's headers are too large"),
     ] {
         let setup = Setup::new().set("GATEWAY_ADDRESS", "127.0.0.1:0").set("WHAPI_API_URL", &url);

@@ -65,7 +65,7 @@ fn what_is_looked_for_is_found_by_name_provider_and_status() {
             assert_eq!(row, shown.contains(&name), "{query}: {name}");
         }
         // How all are is said whatever is looked for.
-        assert!(html.contains("4 out of order"), "{query}");
+        assert!(html.contains("4 failing"), "{query}");
     }
     let html = page(program.address, "/?q=%3Cscript%3Ealert(1)%3C/script%3E%22");
     assert!(!html.contains("<script>alert"), "{html}");

@@ -367,7 +367,7 @@ fn no_secret_leaves_whatever_goes_wrong(log_format: &str) {
         for sentence in through_the_gateway(&program, &sent_through_the_gateway) {
             hunt.search(&format!("{way}: the gateway's own words"), &sentence);
         }
-        assert!(program.log().contains("a request of the application"), "{}", program.log());
+        assert!(program.log().contains("gateway request"), "{}", program.log());
         let health = Setup::bare()
             .argument("healthcheck")
             .set("LISTEN_ADDRESS", program.address.to_string())

@@ -140,7 +140,7 @@ fn a_damaged_file_is_put_aside_and_told() {
         fs::write(stage.path(), damage).expect("a written file");
         let program = stage.setup().start();
         program.until_is("whatsapp_channel_authorized", 1.0);
-        assert!(program.log().contains("was put aside"), "{}", program.log());
+        assert!(program.log().contains("was moved aside"), "{}", program.log());
         let aside = fs::read_to_string(stage.files.path("state.json.damaged"));
         assert_eq!(aside.expect("the old file"), damage);
         stop(program);
@@ -173,7 +173,7 @@ fn a_kill_at_any_moment_leaves_a_whole_file() {
     for round in 0..ROUNDS {
         let mut program = stage.setup().start();
         program.until_is("whatsapp_channel_authorized", 1.0);
-        assert!(!program.log().contains("put aside"), "{}", program.log());
+        assert!(!program.log().contains("moved aside"), "{}", program.log());
         let polls = program.metrics().get("whatsapp_channel_polls_total").unwrap_or_default();
         assert!(polls >= counted, "round {round}: {polls} polls after {counted}");
         for number in 0..200 {
@@ -238,7 +238,7 @@ fn the_file_is_written_while_the_exporter_runs_and_holds_no_secret() {
     // The directory is gone: said in the metric and in the log, and the exporter goes on.
     fs::remove_dir_all(stage.files.directory()).expect("a removed directory");
     program.until_is("whatsapp_exporter_state_file_last_write_successful", 0.0);
-    assert!(program.log().contains("STATE_FILE cannot be written"), "{}", program.log());
+    assert!(program.log().contains("cannot write STATE_FILE"), "{}", program.log());
     assert_eq!(program.get("/healthz").status, 200);
 }
 

@@ -98,7 +98,7 @@ fn sessions_come_and_go_and_a_failing_list_keeps_the_last() {
     assert!(told(unauthorized, "old of source eu (STOP)"), "{log}");
     assert!(log.contains("todo=\"Make sure that they were deleted at the provider"), "{log}");
     assert!(!told(unauthorized, "shop"), "{log}");
-    assert!(told("new targets are watched", "shop of source eu"), "{log}");
+    assert!(told("watching new targets", "shop of source eu"), "{log}");
     assert!(!told("targets are no longer watched", "shop"), "{log}");
 }
 

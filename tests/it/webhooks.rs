@@ -503,7 +503,7 @@ fn a_webhook_of_no_configured_channel_is_taken_and_counted() {
     for id in ["CHANNEL-1", "", "channel-0"] {
         let reply = deliver(&program, Mode::Body, id, &Event::status("QR", now(), 1));
         assert_eq!(reply.status, 200);
-        assert!(reply.text().contains("no channel"), "{}", reply.text());
+        assert!(reply.text().contains("not configured"), "{}", reply.text());
     }
     let reply = http::send(program.address, "POST", PATH, &[HEADER], "{}").unwrap();
     assert_eq!(reply.status, 200);

@@ -58,7 +58,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
             return print(&document.text());
         }
         let targets = start_log::targets(&settings);
-        return print(&format!("The settings are right: {targets}. Nothing was asked.\n"));
+        return print(&format!("Settings are valid: {targets}. No requests were made.\n"));
     }
     if let Some(sentence) =
         settings.state_file.as_deref().and_then(|path| state_file::probe(path).err())

@@ -37,19 +37,19 @@ pub(super) fn table(findings: &[Finding], verbose: bool) -> String {
     table
 }
 
-/// What is amiss with webhooks, and what to set.
+/// What is wrong with webhooks, and what to set.
 pub(super) fn webhooks(all: &[ProviderWebhooks]) -> String {
     let mut text = String::new();
     for ProviderWebhooks { name, problems, is_asked, instructions, .. } in all {
         if !problems.is_empty() {
-            text.push_str("\nNot every channel's webhooks are known to reach this exporter:\n");
+            text.push_str("\nWebhooks may not reach this exporter for these channels:\n");
             for problem in problems {
                 let _ = writeln!(text, "channel {}: {}", problem.channel, problem.what);
             }
         } else if !is_asked {
             let _ = writeln!(
                 text,
-                "\n{name} is not asked for its webhooks. If you have not set them yet:"
+                "\nThe exporter cannot verify {name} webhooks. If they are not configured yet:"
             );
         } else {
             continue;
@@ -66,18 +66,19 @@ pub(super) fn summary(findings: &[Finding], webhooks_reach: bool) -> String {
     let counts = Summary::of(findings);
     let (all, well) = (findings.len(), counts.ok);
     let mut text = match all {
+        0 => "There are no targets".to_owned(),
         _ if all == well && all == 1 => "The target is well".to_owned(),
         _ if all == well => format!("All {all} targets are well"),
         _ => {
             let parts =
-                [(counts.bad, "bad"), (counts.warning, "warning"), (counts.unknown, "not known")];
+                [(counts.bad, "bad"), (counts.warning, "warning"), (counts.unknown, "unknown")];
             let parts = parts.iter().filter(|(count, _)| *count > 0);
             let parts: Vec<_> = parts.map(|(count, word)| format!("{count} {word}")).collect();
             format!("{} of {all} targets not well: {}; {well} well", all - well, parts.join(", "))
         }
     };
     if !webhooks_reach {
-        text.push_str("; not every webhook is known to arrive");
+        text.push_str("; some webhooks may not arrive");
     }
     text + ".\n"
 }

@@ -100,7 +100,7 @@ impl TellsMessage for Updated {
     }
 }
 
-/// Baileys' status, as a word or a number. `None` for what is none; `Some(None)` while WhatsApp's
+/// Baileys' status, as a word or a number. `None` for anything else; `Some(None)` while WhatsApp's
 /// server has not got it.
 fn status(told: &Lenient) -> Option<Option<MessageStatus>> {
     Some(match (told.raw_text(), told.integer()) {

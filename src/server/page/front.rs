@@ -139,23 +139,23 @@ fn texts(one: &Watched, now: Now) -> [&str; 4] {
 
 fn headline(levels: &[Level]) -> (String, Level) {
     let count = |level| levels.iter().filter(|other| **other == level).count();
-    let are = |count: usize, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        many => Some(format!("{many} {what}")),
+    let counted = |level, what: &str| {
+        let count = count(level);
+        (count > 0).then(|| format!("{count} {what}"))
     };
     let parts: Vec<String> = [
-        are(count(Level::Bad), "out of order"),
-        are(count(Level::Warning), "to look after"),
-        are(count(Level::Unknown), "not known"),
+        counted(Level::Bad, "failing"),
+        counted(Level::Warning, "with a warning"),
+        counted(Level::Unknown, "unknown"),
     ]
     .into_iter()
     .flatten()
     .collect();
     let worst = levels.iter().copied().min().unwrap_or(Level::Unknown);
-    match parts.is_empty() {
-        true => ("All is well".to_owned(), worst),
-        false => (parts.join(", "), worst),
+    match (levels.is_empty(), parts.is_empty()) {
+        (true, _) => ("Nothing is watched".to_owned(), worst),
+        (_, true) => ("All is well".to_owned(), worst),
+        _ => (parts.join(", "), worst),
     }
 }
 

@@ -190,7 +190,7 @@ impl Question {
         fields
     }
 
-    /// What an answer says of each number; `None` when it is none. It says nothing of a number
+    /// What an answer says of each number; `None` when it is not one. It says nothing of a number
     /// whose figures are missing, or are another number's.
     pub(super) fn read(&self, body: &[u8]) -> Option<Vec<(Box<str>, Fact)>> {
         if !is_object(body) {

@@ -368,7 +368,7 @@ impl Chain {
                 part = ?self.part,
                 reason = failure.reason.as_str(),
                 detail = failure.detail,
-                "Meta does not tell a part of what an account is asked; it is not known"
+                "Meta did not answer part of an account query; that part is unknown"
             );
         }
         drop(memory);

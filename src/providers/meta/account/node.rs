@@ -17,7 +17,7 @@ struct AccountNode {
     health_status: LenientObject<SendingHealth>,
 }
 
-/// Reads the answer into an observation; `None` when it is none.
+/// Reads the answer into an observation; `None` when it is not one.
 pub(super) fn read(
     body: &[u8],
     token: &str,

@@ -62,7 +62,7 @@ impl NumberList {
         Self { with_phones, ..Self::default() }
     }
 
-    /// Adds a page; `None` when it is none.
+    /// Adds a page; `None` when it is not one.
     pub(super) fn add(
         &mut self,
         body: &[u8],

@@ -27,7 +27,7 @@ struct AppData {
     id: Lenient,
 }
 
-/// Reads the answer; `None` when it is none. More apps than one page holds were never seen.
+/// Reads the answer; `None` when it is not one. More apps than one page holds were never seen.
 pub(super) fn read(body: &[u8], own: Option<&str>) -> Option<Subscribers> {
     let AppPage { data } = serde_json::from_slice(body).ok()?;
     let ids = data.iter().filter_map(|app| {

@@ -33,7 +33,7 @@ struct ListedTemplate {
 }
 
 impl TemplateList {
-    /// Adds a page; `None` when it is none.
+    /// Adds a page; `None` when it is not one.
     pub(super) fn add(&mut self, body: &[u8], cursors: &mut Cursors) -> Option<PageEnd> {
         let TemplatePage { data, paging } = serde_json::from_slice(body).ok()?;
         for ListedTemplate { status, category } in data {
