@@ -59,7 +59,7 @@ async fn play(environment: &Environment) -> u8 {
         }
     };
     let ours = [
-        ("CONFIG_FILE", files.directory.join("settings.yaml").into_os_string()),
+        ("CONFIG_FILE", files.directory.path().join("settings.yaml").into_os_string()),
         ("WEBHOOK_SECRET", WEBHOOK_SECRET.into()),
         // Any port that is free.
         ("GATEWAY_ADDRESS", "127.0.0.1:0".into()),
@@ -131,14 +131,12 @@ fn introduce(plan: &DemoPlan, port: u16, gateway: Option<SocketAddr>) {
 
 /// The demo's settings file and secret files, removed at the end.
 struct Files {
-    directory: std::path::PathBuf,
+    directory: tempfile::TempDir,
 }
 
 impl Files {
     fn write(plan: &DemoPlan, api_url: &str) -> std::io::Result<Self> {
-        let directory =
-            std::env::temp_dir().join(format!("whatsapp-exporter-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&directory)?;
+        let directory = tempfile::Builder::new().prefix("whatsapp-exporter-demo-").tempdir()?;
         let files = Self { directory };
         let mut yaml = "channels:\n".to_owned();
         for channel in plan.channels {
@@ -168,19 +166,13 @@ impl Files {
             );
             yaml.push_str(source.settings());
         }
-        std::fs::write(files.directory.join("settings.yaml"), yaml)?;
+        std::fs::write(files.directory.path().join("settings.yaml"), yaml)?;
         Ok(files)
     }
 
     fn secret(&self, kind: &str, name: &str, secret: &str) -> std::io::Result<String> {
         let file = format!("{kind}-{name}");
-        std::fs::write(self.directory.join(&file), secret)?;
+        std::fs::write(self.directory.path().join(&file), secret)?;
         Ok(file)
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }

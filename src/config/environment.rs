@@ -35,7 +35,11 @@ pub(super) const BASIC: &[Variable] = &[
         "Prometheus' web configuration file: TLS and basic authentication on the listener",
     ),
     Variable::new("CONFIG_FILE", "", "YAML file with channels, sources and tokens"),
-    Variable::new("LOG_LEVEL", "info", "`error`, `warn`, `info`, `debug` or `trace`"),
+    Variable::new(
+        "LOG_LEVEL",
+        "info",
+        "`error`, `warn`, `info` or `debug`; `trace` is the same as `debug`",
+    ),
     Variable::new("LOG_FORMAT", "text", "`text` or `json`"),
 ];
 

@@ -77,11 +77,6 @@ impl RequestCounts {
         self.answers[class.index()] += 1;
     }
 
-    /// Requests so far that ended like this.
-    pub const fn answers(&self, class: AnswerClass) -> u64 {
-        self.answers[class.index()]
-    }
-
     /// Requests so far, by how they ended.
     pub const fn answer_counts(&self) -> &[u64] {
         &self.answers

@@ -10,6 +10,7 @@ use std::fs;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, Opts};
+use rustix::process::{Resource, getrlimit};
 
 use super::catalog::PROCESS;
 
@@ -30,7 +31,8 @@ impl Process {
         Ok(Self { cpu: Counter::with_opts(opts(0))?, gauges, booted })
     }
 
-    fn read(&self) -> Option<()> {
+    /// The families of all numbers that can be had; `None` without /proc.
+    fn read(&self) -> Option<Vec<MetricFamily>> {
         let stat = Stat::read()?;
         self.cpu.inc_by((stat.cpu_seconds - self.cpu.get()).max(0.0));
         let status = fs::read_to_string("/proc/self/status").ok()?;
@@ -38,16 +40,17 @@ impl Process {
         let values = [
             // Looking opens one itself.
             fs::read_dir("/proc/self/fd").ok().map(|fds| fds.count().saturating_sub(1) as f64),
-            most_descriptors(),
+            Some(most_descriptors()),
             kib("VmSize:"),
             kib("VmRSS:"),
             self.booted.map(|booted| booted + stat.started_seconds),
             number(&status, "Threads:"),
         ];
-        for (gauge, value) in self.gauges.iter().zip(values) {
-            gauge.set(value.unwrap_or(f64::NAN));
-        }
-        Some(())
+        let gauges = self.gauges.iter().zip(values).filter_map(|(gauge, value)| {
+            gauge.set(value?);
+            Some(gauge.collect())
+        });
+        Some(self.cpu.collect().into_iter().chain(gauges.flatten()).collect())
     }
 }
 
@@ -79,13 +82,8 @@ fn number(text: &str, line: &str) -> Option<f64> {
     text.lines().find_map(|other| other.strip_prefix(line))?.split_whitespace().next()?.parse().ok()
 }
 
-fn most_descriptors() -> Option<f64> {
-    let limits = fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_whitespace().next()? {
-        "unlimited" => Some(f64::INFINITY),
-        soft => soft.parse().ok(),
-    }
+fn most_descriptors() -> f64 {
+    getrlimit(Resource::Nofile).current.map_or(f64::INFINITY, |most| most as f64)
 }
 
 impl Collector for Process {
@@ -94,15 +92,7 @@ impl Collector for Process {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        match self.read() {
-            Some(()) => self
-                .cpu
-                .collect()
-                .into_iter()
-                .chain(self.gauges.iter().flat_map(Collector::collect))
-                .collect(),
-            None => Vec::new(),
-        }
+        self.read().unwrap_or_default()
     }
 }
 

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::account_report::{self, AccountView};
+use super::account_report;
 use super::advice::{self, Advice};
 use super::delivery::{self, DeliveryCountView, DeliveryView};
 use super::humanize;
@@ -13,8 +13,8 @@ use super::standing::{self, StandingView};
 use super::target_view::level_of;
 pub use super::target_view::{Level, PollView};
 use super::terms::{self, QuotaView, RestrictionView, SubscriptionView};
-use crate::domain::{Expiry, FailureReason, Listed, Now, Status, TargetKind, WebhookState};
-use crate::fleet::{FleetView, Watched};
+use crate::domain::{Expiry, FailureReason, Listed, Now, Status, WebhookState};
+use crate::fleet::Watched;
 use crate::provider::TokenProblem;
 
 /// What a person should know of a channel.
@@ -373,33 +373,4 @@ pub fn level(watched: &Watched, now: Now) -> Level {
     let of_account = || account_report::account_level(watched, now).map(|(level, ..)| level);
     let of_others = || of_source().or_else(of_account);
     of_channel().or_else(of_token).or_else(of_others).unwrap_or(Level::Unknown)
-}
-
-/// The views of all channels, in order.
-pub fn channels(view: &FleetView) -> Vec<ChannelView> {
-    view.look(|targets| {
-        let channels = targets.of(TargetKind::Channel);
-        channels.filter_map(|channel| ChannelView::new(channel, view.now)).collect()
-    })
-}
-
-/// The views of all tokens, in order.
-pub fn tokens(view: &FleetView) -> Vec<TokenView> {
-    view.look(|targets| {
-        let tokens = targets.of(TargetKind::Token);
-        tokens.filter_map(|token| TokenView::new(token, view.now)).collect()
-    })
-}
-
-/// The views of all sources, in order.
-pub fn sources(view: &FleetView) -> Vec<SourceView> {
-    view.look(|targets| targets.of(TargetKind::Source).filter_map(SourceView::new).collect())
-}
-
-/// The views of all accounts, in order.
-pub fn accounts(view: &FleetView) -> Vec<AccountView> {
-    view.look(|targets| {
-        let accounts = targets.of(TargetKind::Account);
-        accounts.filter_map(|account| AccountView::new(account, view.now)).collect()
-    })
 }

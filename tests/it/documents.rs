@@ -31,13 +31,14 @@ fn the_reference_of_metrics_is_the_catalog() {
 fn every_setting_is_documented_with_its_default() {
     let document = read("docs/settings.md");
     for Variable { name, default, .. } in variables() {
-        let row = document
-            .lines()
-            .find(|line| line.starts_with("| `") && line.contains(&format!("`{name}`")));
+        let start = format!("| `{name}` | ");
+        let row = document.lines().find_map(|line| line.strip_prefix(&start));
         let row = row.unwrap_or_else(|| panic!("docs/settings.md has no row for {name}"));
+        let written = row.split(" |").next().unwrap_or_default();
+        let named = written.contains(&format!("`{default}`"));
         assert!(
-            default.is_empty() || row.contains(default),
-            "docs/settings.md: the default of {name} is {default}"
+            default.is_empty() || named,
+            "docs/settings.md: the default of {name} is {default}, not {written}"
         );
     }
 }

@@ -43,8 +43,7 @@ pub(super) fn render(
 ) -> Result<Option<String>, askama::Error> {
     let now = view.now;
     let page = view.look(|targets| {
-        let watched =
-            targets.of(TargetKind::Channel).find(|watched| watched.target.name.as_str() == name)?;
+        let watched = targets.find(TargetKind::Channel, name)?;
         let (state, shown) = (watched.channel()?, ChannelView::new(watched, now)?);
         let ago = |millis: i64| humanize::length((now.unix.millis() - millis).max(0));
         let mut facts = vec![
