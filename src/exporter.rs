@@ -141,7 +141,11 @@ impl Exporter {
     pub fn keeping(self, path: Option<PathBuf>) -> Result<Self, String> {
         let open = |path| StateFile::open(path, Arc::clone(&self.fleet), self.metrics.clone());
         let state_file = path.map(open).transpose()?;
-        Ok(Self { state_file, ..self })
+        let mut poller = self.poller;
+        if let Some(file) = &state_file {
+            poller.keep_names(file.kept_names());
+        }
+        Ok(Self { state_file, poller, ..self })
     }
 
     /// The same exporter, with another task that runs as long as it does.

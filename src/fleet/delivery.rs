@@ -81,6 +81,9 @@ impl Fleet {
                 false => DeliveryOutcome::Unknown,
             };
         };
+        if source.is_none() && table.may_be_of_another_source(target, provider) {
+            return DeliveryOutcome::TooEarly;
+        }
         let event = match event {
             ChannelEvent::Message(mut message) => {
                 message.id = message.id.on_line(target.row);

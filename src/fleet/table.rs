@@ -141,6 +141,21 @@ impl Table {
         sources.any(|other| Some(other) != first)
     }
 
+    /// Whether the id of this channel is unique in its source's list alone, and another source of
+    /// the provider has not listed its own yet.
+    pub(super) fn may_be_of_another_source(&self, of: TargetRef, provider: ProviderId) -> bool {
+        let scope = self.get(of).and_then(|watched| watched.target.id_scope());
+        scope.is_some_and(|scope| {
+            self.order().of(TargetKind::Source).filter_map(|source| self.get(source)).any(
+                |source| {
+                    source.provider() == provider
+                        && source.target.name != *scope
+                        && source.may_yet_list()
+                },
+            )
+        })
+    }
+
     fn with_id(
         &self,
         kind: TargetKind,

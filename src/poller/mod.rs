@@ -28,7 +28,7 @@ use crate::clock;
 use crate::domain::{ApiUsage, FailureReason, SentAt, TargetKind, backoff};
 use crate::fleet::{Fleet, TargetRef};
 use crate::metrics::exporter::ExporterMetrics;
-use crate::target::{Target, TargetSet};
+use crate::target::{KeptNames, Target, TargetSet};
 use confirmation::Confirmation;
 pub use poll::Ask;
 use poll::Completed;
@@ -125,6 +125,11 @@ impl Poller {
     /// The same poller, taking new targets from here.
     pub fn reloading(self, reloads: mpsc::Receiver<NewTargets>) -> Self {
         Self { reloads: Some(reloads), ..self }
+    }
+
+    /// Takes the names that listed channels had before the start.
+    pub fn keep_names(&mut self, kept: KeptNames) {
+        self.targets.keep_names(kept);
     }
 
     /// Polls until it is dropped.

@@ -50,6 +50,11 @@ impl Poller {
                 self.replace_targets().await;
             }
         }
+        if target.kind == TargetKind::Source
+            && matches!(fact, Fact::Channels(Err(_)) | Fact::Accounts(Err(_)))
+        {
+            self.targets.list_failed(&target.name);
+        }
         match fact {
             Fact::Channels(list) => {
                 let list = list.map(|channels| self.targets.list(target, channels));

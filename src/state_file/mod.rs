@@ -28,7 +28,7 @@ use crate::metrics::exporter::ExporterMetrics;
 use crate::providers;
 use crate::regular_file;
 use crate::secret::printable_path;
-use crate::target::Name;
+use crate::target::{KeptNames, Name};
 
 /// The form of the file; another one is moved aside.
 const VERSION: u32 = 1;
@@ -131,6 +131,16 @@ impl StateFile {
         })?;
         file.metrics.state_written(true);
         Ok(Arc::new(file))
+    }
+
+    /// The names of the listed channels that are not watched yet.
+    pub fn kept_names(&self) -> KeptNames {
+        let absent = lock(&self.absent);
+        let listed = absent.targets.of(TargetKind::Channel).filter_map(|saved| {
+            let source = Name::new(saved.source.as_deref()?).ok()?;
+            Some((source, saved.id().into(), Name::new(&saved.name).ok()?))
+        });
+        KeptNames::new(listed)
     }
 
     /// Writes the file whenever something has changed, until it is dropped.

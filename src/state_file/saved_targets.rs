@@ -50,6 +50,12 @@ impl SavedTargets {
         self.targets.iter().flatten().map(|one| &one.1)
     }
 
+    /// Those of a kind that are left.
+    pub(super) fn of(&self, kind: TargetKind) -> impl Iterator<Item = &SavedTarget> {
+        let left = self.targets.iter().flatten();
+        left.filter(move |one| one.0 == kind).map(|one| &one.1)
+    }
+
     /// How many there were; each is at a position below.
     pub(super) fn len(&self) -> usize {
         self.targets.len()

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::kept_names::KeptNames;
 use super::listing::ListingOptions;
 use super::shared_options::SharedOptions;
 use super::{Name, Target, TargetOptions};
@@ -20,6 +21,8 @@ pub(super) struct Candidate {
     pub(super) target: Arc<Target>,
     /// All names that it may have, the best first; empty where that is its id alone.
     names: Box<[Name]>,
+    /// Whether the target keeps its name, whoever else would now have it.
+    is_named: bool,
 }
 
 impl PartialEq for Candidate {
@@ -100,7 +103,7 @@ impl Candidate {
         let target = Arc::new(target(names.first()?.clone()));
         let is_id = |name: &Name| Some(name.as_str()) == target.id.as_deref();
         let names = if names.iter().all(is_id) { Box::default() } else { names.into() };
-        Some(Self { target, names })
+        Some(Self { target, names, is_named: false })
     }
 
     /// The id that its provider knows it by.
@@ -116,26 +119,60 @@ impl Candidate {
         }
     }
 
-    /// The same candidate of the list before, if there was one. Lists are in the order of ids.
-    pub(super) fn or_same_of(self, known: &[&Self]) -> Self {
-        match known.binary_search_by(|known| known.id().cmp(self.id())) {
-            Ok(at) if *known[at] == self => known[at].clone(),
-            _ => self,
+    /// The same candidate of the list before, if there was one; otherwise by the name that it had
+    /// there, if it still may have it. Lists are in the order of ids.
+    pub(super) fn or_same_of(mut self, known: &[&Self]) -> Self {
+        let Ok(at) = known.binary_search_by(|known| known.id().cmp(self.id())) else { return self };
+        let known = known[at];
+        if *known == self {
+            return known.clone();
+        }
+        if known.is_named && known.names == self.names {
+            self.give(known.target.name.clone());
+        }
+        self
+    }
+
+    /// Gives it the name that it had before the start, if it still may have it.
+    pub(super) fn keep_name(&mut self, source: &Name, kept: &KeptNames) {
+        let names = self.names().into_owned();
+        let mut all = names.iter().cloned().chain(qualified(source, &names));
+        if let Some(name) = all.find(|name| kept.was(name, source, self.id())) {
+            self.give(name);
         }
     }
 
+    fn give(&mut self, name: Name) {
+        if name != self.target.name {
+            self.target = Arc::new(Target { name, ..(*self.target).clone() });
+        }
+        self.is_named = true;
+    }
+
+    /// The target, if it keeps its name: one that went from one line to another would make a line
+    /// that is out look well.
+    pub(super) fn named_target(&self) -> Option<&Arc<Target>> {
+        self.is_named.then_some(&self.target)
+    }
+
     /// The target by the best name that no other target of the kind has; with the source's name
-    /// before it, if need be.
+    /// before it, if need be. `stays` says whether it keeps that name whatever comes.
     pub(super) fn named(
         &mut self,
         source: &Name,
         taken: impl Fn(&Name) -> bool,
+        stays: bool,
     ) -> Option<Arc<Target>> {
         let name = free_name(source, &self.names(), taken)?;
-        if name != self.target.name {
-            self.target = Arc::new(Target { name, ..(*self.target).clone() });
-        }
+        let was_named = self.is_named;
+        self.give(name);
+        self.is_named = was_named || stays;
         Some(Arc::clone(&self.target))
+    }
+
+    /// Takes it that its name stays from now on.
+    pub(super) fn settle(&mut self) {
+        self.is_named = true;
     }
 }
 
@@ -144,6 +181,10 @@ fn free_name(source: &Name, names: &[Name], taken: impl Fn(&Name) -> bool) -> Op
     if !taken(best) {
         return Some(best.clone());
     }
-    let qualified = names.iter().filter_map(|name| Name::new(&format!("{source}.{name}")).ok());
-    qualified.chain(others.iter().cloned()).find(|name| !taken(name))
+    qualified(source, names).chain(others.iter().cloned()).find(|name| !taken(name))
+}
+
+/// The names with the source's before them.
+fn qualified(source: &Name, names: &[Name]) -> impl Iterator<Item = Name> {
+    names.iter().filter_map(move |name| Name::new(&format!("{source}.{name}")).ok())
 }

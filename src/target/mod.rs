@@ -5,6 +5,7 @@
 
 mod candidate;
 mod elsewhere;
+mod kept_names;
 mod listing;
 mod name;
 mod named_targets;
@@ -15,6 +16,7 @@ mod target;
 mod target_set;
 
 pub use elsewhere::Elsewhere;
+pub use kept_names::KeptNames;
 pub use listing::{DEFAULT_MAX_CHANNELS, ListingOptions};
 pub use name::Name;
 pub use shard::Shard;

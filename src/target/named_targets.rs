@@ -37,11 +37,21 @@ impl NamedTargets {
     }
 
     pub(super) fn has_name(&self, kind: TargetKind, name: &Name) -> bool {
+        self.find(kind, name).is_some()
+    }
+
+    /// Whether this very target is one of them.
+    pub(super) fn has(&self, target: &Arc<Target>) -> bool {
+        self.find(target.kind, &target.name).is_some_and(|found| Arc::ptr_eq(found, target))
+    }
+
+    fn find(&self, kind: TargetKind, name: &Name) -> Option<&Arc<Target>> {
         let named = |at: &u32| {
             let target = &self.targets[*at as usize];
             target.kind == kind && target.name == *name
         };
-        self.positions.find(self.hasher.hash_one((kind, name)), named).is_some()
+        let position = self.positions.find(self.hasher.hash_one((kind, name)), named)?;
+        self.targets.get(*position as usize)
     }
 
     pub(super) fn into_targets(self) -> Vec<Arc<Target>> {

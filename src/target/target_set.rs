@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::candidate::Candidate;
+use super::kept_names::KeptNames;
 use super::listing::ListingOptions;
 use super::named_targets::NamedTargets;
 use super::shared_options::SharedOptions;
@@ -27,6 +28,11 @@ pub struct TargetSet {
     channels: BTreeMap<Lister, ListedChannels>,
     /// The sources of which all lists have come, so that what is watched of them stays.
     complete: BTreeSet<Name>,
+    /// The sources that have neither listed nor failed since the start: until each has, names are
+    /// given anew with each list, so that it does not matter which answers first.
+    unheard: HashSet<Name>,
+    /// The names that channels had before the start, while their sources' lists have not come.
+    kept: KeptNames,
     shard: Option<Shard>,
     /// Whether the credentials of other shards' targets are wanted.
     with_credentials: bool,
@@ -77,7 +83,13 @@ impl Lister {
 impl TargetSet {
     /// The set that settings name.
     pub fn new(configured: Vec<Arc<Target>>) -> Self {
-        Self { configured, ..Self::default() }
+        Self::sharded(configured, None, false)
+    }
+
+    /// The names of the configured sources that this shard asks, which are all.
+    fn sources(&self) -> impl Iterator<Item = &Name> {
+        let sources = self.configured.iter().filter(|one| one.kind == TargetKind::Source);
+        sources.map(|source| &source.name)
     }
 
     /// The part of the set that settings name which this shard watches. `with_credentials` tells
@@ -89,6 +101,7 @@ impl TargetSet {
     ) -> Self {
         let mut set = Self { shard, with_credentials, ..Self::default() };
         set.configure(configured);
+        set.unheard = set.sources().cloned().collect();
         set
     }
 
@@ -115,6 +128,8 @@ impl TargetSet {
         self.accounts.retain(|source, _| sources.contains(source));
         self.hand_over();
         self.channels.retain(|lister, _| sources.contains(&lister.source));
+        self.kept.retain_sources(|source| sources.contains(source));
+        self.unheard.retain(|source| sources.contains(source));
         (self.configured, self.elsewhere) = match self.shard {
             None => (configured, Elsewhere::default()),
             Some(shard) => {
@@ -128,6 +143,21 @@ impl TargetSet {
         };
     }
 
+    /// Takes the names that listed channels had before the start.
+    pub fn keep_names(&mut self, kept: KeptNames) {
+        self.kept = kept;
+        let sources: HashSet<Name> = self.sources().cloned().collect();
+        self.kept.retain_sources(|source| sources.contains(source));
+    }
+
+    /// Takes it that a source could not list its channels.
+    pub fn list_failed(&mut self, source: &Name) {
+        if self.unheard.remove(source) && self.unheard.is_empty() {
+            let lists = self.channels.values_mut();
+            lists.flat_map(|list| &mut list.candidates).for_each(Candidate::settle);
+        }
+    }
+
     /// Takes the whole list of channels of a source, or of one of its accounts. Returns how many
     /// channels the source has in all, and whether the set changed.
     pub fn list(
@@ -136,6 +166,7 @@ impl TargetSet {
         channels: Vec<ListedChannel>,
     ) -> (Option<Listed>, bool) {
         let key = Lister::of(lister);
+        self.unheard.remove(&key.source);
         let fallback = ListingOptions::default();
         let listing = lister.options.listing.as_deref().unwrap_or(&fallback);
         let mut seen = HashSet::new();
@@ -173,7 +204,13 @@ impl TargetSet {
                 }
                 Candidate::channel(lister, &key.source, listing, channel, &mut shared)
             })
-            .map(|candidate| candidate.or_same_of(&known))
+            .map(|candidate| {
+                let mut candidate = candidate.or_same_of(&known);
+                if !self.kept.is_empty() {
+                    candidate.keep_name(&key.source, &self.kept);
+                }
+                candidate
+            })
             .collect::<Vec<_>>()
             // It has the memory of the list that it was made from.
             .into();
@@ -183,6 +220,7 @@ impl TargetSet {
         let others_gave_way = self.give_way(&key.source, listing.max_channels);
         if !self.complete.contains(&key.source) && self.is_complete(&key.source) {
             self.complete.insert(key.source.clone());
+            self.kept.retain_sources(|source| *source != key.source);
         }
         (self.listed(&key.source), changed || others_gave_way)
     }
@@ -195,6 +233,7 @@ impl TargetSet {
     ) -> (Option<Listed>, bool) {
         let fallback = ListingOptions::default();
         let listing = source.options.listing.as_deref().unwrap_or(&fallback);
+        self.unheard.remove(&source.name);
         let before = self.accounts.get(&source.name);
         let known: Vec<&Candidate> = before.into_iter().flatten().collect();
         let mut shared = SharedOptions::of(known.iter().map(|one| &one.target));
@@ -335,7 +374,8 @@ impl TargetSet {
         }
         // An account that two sources list is the first one's.
         let accounts = self.name_accounts();
-        let Self { configured, channels, shard, with_credentials, .. } = self;
+        let names_stay = self.unheard.is_empty();
+        let Self { configured, channels, shard, with_credentials, kept, .. } = self;
         let ids: HashSet<(ProviderId, &str)> = configured
             .iter()
             .filter(|one| one.kind == TargetKind::Channel)
@@ -350,6 +390,18 @@ impl TargetSet {
         let listed: usize = channels.values().map(|list| list.candidates.len()).sum();
         let mut own = NamedTargets::with_capacity(configured.len() + listed + accounts.len());
         configured.iter().for_each(|target| own.push(Arc::clone(target)));
+        // A name stays with its line, whoever else would now have it.
+        let mut held = NamedTargets::with_capacity(listed);
+        for (_, list) in channels.iter().filter(|(lister, _)| owns(lister)) {
+            for target in list.candidates.iter().filter_map(Candidate::named_target) {
+                if !own.has_name(TargetKind::Channel, &target.name)
+                    && !elsewhere.has_name(TargetKind::Channel, target.name.as_str())
+                    && !held.has_name(TargetKind::Channel, &target.name)
+                {
+                    held.push(Arc::clone(target));
+                }
+            }
+        }
         for (lister, list) in channels.iter_mut().filter(|(lister, _)| owns(lister)) {
             for candidate in &mut list.candidates {
                 let (provider, id) = (candidate.target.provider(), candidate.id());
@@ -360,8 +412,16 @@ impl TargetSet {
                     name.as_str() == UNKNOWN_CREDENTIAL
                         || own.has_name(TargetKind::Channel, name)
                         || elsewhere.has_name(TargetKind::Channel, name.as_str())
+                        || held.has_name(TargetKind::Channel, name)
+                        || kept.holds(name)
                 };
-                let Some(target) = candidate.named(&lister.source, taken) else { continue };
+                let target = match candidate.named_target().filter(|one| held.has(one)) {
+                    Some(target) => Arc::clone(target),
+                    None => match candidate.named(&lister.source, taken, names_stay) {
+                        Some(target) => target,
+                        None => continue,
+                    },
+                };
                 if watches(*shard, provider, candidate.names().first()) {
                     own.push(target);
                 } else {
@@ -382,7 +442,7 @@ impl TargetSet {
                     continue;
                 }
                 let taken = |name: &Name| names.contains(name);
-                let Some(target) = candidate.named(source, taken) else { continue };
+                let Some(target) = candidate.named(source, taken, true) else { continue };
                 names.insert(target.name.clone());
                 targets.push(target);
             }
@@ -470,7 +530,58 @@ mod tests {
         let changed = set.list(&sources[1], channels(&["default", "shop"])).1;
         assert!(!changed, "the same list, whatever its channels are called");
         set.list(&sources[0], channels(&["default"]));
-        assert_eq!(names(&mut set), ["default", "us.default", "shop"], "the name is free again");
+        assert_eq!(names(&mut set), ["default", "us.default", "us.shop"], "a line keeps its name");
+        set.list(&sources[0], channels(&["default", "shop"]));
+        assert_eq!(names(&mut set), ["default", "shop", "us.default", "us.shop"]);
+    }
+
+    #[test]
+    fn a_name_stays_with_its_line_whoever_lists_first() {
+        let (eu, us) = (source("eu", Default::default()), source("us", Default::default()));
+        let configured = || vec![Arc::new(eu.clone()), Arc::new(us.clone())];
+        let mut set = TargetSet::new(configured());
+        set.list(&us, channels(&["default"]));
+        assert_eq!(names(&mut set), ["default"]);
+        set.list(&eu, channels(&["default"]));
+        assert_eq!(names(&mut set), ["default", "us.default"], "whichever answers first");
+
+        let mut set = TargetSet::new(configured());
+        set.list(&us, channels(&["default"]));
+        assert_eq!(names(&mut set), ["default"]);
+        set.list_failed(&eu.name);
+        set.list(&eu, channels(&["default"]));
+        assert_eq!(names(&mut set), ["eu.default", "default"], "it is used since the failure");
+        let mut renamed = us.clone();
+        Arc::make_mut(&mut renamed.options).policy.interval *= 2;
+        set.list(&renamed, channels(&["default"]));
+        assert_eq!(names(&mut set), ["eu.default", "default"], "other options change no name");
+
+        // After a restart the names are those of before, even while a source does not answer.
+        let name = |name: &str| Name::new(name).unwrap();
+        let kept = || {
+            let all = [("eu", "default", "default"), ("us", "default", "us.default")];
+            KeptNames::new(all.map(|(source, id, label)| (name(source), id.into(), name(label))))
+        };
+        let mut set = TargetSet::new(configured());
+        set.keep_names(kept());
+        set.list(&us, channels(&["default", "new"]));
+        assert_eq!(names(&mut set), ["us.default", "new"]);
+        set.list(&eu, channels(&["third"]));
+        set.list(&us, channels(&["default", "new"]));
+        assert_eq!(
+            names(&mut set),
+            ["third", "us.default", "new"],
+            "a list that came changes none"
+        );
+        // A new line does not get the name of one that may come back.
+        let mut set = TargetSet::new(configured());
+        set.keep_names(KeptNames::new([(name("eu"), "default".into(), name("default"))]));
+        set.list(&us, channels(&["default"]));
+        assert_eq!(names(&mut set), ["us.default"]);
+        let mut set = TargetSet::new(vec![Arc::new(us.clone())]);
+        set.keep_names(KeptNames::new([(name("eu"), "default".into(), name("default"))]));
+        set.list(&us, channels(&["default"]));
+        assert_eq!(names(&mut set), ["default"], "its source is gone");
     }
 
     #[test]

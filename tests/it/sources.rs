@@ -91,27 +91,33 @@ fn two_sessions_that_contend_for_a_name_never_take_up_each_others_state() {
     serve(&upstream, &files, "b", "default", "WORKING");
     let entries = ["a", "b"].map(|name| entry(name, &upstream.url(), ""));
     let setup = Setup::new().file(&files, &file(&entries)).set("STATE_FILE", files.path("state"));
-    // The one that comes last gets the name.
-    let listed_one_by_one = || {
-        upstream.set_fault("key-of-a", Some(Fault::server_error()));
-        let program = setup.start();
-        program.until_is(&status("default", "AUTH"), 1.0);
-        upstream.set_fault("key-of-a", None);
-        program.until_is(&status("default", "QR"), 1.0);
-        program.until_is(&status("b.default", "AUTH"), 1.0);
+    // The one that answers first has the name, and keeps it.
+    upstream.set_fault("key-of-a", Some(Fault::server_error()));
+    let mut program = setup.start();
+    program.until_is(&status("default", "AUTH"), 1.0);
+    program.until_is("whatsapp_source_poll_success{source=\"a\"}", 0.0);
+    upstream.set_fault("key-of-a", None);
+    program.until_is(&status("a.default", "QR"), 1.0);
+    let keep_theirs = |program: &Program| {
         let page = program.metrics();
-        assert_eq!((page.sum(&moves("default")), page.sum(&moves("b.default"))), (0.0, 0.0));
-        program
+        assert_eq!(page.get(&status("default", "AUTH")), Some(1.0));
+        assert_eq!((page.sum(&moves("default")), page.sum(&moves("a.default"))), (0.0, 0.0));
+        let ever = "whatsapp_channel_last_authorized_timestamp_seconds";
+        assert_eq!(page.get(&format!("{ever}{{channel=\"a.default\"}}")), None);
+        assert!(page.get(&format!("{ever}{{channel=\"default\"}}")).is_some());
     };
-    let mut program = listed_one_by_one();
-    let page = program.metrics();
-    let ever = "whatsapp_channel_last_authorized_timestamp_seconds";
-    assert_eq!(page.get(&format!("{ever}{{channel=\"default\"}}")), None);
-    assert!(page.get(&format!("{ever}{{channel=\"b.default\"}}")).is_some());
+    keep_theirs(&program);
     program.signal("TERM");
     program.wait(Duration::from_secs(30));
-    // The file tells them apart as well, whose list comes first after a start.
-    listed_one_by_one();
+    // So it does after a start, whose list comes first.
+    upstream.set_fault("key-of-b", Some(Fault::server_error()));
+    let program = setup.start();
+    program.until_is(&status("a.default", "QR"), 1.0);
+    program.until_is("whatsapp_source_poll_success{source=\"b\"}", 0.0);
+    assert_eq!(program.metrics().get(&status("default", "AUTH")), None);
+    upstream.set_fault("key-of-b", None);
+    program.until_is(&status("default", "AUTH"), 1.0);
+    keep_theirs(&program);
 }
 
 #[test]
