@@ -29,7 +29,6 @@ use crate::domain::{ApiUsage, FailureReason, SentAt, TargetKind, backoff};
 use crate::fleet::{Fleet, TargetRef};
 use crate::metrics::exporter::ExporterMetrics;
 use crate::target::{KeptNames, Target, TargetSet};
-use confirmation::Confirmation;
 pub use poll::Ask;
 use poll::Completed;
 use poll_backoff::PollBackoff;
@@ -267,6 +266,9 @@ impl Poller {
         let Some(policy) = self.fleet.look(due.target, |watched| watched.policy()) else { return };
         // Polls keep away from a limit before it is met.
         let spacing = usage.map(|usage: ApiUsage| usage.spacing(policy.interval));
+        if spacing.is_some_and(|spacing| spacing > policy.interval) {
+            state.confirmation = None;
+        }
         let delay =
             backoff::next_delay(policy.interval, state.refusals, retry_after, fastrand::f64());
         let at = self.next_poll(&due, &state, delay.max(spacing.unwrap_or_default()));
@@ -294,8 +296,8 @@ impl Poller {
         if let Some(soon) = self.out_of_turn.get(&due.target).filter(|soon| **soon > due.at) {
             next = next.min(*soon);
         }
-        if state.confirmation.is_some() {
-            next = next.min(now + Confirmation::delay(fastrand::f64()));
+        if let Some(confirmation) = state.confirmation {
+            next = next.min(now + confirmation.delay(fastrand::f64()));
         }
         next
     }

@@ -3,6 +3,7 @@
 //! Not here: when a target is polled again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Poller;
 use super::confirmation::Confirmation;
@@ -17,6 +18,9 @@ use crate::upstream::{Fact, Reading};
 
 /// Facts of a list that are applied between two turns of everybody else.
 const APPLIED_AT_A_TIME: usize = 100;
+
+/// Lists at longer intervals are asked for again when a channel left AUTH.
+const LONGEST_UNCONFIRMED: Duration = Duration::from_secs(60);
 
 impl Poller {
     /// Applies what a poll says, and logs what changed.
@@ -84,6 +88,7 @@ impl Poller {
         if target.kind == TargetKind::Account {
             self.fleet.apply_usage(polled, usage);
         }
+        let mut statuses = Vec::new();
         for (at, (id, fact)) in others.into_iter().enumerate() {
             if at % APPLIED_AT_A_TIME == APPLIED_AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
@@ -93,7 +98,13 @@ impl Poller {
             if let Some((name, failure)) = &applied.failure {
                 log_events::log_listed_failure(target.provider(), name, failure);
             }
+            statuses.extend(applied.statuses);
             self.log_changes(target, applied);
+        }
+        // At a short interval the next list confirms what this one says soon enough.
+        if target.kind != TargetKind::Channel && target.policy().interval > LONGEST_UNCONFIRMED {
+            let now = clock::instant();
+            state.confirmation = Confirmation::after_list(state.confirmation, &statuses, now);
         }
     }
 

@@ -135,3 +135,24 @@ fn a_session_with_the_gateways_word_for_unknown_credentials_has_its_sources_name
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("is named `other`"), "{ended:?}");
 }
+
+#[test]
+fn a_list_that_tells_of_a_departure_from_auth_is_confirmed_before_its_interval_is_over() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    serve(&upstream, &files, "eu", "shop", "WORKING");
+    let rarely = |more: &str| {
+        entry("eu", &upstream.url(), more).replace("poll_interval: 1s", "poll_interval: 10m")
+    };
+    let program = Setup::new().file(&files, &file(&[rarely("")])).start();
+    program.until_is(&status("shop", "AUTH"), 1.0);
+    upstream.update_waha_server("key-of-eu", |server| {
+        server.sessions.insert("shop".to_owned(), "STARTING".to_owned());
+    });
+    // Changed settings have the list asked for at once.
+    reload(&program, &files, &[rarely("    names: {desk: desk}\n")]);
+    program.until_is(&status("shop", "INIT"), 1.0);
+    upstream.update_waha_server("key-of-eu", |server| {
+        server.sessions.insert("shop".to_owned(), "WORKING".to_owned());
+    });
+    program.until_is(&status("shop", "AUTH"), 1.0);
+}
