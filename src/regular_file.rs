@@ -85,7 +85,7 @@ mod tests {
         let path = folder.path().join("file");
         fs::write(&path, "12345").unwrap();
         assert_eq!(read(&path, 5).unwrap().0, b"12345");
-        assert_eq!(read(&path, 4).unwrap_err().to_string(), "it is larger than 4 bytes");
+        assert_eq!(read(&path, 4).unwrap_err().to_string(), "the file exceeds 4 bytes");
         let link = folder.path().join("link");
         symlink(&path, &link).unwrap();
         assert_eq!(read(&link, 5).unwrap().0, b"12345", "a ConfigMap is made of links");

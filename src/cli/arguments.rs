@@ -249,7 +249,7 @@ mod tests {
             (&["completions"], "`completions` needs a SHELL: bash, zsh, fish"),
             (&["completions", "s3cret"], "SHELL must be one of bash, zsh, fish"),
             (&["completions", "bash", "s3cret"], "`completions SHELL` takes no further arguments"),
-            (&["--help", "--version"], "two questions"),
+            (&["--help", "--version"], "use either --help or --version"),
             (&["-x"], "unknown flag"),
         ] {
             let sentence = typed(words).err().unwrap();

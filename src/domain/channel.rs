@@ -144,8 +144,10 @@ impl ChannelState {
         outcome: Result<ChannelObservation, Failure>,
     ) -> Option<Transition> {
         let visible = self.status(now, policy);
-        // What follows replaces the reason of a stale status, so its beginning is kept.
-        self.since = self.since(now, policy);
+        // What follows replaces the reason of a stale status, so its beginning is kept. Nothing
+        // began after now, though our clock may have said so before it was set back.
+        self.since = self.since(now, policy).min(now.unix);
+        self.last_authorized = self.last_authorized.map(|at| at.min(now.unix));
         match outcome {
             Ok(observation) => {
                 self.polls.succeeded(now);

@@ -111,7 +111,7 @@ mod tests {
         std::fs::write(&path, "12345").unwrap();
         assert_eq!(Characters::of(&path, 5).unwrap().collect::<String>(), "12345");
         let refused = Characters::of(&path, 4).err().unwrap();
-        assert_eq!(refused.to_string(), "it is larger than 4 bytes");
+        assert_eq!(refused.to_string(), "the file exceeds 4 bytes");
         assert!(Characters::of(&folder.path().join("none"), 4).is_err());
     }
 }

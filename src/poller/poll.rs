@@ -113,5 +113,21 @@ pub(super) async fn poll(target: Arc<Target>, endpoint: Arc<dyn Endpoint>, ask: 
         Some(before) => reading.after(before),
         None => reading,
     };
+    let reading = match is_about_another(&target, &reading.polled) {
+        true => failed(Failure::new(FailureReason::Decode, ANOTHER_CHANNEL)),
+        false => reading,
+    };
     Completed { took: Some(started.elapsed()), secrets, reading }
+}
+
+const ANOTHER_CHANNEL: &str =
+    "the answer is about another channel than the settings' channel_id; compare it and the token";
+
+/// Whether a channel of the settings, which has an id there, was answered by another one: two
+/// tokens that changed places make a channel that is out look well. Lists are not held to it:
+/// theirs are the provider's own words in both.
+fn is_about_another(target: &Target, fact: &Fact) -> bool {
+    let Fact::Channel(Ok(observation)) = fact else { return false };
+    let told = observation.channel_id.as_deref().filter(|_| target.source().is_none());
+    target.id.as_deref().zip(told).is_some_and(|(id, told)| !id.eq_ignore_ascii_case(told))
 }

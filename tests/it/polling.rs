@@ -86,6 +86,36 @@ fn a_logout_is_confirmed_once() {
 }
 
 #[test]
+fn an_answer_about_another_channel_is_none_about_this_one() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let channel = |name: &str, id: &str| {
+        let mut channel = Channel::new(name);
+        channel.channel_id = id.to_owned();
+        upstream.set_channel(name, channel);
+        files.write(name, name);
+    };
+    channel("sales", "MANTIS-A");
+    channel("support", "MANTIS-B");
+    let entry = |name: &str, id: &str, token: &str| {
+        format!("  - {{name: {name}, channel_id: {id}, token_file: {token}, poll_interval: 1s}}\n")
+    };
+    let yaml = |support: &str| {
+        let sales = entry("sales", "mantis-a", "sales");
+        format!("channels:\n{sales}{}", entry("support", "MANTIS-B", support))
+    };
+    let setup = Setup::of(&upstream);
+    let program = setup.file(&files, &yaml("sales")).start();
+    program.until_is(SALES, 4.0);
+    let failures = "whatsapp_channel_poll_failures_total{channel=\"support\",reason=\"decode\"}";
+    program.until_at_least(failures, 1.0);
+    let authorized = "whatsapp_channel_authorized{channel=\"support\"}";
+    assert_ne!(program.metrics().get(authorized), Some(1.0));
+    assert!(program.log().contains("another channel"), "{}", program.log());
+    files.write("settings.yaml", yaml("support"));
+    program.until_is(authorized, 1.0);
+}
+
+#[test]
 fn every_target_is_polled_within_half_a_minute_of_a_start_tokens_first() {
     let (upstream, files) = (Upstream::start(), Files::new());
     let mut yaml = "channels:\n".to_owned();

@@ -411,3 +411,16 @@ fn a_replaced_token_inherits_nothing_but_the_counters() {
     assert_eq!(state.errors(ErrorSource::Poll, TokenErrorReason::TokenExpired), 1);
     assert_eq!(state.polls().polls(), 2);
 }
+
+#[test]
+fn a_clock_that_is_set_back_leaves_nothing_in_the_future() {
+    let day = 86_400;
+    let mut state = ChannelState::new(at(0));
+    let says = |status| Poll::Says(status, 0).outcome();
+    state.apply(at(day), LIMITS, says(Status::Auth));
+    state.apply(at(day + 30), LIMITS, says(Status::Launch));
+    let set_back = Now { unix: at(60).unix, ..at(day + 60) };
+    state.apply(set_back, LIMITS, says(Status::Launch));
+    assert!(state.last_authorized().is_some_and(|at| at <= set_back.unix));
+    assert!(state.since(set_back, LIMITS) <= set_back.unix);
+}
