@@ -93,7 +93,8 @@ pub const CHANNEL: &[Family] = &[
              until it was.",
             "Kept over restarts with `STATE_FILE`. It does not go stale: alerts on a channel that \
              never recovers use its age.",
-            "time() - whatsapp_channel_last_authorized_timestamp_seconds > 600"),
+            "time() - whatsapp_channel_last_authorized_timestamp_seconds > 600 unless \
+             whatsapp_channel_authorized == 1"),
         rows: Rows::One(|w, _| w.channel()?.last_authorized().map(Value::from)),
     },
     Family {

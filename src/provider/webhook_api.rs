@@ -168,6 +168,7 @@ pub trait WebhookApi: Sync {
 }
 
 /// What a webhook must have to reach this exporter.
+#[derive(Clone, Copy)]
 pub struct Needed<'a> {
     /// The address of the receiver, if it is known.
     pub url: Option<&'a str>,
@@ -177,6 +178,10 @@ pub struct Needed<'a> {
     pub header: &'a str,
     /// The secret.
     pub secret: &'a SecretString,
+    /// The source that lists the channel, if one does.
+    pub source: Option<&'a str>,
+    /// Whether the address must name it, since another source has a channel of the same id.
+    pub names_source: bool,
 }
 
 impl Needed<'_> {

@@ -2,6 +2,7 @@
 //!
 //! Not here: what the settings mean (`providers/`).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,11 +10,11 @@ use serde::Serialize;
 use crate::client::Client;
 use crate::clock;
 use crate::config::Webhooks;
-use crate::domain::TargetKind;
+use crate::domain::{ShortText, TargetKind};
 use crate::fleet::Fleet;
 use crate::provider::{Needed, WebhookCheck};
 use crate::providers;
-use crate::target::{Shard, Target};
+use crate::target::{Name, Shard, Target};
 use crate::upstream::{Answer, MAX_ANSWER_BYTES, PollContext, ProviderId};
 
 /// So many channels are asked at a time.
@@ -97,6 +98,8 @@ pub(super) async fn check(
             shard_path: &shard_path,
             header: webhooks.header.as_str(),
             secret: &secret,
+            source: None,
+            names_source: false,
         };
         let amiss = match api.check() {
             Some(check) => amiss(check, &channels, client, &needed).await,
@@ -142,6 +145,11 @@ async fn amiss(
     // A channel whose list brings no token has its source's, which is not for the channel's API.
     let has_own = |one: &&Arc<Target>| one.options.endpoint.is_some();
     let channels: Vec<&Arc<Target>> = channels.iter().filter(has_own).collect();
+    let id = |target: &Target| target.id_scope().and(target.id.clone());
+    let mut with_id = HashMap::<ShortText, usize>::new();
+    for id in channels.iter().filter_map(|target| id(target)) {
+        *with_id.entry(id).or_default() += 1;
+    }
     for some in channels.chunks(AT_A_TIME) {
         let asked: Vec<_> = some
             .iter()
@@ -149,6 +157,9 @@ async fn amiss(
             .collect();
         for (target, asked) in some.iter().zip(asked) {
             let answer = asked.await.unwrap_or_else(|_| Err("no answer".to_owned()));
+            let source = target.source().map(Name::as_str);
+            let is_shared = id(target).is_some_and(|id| with_id.get(&id).is_some_and(|n| *n > 1));
+            let needed = &Needed { source, names_source: is_shared, ..*needed };
             let problem = answer.and_then(|answer| {
                 api.problem(&answer, needed)
                     .map_err(|failure| format!("{} ({})", failure.detail, failure.reason.as_str()))

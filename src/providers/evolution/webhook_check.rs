@@ -54,12 +54,25 @@ impl WebhookCheck for EvolutionWebhookCheck {
 fn lacks(needed: &Needed<'_>, webhook: &Value) -> Option<String> {
     let url = webhook["url"].as_str().unwrap_or_default();
     // Behind the path there may be the source.
-    let of_source = url.rsplit_once('/').map_or("", |(before, _)| before);
-    let leads_here = needed.is_reached_at(url, PATH) || needed.is_reached_at(of_source, PATH);
+    let named = url.rsplit_once('/').filter(|(before, _)| needed.is_reached_at(before, PATH));
+    let named = named.map(|(_, source)| source);
+    let leads_here = needed.is_reached_at(url, PATH) || named.is_some();
     match webhook["enabled"] != json!(false) && !url.is_empty() {
         false => return Some(format!("no webhook leads to {}", needed.place(PATH))),
         true if !leads_here => return None,
         true => {}
+    }
+    match (named, needed.source) {
+        (Some(named), Some(own)) if named != own => {
+            return Some(format!("its webhook must lead to `{PATH}/{own}`, not to another source"));
+        }
+        (None, Some(own)) if needed.names_source => {
+            return Some(format!(
+                "its webhook must lead to `{PATH}/{own}`: several servers have an instance of \
+                 this name"
+            ));
+        }
+        _ => {}
     }
     let headers = webhook["headers"].as_object().into_iter().flatten();
     let mut named = headers.filter(|(name, _)| name.eq_ignore_ascii_case(needed.header));
@@ -97,7 +110,14 @@ mod tests {
 
     fn problem(url: Option<&str>, body: &str) -> Result<Option<String>, FailureReason> {
         let secret = "s3cret".into();
-        let needed = Needed { url, shard_path: "", header: "x-webhook-secret", secret: &secret };
+        let needed = Needed {
+            url,
+            shard_path: "",
+            header: "x-webhook-secret",
+            secret: &secret,
+            source: None,
+            names_source: false,
+        };
         let answer = Answer {
             status: 200,
             retry_after: None,
@@ -111,8 +131,14 @@ mod tests {
     fn what_is_told_to_be_sent_is_enough() {
         let secret = "s3cret".into();
         for url in [Some(URL), None] {
-            let needed =
-                Needed { url, shard_path: "", header: "x-webhook-secret", secret: &secret };
+            let needed = Needed {
+                url,
+                shard_path: "",
+                header: "x-webhook-secret",
+                secret: &secret,
+                source: None,
+                names_source: false,
+            };
             let told = instructions(&needed);
             assert!(!told.contains("s3cret"));
             let (_, body) = told.split_once("\n\n").unwrap();
@@ -130,6 +156,26 @@ mod tests {
                 "MESSAGES_UPSERT",
                 "MESSAGES_UPDATE", "SEND_MESSAGE"],
             "webhookByEvents": true, "webhookBase64": false, "instanceId": "0" })
+    }
+
+    #[test]
+    fn an_address_with_a_source_names_the_instances_own() {
+        let secret = "s3cret".into();
+        let needed = |names_source| Needed {
+            url: Some(URL),
+            shard_path: "",
+            header: "x-webhook-secret",
+            secret: &secret,
+            source: Some("eu"),
+            names_source,
+        };
+        let own = format!("{URL}/eu");
+        assert_eq!(lacks(&needed(false), &found(URL)), None);
+        assert_eq!(lacks(&needed(true), &found(&own)), None);
+        let told = lacks(&needed(true), &found(URL)).unwrap();
+        assert!(told.contains("`/webhook/evolution/eu`: several servers"), "{told}");
+        let told = lacks(&needed(false), &found(&format!("{URL}/us"))).unwrap();
+        assert!(told.contains("`/webhook/evolution/eu`, not to another source"), "{told}");
     }
 
     #[test]
