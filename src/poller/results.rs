@@ -61,7 +61,11 @@ impl Poller {
         }
         match fact {
             Fact::Channels(list) => {
+                let told = list.as_ref().map_or(0, Vec::len);
                 let list = list.map(|channels| self.targets.list(target, channels));
+                if let Ok((Some(listed), true)) = &list {
+                    log_events::log_none_chosen(&target.name, told, *listed);
+                }
                 self.apply_list(polled, target, list).await;
             }
             Fact::Accounts(list) => {

@@ -62,6 +62,14 @@ pub fn log_list(source: &Name, before: Option<Listed>, listed: Listed) {
     }
 }
 
+/// Logs that a source's list has channels, of which its filters leave none.
+pub fn log_none_chosen(source: &Name, told: usize, listed: Listed) {
+    if told > 0 && (listed.watched, listed.ignored) == (0, 0) {
+        let todo = "Compare `only` and `except` with the names on the list; case counts.";
+        warn!(source = %source, listed = told, todo, "the filters of a list leave no channel");
+    }
+}
+
 /// Logs which targets are new and which are gone, and the names of the first.
 pub fn log_replaced(replaced: &Replaced) {
     let Replaced { added, added_examples, removed, removed_examples, .. } = replaced;

@@ -115,6 +115,16 @@ fn the_operator_chooses_and_names_sessions() {
     assert_eq!(page.get("whatsapp_source_channels{source=\"eu\"}"), Some(2.0));
 }
 
+#[test]
+fn filters_that_leave_no_session_are_logged_once() {
+    let (upstream, files) = (Upstream::start(), Files::new());
+    let program = from_file(&upstream, &files, "    only: [\"Default\"]\n").start();
+    let polls = "whatsapp_source_polls_total{source=\"eu\"}";
+    program.until_at_least(polls, 3.0);
+    let log = program.log();
+    assert_eq!(log.matches("the filters of a list leave no channel").count(), 1, "{log}");
+}
+
 fn deliver(program: &Program, path: &str, session: &str, status: &str, key: &str) -> u16 {
     let body = format!(
         r#"{{"id":"e","event":"session.status","session":"{session}","timestamp":{},
