@@ -133,12 +133,11 @@ impl Candidate {
         self
     }
 
-    /// Gives it the name that it had before the start, if it still may have it.
+    /// Gives it its best name, if it had that before the start.
     pub(super) fn keep_name(&mut self, source: &Name, kept: &KeptNames) {
-        let names = self.names().into_owned();
-        let mut all = names.iter().cloned().chain(qualified(source, &names));
-        if let Some(name) = all.find(|name| kept.was(name, source, self.id())) {
-            self.give(name);
+        let best = self.names().first().cloned();
+        if let Some(best) = best.filter(|best| kept.was(best, source, self.id())) {
+            self.give(best);
         }
     }
 
@@ -168,6 +167,11 @@ impl Candidate {
         self.give(name);
         self.is_named = was_named || stays;
         Some(Arc::clone(&self.target))
+    }
+
+    /// Lets it have its best name, if that has become free.
+    pub(super) fn unsettle(&mut self) {
+        self.is_named &= self.names().first() == Some(&self.target.name);
     }
 
     /// Takes it that its name stays from now on.
