@@ -26,9 +26,9 @@ impl KeptNames {
         self.0.get(name).is_some_and(|kept| kept.0 == *source && &*kept.1 == id)
     }
 
-    /// Whether a channel that may still come back had this name.
-    pub(super) fn holds(&self, name: &Name) -> bool {
-        self.0.contains_key(name)
+    /// Whether another channel than this one had this name, and may still come back.
+    pub(super) fn is_of_another(&self, name: &Name, source: &Name, id: &str) -> bool {
+        self.0.contains_key(name) && !self.was(name, source, id)
     }
 
     /// Forgets the names of sources that have listed their channels or are gone.

@@ -407,7 +407,9 @@ impl TargetSet {
         }
         for (lister, list) in channels.iter_mut().filter(|(lister, _)| owns(lister)) {
             for candidate in &mut list.candidates {
-                let (provider, id) = (candidate.target.provider(), candidate.id());
+                let listed_as = Arc::clone(&candidate.target);
+                let id = listed_as.id.as_deref().unwrap_or_default();
+                let provider = listed_as.provider();
                 if ids.contains(&(provider, id)) || self.elsewhere.has_id(provider, None, id) {
                     continue;
                 }
@@ -416,7 +418,7 @@ impl TargetSet {
                         || own.has_name(TargetKind::Channel, name)
                         || elsewhere.has_name(TargetKind::Channel, name.as_str())
                         || held.has_name(TargetKind::Channel, name)
-                        || kept.holds(name)
+                        || kept.is_of_another(name, &lister.source, id)
                 };
                 let target = match candidate.named_target().filter(|one| held.has(one)) {
                     Some(target) => Arc::clone(target),
