@@ -184,7 +184,17 @@ pub struct Needed<'a> {
     pub names_source: bool,
 }
 
-impl Needed<'_> {
+impl<'a> Needed<'a> {
+    /// What all channels need; where none has to name its source.
+    pub const fn new(
+        url: Option<&'a str>,
+        shard_path: &'a str,
+        header: &'a str,
+        secret: &'a SecretString,
+    ) -> Self {
+        Self { url, shard_path, header, secret, source: None, names_source: false }
+    }
+
     /// Whether what is sent to this address arrives; a path is enough while ours is not known.
     pub fn is_reached_at(&self, theirs: &str, path: &str) -> bool {
         let Ok(theirs) = Url::parse(theirs.trim()) else { return false };

@@ -128,7 +128,8 @@ impl Candidate {
             return known.clone();
         }
         if known.is_named && known.names == self.names {
-            self.give(known.target.name.clone());
+            self.call(known.target.name.clone());
+            self.is_named = true;
         }
         self
     }
@@ -137,15 +138,15 @@ impl Candidate {
     pub(super) fn keep_name(&mut self, source: &Name, kept: &KeptNames) {
         let best = self.names().first().cloned();
         if let Some(best) = best.filter(|best| kept.was(best, source, self.id())) {
-            self.give(best);
+            self.call(best);
+            self.is_named = true;
         }
     }
 
-    fn give(&mut self, name: Name) {
+    fn call(&mut self, name: Name) {
         if name != self.target.name {
             self.target = Arc::new(Target { name, ..(*self.target).clone() });
         }
-        self.is_named = true;
     }
 
     /// The target, if it keeps its name: one that went from one line to another would make a line
@@ -163,9 +164,8 @@ impl Candidate {
         stays: bool,
     ) -> Option<Arc<Target>> {
         let name = free_name(source, &self.names(), taken)?;
-        let was_named = self.is_named;
-        self.give(name);
-        self.is_named = was_named || stays;
+        self.call(name);
+        self.is_named |= stays;
         Some(Arc::clone(&self.target))
     }
 
@@ -185,10 +185,6 @@ fn free_name(source: &Name, names: &[Name], taken: impl Fn(&Name) -> bool) -> Op
     if !taken(best) {
         return Some(best.clone());
     }
-    qualified(source, names).chain(others.iter().cloned()).find(|name| !taken(name))
-}
-
-/// The names with the source's before them.
-fn qualified(source: &Name, names: &[Name]) -> impl Iterator<Item = Name> {
-    names.iter().filter_map(move |name| Name::new(&format!("{source}.{name}")).ok())
+    let qualified = names.iter().filter_map(|name| Name::new(&format!("{source}.{name}")).ok());
+    qualified.chain(others.iter().cloned()).find(|name| !taken(name))
 }

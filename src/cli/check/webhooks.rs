@@ -2,7 +2,6 @@
 //!
 //! Not here: what the settings mean (`providers/`).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,7 +9,7 @@ use serde::Serialize;
 use crate::client::Client;
 use crate::clock;
 use crate::config::Webhooks;
-use crate::domain::{ShortText, TargetKind};
+use crate::domain::TargetKind;
 use crate::fleet::Fleet;
 use crate::provider::{Needed, WebhookCheck};
 use crate::providers;
@@ -93,16 +92,9 @@ pub(super) async fn check(
             continue;
         }
         let url = webhooks.url.as_deref().map(|url| address_of(provider, url, &shard_path));
-        let needed = Needed {
-            url: url.as_deref(),
-            shard_path: &shard_path,
-            header: webhooks.header.as_str(),
-            secret: &secret,
-            source: None,
-            names_source: false,
-        };
+        let needed = Needed::new(url.as_deref(), &shard_path, webhooks.header.as_str(), &secret);
         let amiss = match api.check() {
-            Some(check) => amiss(check, &channels, client, &needed).await,
+            Some(check) => amiss(check, fleet, &channels, client, &needed).await,
             None => Amiss { problems: Vec::new(), can_be_changed: true },
         };
         report.providers.push(ProviderWebhooks {
@@ -137,6 +129,7 @@ struct Amiss {
 
 async fn amiss(
     api: &'static dyn WebhookCheck,
+    fleet: &Fleet,
     channels: &[Arc<Target>],
     client: &Client,
     needed: &Needed<'_>,
@@ -145,11 +138,6 @@ async fn amiss(
     // A channel whose list brings no token has its source's, which is not for the channel's API.
     let has_own = |one: &&Arc<Target>| one.options.endpoint.is_some();
     let channels: Vec<&Arc<Target>> = channels.iter().filter(has_own).collect();
-    let id = |target: &Target| target.id_scope().and(target.id.clone());
-    let mut with_id = HashMap::<ShortText, usize>::new();
-    for id in channels.iter().filter_map(|target| id(target)) {
-        *with_id.entry(id).or_default() += 1;
-    }
     for some in channels.chunks(AT_A_TIME) {
         let asked: Vec<_> = some
             .iter()
@@ -158,8 +146,11 @@ async fn amiss(
         for (target, asked) in some.iter().zip(asked) {
             let answer = asked.await.unwrap_or_else(|_| Err("no answer".to_owned()));
             let source = target.source().map(Name::as_str);
-            let is_shared = id(target).is_some_and(|id| with_id.get(&id).is_some_and(|n| *n > 1));
-            let needed = &Needed { source, names_source: is_shared, ..*needed };
+            // Of several with one id the receiver takes none.
+            let names_source = target.id.as_deref().is_some_and(|id| {
+                source.is_some() && fleet.channel_with_id(target.provider(), id).is_none()
+            });
+            let needed = &Needed { source, names_source, ..*needed };
             let problem = answer.and_then(|answer| {
                 api.problem(&answer, needed)
                     .map_err(|failure| format!("{} ({})", failure.detail, failure.reason.as_str()))

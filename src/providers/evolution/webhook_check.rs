@@ -110,14 +110,7 @@ mod tests {
 
     fn problem(url: Option<&str>, body: &str) -> Result<Option<String>, FailureReason> {
         let secret = "s3cret".into();
-        let needed = Needed {
-            url,
-            shard_path: "",
-            header: "x-webhook-secret",
-            secret: &secret,
-            source: None,
-            names_source: false,
-        };
+        let needed = Needed::new(url, "", "x-webhook-secret", &secret);
         let answer = Answer {
             status: 200,
             retry_after: None,
@@ -131,14 +124,7 @@ mod tests {
     fn what_is_told_to_be_sent_is_enough() {
         let secret = "s3cret".into();
         for url in [Some(URL), None] {
-            let needed = Needed {
-                url,
-                shard_path: "",
-                header: "x-webhook-secret",
-                secret: &secret,
-                source: None,
-                names_source: false,
-            };
+            let needed = Needed::new(url, "", "x-webhook-secret", &secret);
             let told = instructions(&needed);
             assert!(!told.contains("s3cret"));
             let (_, body) = told.split_once("\n\n").unwrap();
@@ -162,12 +148,9 @@ mod tests {
     fn an_address_with_a_source_names_the_instances_own() {
         let secret = "s3cret".into();
         let needed = |names_source| Needed {
-            url: Some(URL),
-            shard_path: "",
-            header: "x-webhook-secret",
-            secret: &secret,
             source: Some("eu"),
             names_source,
+            ..Needed::new(Some(URL), "", "x-webhook-secret", &secret)
         };
         let own = format!("{URL}/eu");
         assert_eq!(lacks(&needed(false), &found(URL)), None);

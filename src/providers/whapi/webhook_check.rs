@@ -194,14 +194,7 @@ mod tests {
 
     fn lacks(url: Option<&str>, webhooks: &Value) -> Option<String> {
         let secret = "s3cret".into();
-        let needed = Needed {
-            url,
-            shard_path: "",
-            header: "x-webhook-secret",
-            secret: &secret,
-            source: None,
-            names_source: false,
-        };
+        let needed = Needed::new(url, "", "x-webhook-secret", &secret);
         super::lacks(&needed, &read(&json!({ "webhooks": webhooks }).to_string()).unwrap())
     }
 
@@ -264,14 +257,7 @@ mod tests {
     fn what_is_told_to_be_sent_is_enough() {
         let secret = "s3cret".into();
         for url in [Some(URL), None] {
-            let needed = Needed {
-                url,
-                shard_path: "",
-                header: "x-webhook-secret",
-                secret: &secret,
-                source: None,
-                names_source: false,
-            };
+            let needed = Needed::new(url, "", "x-webhook-secret", &secret);
             let body = settings(&needed);
             assert!(!body.contains("s3cret"));
             let body =
