@@ -67,7 +67,7 @@ pub trait AdviceTexts: Sync {
         None
     }
 
-    /// What to do about a source that lists nothing; `None` where that is no mistake.
+    /// What to do about a source that lists nothing, where that is no fault; elsewhere `None`.
     fn nothing_listed(&self) -> Option<&'static str> {
         None
     }

@@ -18,6 +18,10 @@ pub const RUNBOOKS: &str =
 pub const CHANNELS_IGNORED: &str = "More channels are listed than max_channels allows, or some \
     have no valid name. Raise max_channels, choose with only and except, or use names.";
 
+/// What to do about a source of which no channel is watched.
+pub const NO_CHANNEL_LISTED: &str = "No channel is watched: the source lists none, or only and \
+    except leave none. Check the credential, only and except; create a channel if there is none.";
+
 /// What to do about channels that could not send when they were no longer watched.
 pub const CHANNELS_GONE: &str = "Make sure that they were deleted at the provider, or left out of \
     the settings, on purpose.";
@@ -105,7 +109,7 @@ pub fn account(provider: ProviderId, problem: AccountProblem) -> &'static str {
     own.unwrap_or("Look at the account in the provider's console.")
 }
 
-/// What to do about a source that lists nothing, where that may be a mistake.
+/// What to do about a source that lists nothing, where that is no fault.
 pub fn nothing_listed(provider: ProviderId) -> Option<&'static str> {
     providers::get(provider).advice().nothing_listed()
 }

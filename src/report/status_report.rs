@@ -299,11 +299,13 @@ fn source_level(watched: &Watched) -> Option<(Level, &'static str, Option<Advice
             let todo = advice::CHANNELS_IGNORED;
             (Level::Warning, "listed", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
         }
-        // A token that may see nothing is no fault: nobody may have wanted it to.
         (None, Some(Listed { watched: 0, .. })) => {
-            let todo = advice::nothing_listed(watched.provider());
-            let advice = todo.map(|todo| Advice::new(todo, "WhatsAppSourceUnreachable"));
-            (Level::Ok, "listed", advice)
+            // Where nothing needs to be listed it is no fault: nobody may have wanted it to.
+            let (level, todo) = match advice::nothing_listed(watched.provider()) {
+                Some(todo) => (Level::Ok, todo),
+                None => (Level::Warning, advice::NO_CHANNEL_LISTED),
+            };
+            (level, "listed", Some(Advice::new(todo, "WhatsAppSourceEmpty")))
         }
         (None, Some(_)) => (Level::Ok, "listed", None),
         (None, None) => (Level::Unknown, "unknown", None),
