@@ -23,6 +23,10 @@ const fn upstream(name: &'static str) -> Label {
     Label { name, values: Values::Upstream }
 }
 
+const fn operator(name: &'static str) -> Label {
+    Label { name, values: Values::Operator }
+}
+
 const fn build(name: &'static str) -> Label {
     Label { name, values: Values::Build }
 }
@@ -158,6 +162,22 @@ pub const CHANNEL: &[Family] = &[
         }),
     },
     Family {
+        metric: metric!(Gauge "whatsapp_channel_source_info",
+            [operator("source"), operator("account")]
+            "Always 1; the source that lists the channel, and the account if the source lists by \
+             account. Absent for a channel of the settings.",
+            "Brings the source to other metrics of the channel.",
+            "(whatsapp_channel_authorized == 0) * on (provider, channel) group_left (source) \
+             whatsapp_channel_source_info"),
+        rows: Rows::Info(|w| {
+            let options = &w.target.options;
+            Some(
+                [Some(options.source.as_ref()?), options.account.as_ref(), None]
+                    .map(|name| name.map_or(&[][..], |name| name.as_str().as_bytes())),
+            )
+        }),
+    },
+    Family {
         metric: metric!(Counter "whatsapp_channel_unauthorized_errors_total",
             [ERROR_SOURCE, closed("reason", UnauthorizedReason::LABELS)]
             "HTTP 401 answers for the channel: session means the WhatsApp session is gone (need \
@@ -278,7 +298,7 @@ pub const TOKEN: &[Family] = &[
     },
     Family {
         metric: metric!(Gauge "whatsapp_token_scope_granted",
-            [Label { name: "scope", values: Values::Operator }]
+            [operator("scope")]
             "Whether the token is valid and was granted this required scope: 1 or 0; 0 until \
              known.",
             "One row for each scope that the settings require. A dead token grants nothing, so \

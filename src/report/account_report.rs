@@ -18,6 +18,9 @@ pub struct AccountView {
     pub provider: &'static str,
     /// The operator's name for it, or its id.
     pub name: String,
+    /// The source that lists it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// How it is.
     pub level: Level,
     /// `active`, `restricted`, `unsubscribed`, `templates paused`, `failing` or `unknown`.
@@ -67,6 +70,7 @@ impl AccountView {
         Some(Self {
             provider: watched.provider().label(),
             name: watched.target.name.to_string(),
+            source: watched.target.source().map(ToString::to_string),
             level,
             status,
             review: state.review(now, policy).map(ReviewStatus::as_str),

@@ -24,6 +24,15 @@ pub struct ChannelView {
     pub provider: &'static str,
     /// The operator's name for it.
     pub name: String,
+    /// The provider's id of it, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The source that lists it, if it was not configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The account that it belongs to, if the source lists by account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// How it is.
     pub level: Level,
     /// Its status.
@@ -80,6 +89,9 @@ impl ChannelView {
         Some(Self {
             provider: provider.label(),
             name: watched.target.name.to_string(),
+            id: watched.id().map(ToString::to_string),
+            source: watched.target.source().map(ToString::to_string),
+            account: watched.target.options.account.as_ref().map(ToString::to_string),
             level,
             status: status.as_str(),
             authorized: state.authorized(now, policy),

@@ -234,6 +234,8 @@ fn a_table_is_as_wide_as_a_small_screen() {
                 "Namespace",
                 "Cluster",
                 "Provider",
+                "Source",
+                "Account",
                 "Version",
                 "Runbook",
                 "Exporter",

@@ -68,6 +68,7 @@ fn a_token_alone_leads_to_its_accounts_and_their_numbers() {
         (of_account("templates", ",status=\"PAUSED\",category=\"UTILITY\""), 0.0),
         (of_account("restricted", ",reason=\"banned\""), 0.0),
         (of_account("poll_interval_seconds", ""), 300.0),
+        (of_account("source_info", ",source=\"default\""), 1.0),
         (format!("whatsapp_channel_authorized{{channel=\"{NUMBER}\"}}"), 1.0),
         (format!("whatsapp_channel_quality{{channel=\"{NUMBER}\",rating=\"GREEN\"}}"), 1.0),
         (format!("whatsapp_channel_messaging_limit{{channel=\"{NUMBER}\"}}"), 2000.0),

@@ -72,6 +72,8 @@ fn sessions_come_and_go_and_a_failing_list_keeps_the_last() {
     program.until_is(&status("new", "INIT"), 1.0);
     let page = program.metrics();
     assert_eq!(page.get(&status("old", "STOP")), None, "it is no longer listed");
+    let source = "whatsapp_channel_source_info{channel=\"shop\",source=\"eu\",account=\"\"}";
+    assert_eq!(page.get(source), Some(1.0));
     assert_eq!(page.get(&status("shop", "AUTH")), Some(1.0));
     let moved = "whatsapp_channel_status_transitions_total{channel=\"shop\",to=\"AUTH\"}";
     assert_eq!(page.get(moved), Some(1.0));
@@ -123,6 +125,8 @@ fn filters_that_leave_no_session_are_logged_once() {
     program.until_at_least(polls, 3.0);
     let log = program.log();
     assert_eq!(log.matches("the filters of a list leave no channel").count(), 1, "{log}");
+    let status = program.get("/api/status").text();
+    assert!(status.contains("\"name\":\"eu\",\"level\":\"warning\""), "{status}");
 }
 
 fn deliver(program: &Program, path: &str, session: &str, status: &str, key: &str) -> u16 {

@@ -56,9 +56,9 @@ pub(super) fn render(
         fact("polls fail since", shown.poll.failing_since.clone());
         let authorized = state.last_authorized().map(|at| at.millis());
         fact("last in AUTH", authorized.map(|at| format!("{} ago", ago(at))));
-        let source = watched.target.source();
-        fact("listed by", source.map(|source| source.as_str().to_owned()));
-        fact("id", watched.id().map(ToString::to_string));
+        fact("listed by", shown.source.clone());
+        fact("account", shown.account.clone());
+        fact("id", shown.id.clone());
         fact("version", state.version().map(ToString::to_string));
         fact("up for", state.uptime_millis().map(humanize::length));
         let webhook = state.webhooks().and_then(|webhooks| webhooks.last_event());
