@@ -171,7 +171,9 @@ impl Contract {
                 self.alerts.insert(name.clone(), Labels::default());
             }
         }
-        for rule in rules.groups.iter().flat_map(|group| &group.rules) {
+        // Twice, so that a rule may ask for ALERTS of a later one.
+        let groups = rules.groups.iter().chain(&rules.groups);
+        for rule in groups.flat_map(|group| &group.rules) {
             // A rule may read its own last value, which is not known yet: its other parts say which
             // labels there are.
             let tree = parse(&rule.expr).ok();
