@@ -19,6 +19,8 @@ pub struct Listed {
     /// Channels that are not watched: the source has more than it may have, or they have no valid
     /// name.
     pub ignored: u32,
+    /// Of these, those without a valid name.
+    pub unnamed: u32,
 }
 
 impl SourceState {

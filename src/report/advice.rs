@@ -5,7 +5,7 @@
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::domain::{FailureReason, RestrictionReason, Status};
+use crate::domain::{FailureReason, Listed, RestrictionReason, Status};
 use crate::provider::{AccountProblem, TokenProblem};
 use crate::providers;
 use crate::upstream::ProviderId;
@@ -15,8 +15,22 @@ pub const RUNBOOKS: &str =
     "https://github.com/whatsapp-exporter/whatsapp-exporter/blob/main/docs/runbooks";
 
 /// What to do about a source with channels that are not watched.
-pub const CHANNELS_IGNORED: &str = "More channels are listed than max_channels allows, or some \
-    have no valid name. Raise max_channels, choose with only and except, or use names.";
+pub const fn channels_ignored(listed: Listed) -> &'static str {
+    match (listed.unnamed, listed.ignored > listed.unnamed) {
+        (0, _) => {
+            "More channels are listed than max_channels allows. Raise max_channels, or choose with \
+             only and except."
+        }
+        (_, false) => {
+            "Some listed channels have no name that can be a label: letters, digits, `.`, `_` and \
+             `-`. Give them names with names, or leave them out with except."
+        }
+        (_, true) => {
+            "More channels are listed than max_channels allows, and some have no name that can be \
+             a label. Raise max_channels, choose with only and except, or use names."
+        }
+    }
+}
 
 /// What to do about a source of which no channel is watched.
 pub const NO_CHANNEL_LISTED: &str = "No channel is watched: the source lists none, or only and \

@@ -55,10 +55,10 @@ pub fn log_listed_failure(provider: ProviderId, channel: &Name, failure: &Failur
 
 /// Logs that a source's list has channels that are not watched, once for each number of them.
 pub fn log_list(source: &Name, before: Option<Listed>, listed: Listed) {
-    let ignored = listed.ignored;
+    let Listed { ignored, unnamed, .. } = listed;
     if ignored > 0 && before.is_none_or(|before| before.ignored != ignored) {
-        let todo = advice::CHANNELS_IGNORED;
-        warn!(source = %source, ignored, todo, "listed channels are not watched");
+        let todo = advice::channels_ignored(listed);
+        warn!(source = %source, ignored, unnamed, todo, "listed channels are not watched");
     }
 }
 

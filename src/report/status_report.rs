@@ -308,7 +308,7 @@ fn source_level(watched: &Watched) -> Option<(Level, &'static str, Option<Advice
             (level_of(reason), "failing", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
         }
         (None, Some(listed)) if listed.ignored > 0 => {
-            let todo = advice::CHANNELS_IGNORED;
+            let todo = advice::channels_ignored(listed);
             (Level::Warning, "listed", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
         }
         (None, Some(Listed { watched: 0, .. })) => {

@@ -66,6 +66,8 @@ struct Lister {
 struct ListedChannels {
     candidates: Box<[Candidate]>,
     ignored: usize,
+    /// Of these, those without a valid name.
+    unnamed: usize,
 }
 
 impl Lister {
@@ -181,6 +183,7 @@ impl TargetSet {
         wanted.retain(|channel| {
             !listing.candidate_names(&channel.id, channel.name.as_deref()).is_empty()
         });
+        let unnamed = all - wanted.len();
         let before = self.channels.get(&key);
         let known = before.into_iter().flat_map(|list| &list.candidates);
         let known: Vec<&Candidate> = known.collect();
@@ -217,7 +220,7 @@ impl TargetSet {
             .collect::<Vec<_>>()
             // It has the memory of the list that it was made from.
             .into();
-        let list = ListedChannels { candidates, ignored };
+        let list = ListedChannels { candidates, ignored, unnamed };
         let changed = before.is_none_or(|before| before.candidates != list.candidates);
         self.channels.insert(key.clone(), list);
         let others_gave_way = self.give_way(&key.source, listing.max_channels);
@@ -343,14 +346,19 @@ impl TargetSet {
 
     /// How many channels a source has; `None` while none of its accounts has told its own.
     fn listed(&self, source: &Name) -> Option<Listed> {
-        let (mut lists, mut watched, mut ignored) = (0, 0, 0);
+        let (mut lists, mut watched, mut ignored, mut unnamed) = (0, 0, 0, 0);
         for (_, list) in self.of_source(source) {
             lists += 1;
             watched += list.candidates.len();
             ignored += list.ignored;
+            unnamed += list.unnamed;
         }
         let known = lists > 0 || self.own_accounts(source).next().is_none();
-        known.then(|| Listed { watched: count(watched), ignored: count(ignored) })
+        known.then(|| Listed {
+            watched: count(watched),
+            ignored: count(ignored),
+            unnamed: count(unnamed),
+        })
     }
 
     /// How many channels each source has that has accounts, as far as they have told it.
@@ -606,6 +614,7 @@ mod tests {
             let (listed, _) = set.list(&eu, channels(&["Shop 1", "ok", "übrig"]));
             let listed = listed.unwrap();
             assert_eq!((listed.watched, listed.ignored), (3 - ignored, ignored));
+            assert_eq!(listed.unnamed, ignored);
             assert_eq!(names(&mut set), shown);
         }
     }
@@ -624,7 +633,7 @@ mod tests {
         let all = ["sales-4", "other", "sales-test", "sales-2", "sales-1"];
         let (listed, _) = set.list(&eu, channels(&all));
         let listed = listed.unwrap();
-        assert_eq!((listed.watched, listed.ignored), (2, 1));
+        assert_eq!((listed.watched, listed.ignored, listed.unnamed), (2, 1, 0));
         assert_eq!(names(&mut set), ["sales-1", "sales-2"]);
     }
 
@@ -768,7 +777,7 @@ mod tests {
         let mut set = TargetSet::new(vec![Arc::clone(&eu)]);
         assert_eq!(set.list_accounts(&eu, accounts(&["1", "2"])), (None, true));
         assert_eq!(of_kind(&mut set, TargetKind::Account), ["eu/shop", "eu/2"]);
-        let listed = |watched, ignored| Some(Listed { watched, ignored });
+        let listed = |watched, ignored| Some(Listed { watched, ignored, unnamed: 0 });
         let (shop, two) = (account(&mut set, "shop"), account(&mut set, "2"));
         assert_eq!(set.list(&shop, channels(&["a", "b"])), (listed(2, 0), true));
         let (told, _) = set.list(&two, channels(&["c", "d"]));
@@ -797,7 +806,8 @@ mod tests {
         set.list(&one, channels(&["a", "b"]));
         assert_eq!(of_kind(&mut set, TargetKind::Channel), ["eu/a", "eu/b"]);
         let (told, _) = set.list_accounts(&sources[1], accounts(&["1"]));
-        assert_eq!(told, Some(Listed { watched: 0, ignored: 0 }), "nobody asks it for any");
+        let none = Some(Listed { watched: 0, ignored: 0, unnamed: 0 });
+        assert_eq!(told, none, "nobody asks it for any");
         set.list_accounts(&sources[1], accounts(&["1", "2"]));
         // The first one is gone, or may not see the account any more.
         set.configure(vec![Arc::new(sources[1].clone())]);

@@ -354,5 +354,6 @@ fn an_instance_without_a_valid_name_is_counted_and_told() {
     let ignored = "whatsapp_source_channels_ignored{source=\"eu\"}";
     assert_eq!(program.metrics().get(ignored), Some(1.0));
     assert_eq!(program.log().matches("listed channels are not watched").count(), 1);
-    assert!(program.get("/").text().contains("or use names"));
+    let page = program.get("/").text();
+    assert!(page.contains("Give them names with names"), "{page}");
 }
