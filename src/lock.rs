@@ -1,7 +1,7 @@
 //! Locks that stay usable after a panic.
 //!
 //! Not here: what they guard. A panic while one was held cannot leave something half written that
-//! matters: each write stands by itself.
+//! matters: each write stands by itself, or a drop puts right what goes with it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -14,7 +14,7 @@ use super::table_rows::TableRows;
 use super::target_ref::TargetRef;
 use super::waiting::{WaitingIndex, WaitingMessages};
 use super::watched::{TargetState, Unattributed, Watched};
-use crate::domain::{ChannelState, MessageMemory, TargetKind};
+use crate::domain::{ChannelState, MessageMemory, ShortText, TargetKind};
 use crate::target::{Elsewhere, Target};
 use crate::upstream::ProviderId;
 
@@ -231,24 +231,13 @@ impl Table {
         });
     }
 
-    /// Changes a row, and keeps the index of ids right.
+    /// Changes a row, and keeps all that finds it right.
     pub(super) fn change<R>(
         &mut self,
         target: TargetRef,
         change: impl FnOnce(&mut Watched) -> R,
     ) -> Option<R> {
-        let watched = self.get_mut(target)?;
-        let (provider, id) = (watched.provider(), watched.id().cloned());
-        let result = change(watched);
-        let has_terms = watched.has_terms();
-        // Compared as it is: to hash it twice took longer than most changes.
-        if watched.provider() != provider || watched.id() != id.as_ref() {
-            let before = id.map(|id| self.hash_id(provider, &id));
-            self.forget_id(target.row, before);
-            self.index_id(target.row);
-        }
-        self.has_had_terms |= has_terms;
-        Some(result)
+        self.change_row(target, |watched, _| change(watched))
     }
 
     /// Changes a row and what is known of messages. Where too many wait, the oldest give way.
@@ -257,20 +246,25 @@ impl Table {
         target: TargetRef,
         change: impl FnOnce(&mut Watched, &mut MessageMemory) -> R,
     ) -> Option<R> {
-        let before = self.waiting_messages(target.row);
-        let mut memory = std::mem::take(&mut self.messages);
-        let result = self.change(target, |watched| change(watched, &mut memory));
-        self.waiting.moved(target.row, before, self.waiting_messages(target.row));
+        let result = self.change_row(target, change);
         while let Some(row) = self.waiting.too_many() {
-            let before = self.waiting_messages(row);
-            let watched = self.rows.get_mut(row);
-            if let Some(TargetState::Channel(state)) = watched.map(|watched| &mut watched.state) {
-                state.forget_oldest_message(&mut memory);
-            }
-            self.waiting.moved(row, before, self.waiting_messages(row));
+            self.change_row(self.reference(row), |watched, memory| {
+                if let TargetState::Channel(state) = &mut watched.state {
+                    state.forget_oldest_message(memory);
+                }
+            });
         }
-        self.messages = memory;
         result
+    }
+
+    fn change_row<R>(
+        &mut self,
+        target: TargetRef,
+        change: impl FnOnce(&mut Watched, &mut MessageMemory) -> R,
+    ) -> Option<R> {
+        let row = RowChange::begin(self, target)?;
+        let Self { rows, messages, .. } = &mut *row.table;
+        Some(change(rows.get_mut(target.row)?, messages))
     }
 
     fn waiting_messages(&self, row: u32) -> WaitingMessages {
@@ -314,15 +308,54 @@ impl Table {
     }
 }
 
+/// A row while it is changed. What finds it is put right when this is dropped, so that a panic in
+/// the change leaves nothing wrong behind.
+struct RowChange<'a> {
+    table: &'a mut Table,
+    row: u32,
+    provider: ProviderId,
+    id: Option<ShortText>,
+    waiting: WaitingMessages,
+}
+
+impl<'a> RowChange<'a> {
+    fn begin(table: &'a mut Table, target: TargetRef) -> Option<Self> {
+        let watched = table.get(target)?;
+        let (provider, id) = (watched.provider(), watched.id().cloned());
+        let waiting = table.waiting_messages(target.row);
+        Some(Self { table, row: target.row, provider, id, waiting })
+    }
+}
+
+impl Drop for RowChange<'_> {
+    fn drop(&mut self) {
+        let Self { table, row, provider, id, waiting } = self;
+        let Some(watched) = table.rows.get(*row) else { return };
+        table.has_had_terms |= watched.has_terms();
+        // Compared as it is: to hash it twice took longer than most changes.
+        if watched.provider() != *provider || watched.id() != id.as_ref() {
+            let before = id.take().map(|id| table.hash_id(*provider, &id));
+            table.forget_id(*row, before);
+            table.index_id(*row);
+        }
+        table.waiting.moved(*row, *waiting, table.waiting_messages(*row));
+    }
+}
+
 fn hash_name(hasher: &RandomState, kind: TargetKind, name: impl Hash) -> u64 {
     hasher.hash_one((kind, name))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
     use crate::clock;
-    use crate::domain::{Renewal, Subscription, SubscriptionMode};
+    use crate::domain::{
+        MessageEvent, MessageId, MessageStatus, Origin, Renewal, Subscription, SubscriptionMode,
+        WebhookOutcome,
+    };
     use crate::target::Name;
 
     fn channel(name: &str, source: &str, id: &str) -> Watched {
@@ -374,5 +407,44 @@ mod tests {
         let mut table = Table::new(Vec::new());
         table.insert(restored);
         assert!(table.has_had_terms());
+    }
+    #[test]
+    fn a_panic_in_a_change_leaves_the_messages_and_what_finds_a_row_right() {
+        let now = clock::now();
+        let mut table = Table::new(Vec::new());
+        let row = table.insert(channel("one", "one", "1"));
+        let tell = |watched: &mut Watched, memory: &mut MessageMemory, id, status| {
+            let TargetState::Channel(state) = &mut watched.state else { panic!("a channel") };
+            let id = MessageId::from_hash(id);
+            let event = match status {
+                Some(status) => MessageEvent::status(id, None, Some(status), None),
+                None => MessageEvent::outbound(id, None, Origin::Api, None),
+            };
+            state.message_told(now, memory, &event)
+        };
+        let told = |table: &mut Table, id, status| {
+            table.change_messages(row, |watched, memory| tell(watched, memory, id, status))
+        };
+        let sent = Some(MessageStatus::Sent);
+        assert_eq!(told(&mut table, 1, sent), Some(WebhookOutcome::Applied));
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            table.change_messages(row, |watched, memory| {
+                tell(watched, memory, 2, None);
+                let mut settings = Target::clone(&watched.target);
+                settings.id = Some("2".into());
+                watched.target = Arc::new(settings);
+                panic!("on purpose");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(told(&mut table, 1, sent), Some(WebhookOutcome::Duplicate), "it is known");
+        let provider = ProviderId::new(&(0, "test"));
+        let found = |id| table.find_by_id(TargetKind::Channel, provider, None, id);
+        assert_eq!((found("1"), found("2")), (None, Some(row)));
+        let waiting = table.waiting_messages(row.row);
+        assert_eq!(waiting.map(|(_, count)| count), Some(1));
+        let mut expected = WaitingIndex::default();
+        expected.moved(row.row, None, waiting);
+        assert_eq!(format!("{:?}", table.waiting), format!("{expected:?}"));
     }
 }
