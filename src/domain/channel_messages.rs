@@ -49,7 +49,7 @@ impl ChannelState {
     /// it?
     pub fn accepted_message(&mut self, now: Now, memory: &mut MessageMemory, id: MessageId) {
         let messages = self.messages.get_or_insert_default();
-        if messages.is_told_by_webhooks {
+        if messages.was_told_by_webhooks() {
             messages.apply(now, memory, &MessageEvent::outbound(id, None, Origin::Api, None));
         } else {
             messages.accepted(now, memory, id);

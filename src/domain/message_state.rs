@@ -37,7 +37,7 @@ pub struct MessageState {
     pub(super) phone_active: Option<Timestamp>,
     /// When a message was last acknowledged, by WhatsApp or by its recipient.
     pub(super) acknowledged: Option<Timestamp>,
-    /// Whether a webhook ever told of one.
+    /// Whether a webhook told of one since the start.
     pub(super) is_told_by_webhooks: bool,
     waiting: Waiting,
 }
@@ -164,6 +164,13 @@ impl MessageState {
             let last = &mut self.last[Direction::Outbound.index()];
             *last = (*last).max(Some(now.unix));
         }
+    }
+
+    /// Whether a webhook ever told of one, as far as is known. No status and nothing inbound comes
+    /// from the gateway.
+    pub(super) fn was_told_by_webhooks(&self) -> bool {
+        let by_webhooks = self.statuses.iter().chain(&self.messages[Direction::Inbound.index()]);
+        self.is_told_by_webhooks || by_webhooks.into_iter().any(|count| *count > 0)
     }
 
     /// Has the message that waits longest give way to others.

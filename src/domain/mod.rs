@@ -20,6 +20,7 @@ mod event;
 mod expiry;
 mod failure;
 mod info;
+mod kept_counters;
 mod label_enum;
 mod message;
 mod message_memory;
@@ -60,6 +61,7 @@ pub use delivery_count::DeliveryCount;
 pub use event::{ChannelEvent, WebhookEvent, WebhookOutcome, WebhookRefusal};
 pub use expiry::Expiry;
 pub use failure::{Failure, FailureReason};
+pub use kept_counters::{KeptCounters, KnownCounter};
 pub use label_enum::UnknownLabel;
 pub(crate) use label_enum::label_enum;
 pub use message::{Direction, MessageEvent, MessageFailure, MessageId, MessageStatus, Origin};
@@ -72,9 +74,7 @@ pub use refusal::Refusal;
 pub use request_counts::{AnswerClass, HeldOutcome, RequestCounts};
 pub use restriction::{RestrictionReason, Restrictions};
 pub use short_text::ShortText;
-pub use snapshot::{
-    ChannelSnapshot, Counter, MessageSnapshot, RestrictionSnapshot, SavedStatus, VisitCounter,
-};
+pub use snapshot::{ChannelSnapshot, MessageSnapshot, RestrictionSnapshot, SavedStatus};
 pub use source::{Listed, SourceState};
 pub use standing::{CanSend, HealthEntity, MAX_NOTICES, Notice, QualityRating, Standing};
 pub use status::Status;

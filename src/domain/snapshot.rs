@@ -1,46 +1,14 @@
-//! What is worth keeping of a channel or a token while the exporter is away, as plain values.
+//! What is worth keeping of a channel or an account while the exporter is away, as plain values.
 //!
-//! Not here: where it is kept, and in which form.
+//! Not here: the counters (`kept_counters.rs`), and where all is kept and in which form.
 
 use super::account_event::AccountRestrictions;
 use super::info;
-use super::poll_stats::FailureCounts;
 use super::timeline::{StatusPoint, StatusSource};
 use super::{
-    AccountEventKind, AccountRestriction, AnswerClass, ChannelState, Direction, ErrorSource,
-    Expiry, FailureReason, MessageFailure, MessageState, MessageStatus, Now, Origin, PollPolicy,
-    RequestCounts, Status, StatusEvidence, Timestamp, TokenErrorReason, TokenState,
-    UnauthorizedReason, WebhookEvent, WebhookOutcome,
+    AccountRestriction, ChannelState, Direction, Expiry, Now, PollPolicy, Status, StatusEvidence,
+    Timestamp,
 };
-
-/// A counter, wherever it stands and however large it may grow.
-pub enum Counter<'a> {
-    /// One of few counts.
-    Small(&'a mut u32),
-    /// One of many counts.
-    Large(&'a mut u64),
-}
-
-impl Counter<'_> {
-    /// Its count.
-    pub fn get(&self) -> u64 {
-        match self {
-            Self::Small(count) => u64::from(**count),
-            Self::Large(count) => **count,
-        }
-    }
-
-    /// Sets its count, as far as it can grow.
-    pub fn set(&mut self, to: u64) {
-        match self {
-            Self::Small(count) => **count = u32::try_from(to).unwrap_or(u32::MAX),
-            Self::Large(count) => **count = to,
-        }
-    }
-}
-
-/// Called for every counter with the path that names it.
-pub type VisitCounter<'a> = &'a mut dyn FnMut(&[&str], Counter<'_>);
 
 /// A status at a time, as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,74 +156,6 @@ impl ChannelState {
         }
         self.announced = self.status(now, policy);
     }
-
-    /// Visits every counter.
-    pub fn counters(&mut self, see: VisitCounter<'_>) {
-        self.polls.counters(see);
-        for (status, count) in Status::REPORTED_LABELS.iter().zip(&mut self.moves.transitions) {
-            see(&["transitions", status], Counter::Small(count));
-        }
-        see(&["restarts"], Counter::Small(&mut self.moves.restarts));
-        for (source, reasons) in ErrorSource::LABELS.iter().zip(&mut self.unauthorized) {
-            for (reason, count) in UnauthorizedReason::LABELS.iter().zip(reasons) {
-                see(&["unauthorized", source, reason], Counter::Small(count));
-            }
-        }
-        if let Some(webhooks) = &mut self.webhooks {
-            see(&["logins"], Counter::Small(&mut webhooks.logins));
-            see(&["logouts"], Counter::Small(&mut webhooks.logouts));
-            for (event, outcomes) in WebhookEvent::LABELS.iter().zip(&mut webhooks.events) {
-                for (outcome, count) in WebhookOutcome::LABELS.iter().zip(outcomes) {
-                    see(&["events", event, outcome], Counter::Small(count));
-                }
-            }
-        }
-        if let Some(messages) = &mut self.messages {
-            messages.counters(see);
-        }
-    }
-}
-
-impl MessageState {
-    fn counters(&mut self, see: VisitCounter<'_>) {
-        for (direction, origins) in Direction::LABELS.iter().zip(&mut self.messages) {
-            for (origin, count) in Origin::LABELS.iter().zip(origins) {
-                see(&["messages", direction, origin], Counter::Small(count));
-            }
-        }
-        for (status, count) in MessageStatus::LABELS.iter().zip(&mut self.statuses) {
-            see(&["message_statuses", status], Counter::Small(count));
-        }
-        for (reason, count) in MessageFailure::LABELS.iter().zip(&mut self.failures) {
-            see(&["message_failures", reason], Counter::Small(count));
-        }
-        see(&["message_line_failures"], Counter::Small(&mut self.line_failures));
-        see(&["messages_forgotten"], Counter::Small(&mut self.forgotten));
-        // No status and nothing inbound comes from the gateway.
-        let by_webhooks = self.statuses.iter().chain(&self.messages[Direction::Inbound.index()]);
-        self.is_told_by_webhooks |= by_webhooks.into_iter().any(|count| *count > 0);
-    }
-}
-
-impl TokenState {
-    /// Visits every counter. Nothing else is kept of a token: it may be another one by the time we
-    /// are back.
-    pub fn counters(&mut self, see: VisitCounter<'_>) {
-        self.polls.counters(see);
-        for (at, source) in ErrorSource::LABELS.iter().enumerate() {
-            for (reason, count) in TokenErrorReason::LABELS.iter().zip(&mut self.errors[at]) {
-                see(&["errors", source, reason], Counter::Small(count));
-            }
-            see(&["unauthorized", source], Counter::Small(&mut self.unauthorized[at]));
-        }
-    }
-}
-
-impl super::SourceState {
-    /// Visits every counter.
-    pub fn counters(&mut self, visit: VisitCounter<'_>) {
-        self.polls.counters(visit);
-    }
 }
 
 /// The restrictions of an account that webhooks told of.
@@ -284,41 +184,6 @@ impl super::AccountState {
         if self.webhooks.is_some() {
             self.restrictions.impose(&in_force, imposed);
             self.restrictions.lifted = lifted;
-        }
-    }
-
-    /// Visits every counter.
-    pub fn counters(&mut self, visit: VisitCounter<'_>) {
-        self.polls.counters(visit);
-        if let Some(webhooks) = &mut self.webhooks {
-            for (event, outcomes) in AccountEventKind::LABELS.iter().zip(&mut webhooks.events) {
-                for (outcome, count) in WebhookOutcome::LABELS.iter().zip(outcomes) {
-                    visit(&["events", event, outcome], Counter::Small(count));
-                }
-            }
-        }
-    }
-}
-
-impl super::PollStats {
-    fn counters(&mut self, see: VisitCounter<'_>) {
-        see(&["polls"], Counter::Large(&mut self.polls));
-        let mut first = FailureCounts::default();
-        let failures = self.failures.as_deref_mut().unwrap_or(&mut first);
-        for (reason, count) in FailureReason::LABELS.iter().zip(failures) {
-            see(&["failures", reason], Counter::Small(count));
-        }
-        if first != FailureCounts::default() {
-            self.failures = Some(Box::new(first));
-        }
-    }
-}
-
-impl RequestCounts {
-    /// Visits every counter.
-    pub fn counters(&mut self, see: VisitCounter<'_>) {
-        for (class, count) in AnswerClass::LABELS.iter().zip(&mut self.answers) {
-            see(&["requests", class], Counter::Large(count));
         }
     }
 }

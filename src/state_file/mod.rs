@@ -17,11 +17,11 @@ use tracing::{debug, error, info};
 mod saved;
 mod saved_targets;
 
-use saved::{Document, SavedTarget, collect, put};
+use saved::{Document, SavedTarget, collect, count_in};
 use saved_targets::SavedTargets;
 
 use crate::clock;
-use crate::domain::{ChannelState, Now, RequestCounts, TargetKind, Timestamp};
+use crate::domain::{ChannelState, KeptCounters, Now, RequestCounts, TargetKind, Timestamp};
 use crate::fleet::{Fleet, FleetView, PassedRequests};
 use crate::lock::lock;
 use crate::metrics::exporter::ExporterMetrics;
@@ -247,14 +247,14 @@ impl StateFile {
                     let of_provider = |saved: &&SavedTarget| saved.provider == one.provider.label();
                     if let Some(saved) = document.unattributed.iter().find(of_provider) {
                         one.created = saved.created(document.saved, now);
-                        one.requests.counters(&mut put(&saved.counters));
+                        one.requests.restore_counters(&count_in(&saved.counters));
                     }
                 }
             },
         );
         self.fleet.restore_passed(document.elsewhere.iter().filter_map(|saved| {
             let mut requests = RequestCounts::default();
-            requests.counters(&mut put(&saved.counters));
+            requests.restore_counters(&count_in(&saved.counters));
             Some(PassedRequests {
                 kind: saved.kind.parse().ok()?,
                 provider: providers::with_label(&saved.provider)?,
@@ -325,7 +325,7 @@ impl StateFile {
             let saved = targets.unattributed().iter().map(|one| SavedTarget {
                 provider: one.provider.label().to_owned(),
                 created: Some(one.created.millis()),
-                counters: collect(|visit| one.requests.clone().counters(visit)),
+                counters: collect(&[&one.requests]),
                 ..SavedTarget::default()
             });
             saved.collect()
@@ -336,7 +336,7 @@ impl StateFile {
                 provider: one.provider.label().to_owned(),
                 name: one.name.to_string(),
                 created: Some(one.created.millis()),
-                counters: collect(|visit| one.requests.clone().counters(visit)),
+                counters: collect(&[&one.requests]),
                 ..SavedTarget::default()
             });
             saved.collect()

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AccountRestriction, AccountState, ChannelSnapshot, Counter, Expiry, MessageSnapshot, Now,
-    RestrictionSnapshot, SavedStatus, StatusEvidence, TargetKind, Timestamp, VisitCounter,
+    AccountRestriction, AccountState, ChannelSnapshot, Expiry, KeptCounters, KnownCounter,
+    MessageSnapshot, Now, RestrictionSnapshot, SavedStatus, StatusEvidence, TargetKind, Timestamp,
 };
 use crate::fleet::{TargetState, Watched};
 use crate::target::Name;
@@ -134,55 +134,39 @@ pub(super) struct SavedPoint {
     pub(super) webhook: bool,
 }
 
-/// Sets every counter to what was kept. Version 0.1 called requests through the gateway traffic.
-pub(super) fn put(counts: &Counts) -> impl FnMut(&[&str], Counter<'_>) {
-    |words, mut counter| {
+/// What the count of a counter was. Version 0.1 called requests through the gateway traffic.
+pub(super) fn count_in(counts: &Counts) -> impl Fn(&[&str]) -> Option<u64> {
+    |words| {
         let name = words.join("/");
         let formerly = || counts.get(&name.replace(REQUESTS, REQUESTS_IN_0_1));
-        if let Some(count) = counts.get(&name).or_else(formerly) {
-            counter.set(*count);
-        }
+        counts.get(&name).or_else(formerly).copied()
     }
 }
 
-pub(super) fn collect(visit_all: impl FnOnce(VisitCounter<'_>)) -> Counts {
+pub(super) fn collect(kept: &[&dyn KeptCounters]) -> Counts {
     let mut counts = Counts::new();
-    visit_all(&mut |words, counter| {
-        if counter.get() > 0 {
-            counts.insert(words.join("/"), counter.get());
-        }
-    });
+    for kept in kept {
+        kept.see_counters(&mut |words, count| {
+            if count > 0 {
+                counts.insert(words.join("/"), count);
+            }
+        });
+    }
     counts
 }
 
 impl SavedTarget {
     pub(super) fn new(watched: &Watched) -> Self {
-        let requests = watched.requests.as_deref().cloned();
-        let count_requests = |visit: VisitCounter<'_>| {
-            if let Some(mut requests) = requests {
-                requests.counters(visit);
-            }
-        };
         let restrictions = watched.account().map(AccountState::kept_restrictions);
         let RestrictionSnapshot { in_force, imposed, lifted } = restrictions.unwrap_or_default();
-        let (channel, counters) = match &watched.state {
-            TargetState::Channel(state) => {
-                let counters = collect(|visit| {
-                    state.clone().counters(visit);
-                    count_requests(visit);
-                });
-                (Some(SavedChannel::from(state.snapshot())), counters)
-            }
-            TargetState::Token(state) => {
-                let counters = collect(|visit| {
-                    state.clone().counters(visit);
-                    count_requests(visit);
-                });
-                (None, counters)
-            }
-            TargetState::Source(state) => (None, collect(|visit| state.clone().counters(visit))),
-            TargetState::Account(state) => (None, collect(|visit| state.clone().counters(visit))),
+        let channel = watched.channel().map(|state| SavedChannel::from(state.snapshot()));
+        let state: &dyn KeptCounters = match &watched.state {
+            TargetState::Channel(state) => state,
+            TargetState::Token(state) => &**state,
+            TargetState::Source(state) => &**state,
+            TargetState::Account(state) => &**state,
         };
+        let counters = collect(&[state, &watched.requests]);
         Self {
             kind: String::new(),
             provider: watched.provider().label().to_owned(),
@@ -215,15 +199,16 @@ impl SavedTarget {
     pub(super) fn restore(self, watched: &mut Watched, now: Now) {
         let policy = watched.policy();
         let counts = &self.counters;
+        let known: KnownCounter<'_> = &count_in(counts);
         match &mut watched.state {
             TargetState::Channel(state) => {
                 if let Some(channel) = self.channel {
                     state.restore(now, policy, channel.into_snapshot());
                 }
-                state.counters(&mut put(counts));
+                state.restore_counters(known);
             }
-            TargetState::Token(state) => state.counters(&mut put(counts)),
-            TargetState::Source(state) => state.counters(&mut put(counts)),
+            TargetState::Token(state) => state.restore_counters(known),
+            TargetState::Source(state) => state.restore_counters(known),
             TargetState::Account(state) => {
                 let kept = RestrictionSnapshot {
                     in_force: self.restrictions.iter().filter_map(SavedRestriction::read).collect(),
@@ -231,13 +216,13 @@ impl SavedTarget {
                     lifted: self.lifted.map(Timestamp::from_millis),
                 };
                 state.restore_restrictions(now, kept);
-                state.counters(&mut put(counts));
+                state.restore_counters(known);
             }
         }
         let requests =
             |words: &String| words.starts_with(REQUESTS) || words.starts_with(REQUESTS_IN_0_1);
         if counts.keys().any(requests) {
-            watched.requests.get_or_insert_default().counters(&mut put(counts));
+            watched.requests.get_or_insert_default().restore_counters(known);
         }
     }
 }
