@@ -5,6 +5,8 @@
 //! nothing but a pointer.
 
 mod delivery;
+mod listed;
+mod listed_index;
 mod order;
 mod passed;
 mod recall;
@@ -253,27 +255,6 @@ impl Fleet {
             _ => None,
         });
         before.flatten()
-    }
-
-    /// Applies the failure of a list, of a source or of one of its accounts, to those of its
-    /// channels that are known by it alone. Returns what people should hear of.
-    pub fn fail_listed(&self, lister: &Target, now: Now, failure: &Failure) -> Vec<Change> {
-        let mut changes = Vec::new();
-        let mut table = self.changing();
-        let order = table.order();
-        for target in order.of(TargetKind::Channel) {
-            let listed =
-                table.get(target).is_some_and(|watched| watched.target.is_known_by(lister));
-            if listed {
-                let fact = Fact::Channel(Err(failure.clone()));
-                let applied = table
-                    .change(target, |watched| apply(watched, now, SentAt::now(now), false, fact));
-                changes.extend(applied.into_iter().flat_map(|applied| applied.changes));
-            }
-        }
-        drop(table);
-        self.updated.notify_waiters();
-        changes
     }
 
     /// Ends when something was learnt of any channel. What was learnt before this is called is not

@@ -11,12 +11,12 @@ use super::poll::Completed;
 use super::poll_backoff::PollBackoff;
 use crate::clock;
 use crate::domain::{Failure, Listed, SentAt, TargetKind};
-use crate::fleet::{Applied, TargetRef};
+use crate::fleet::{Applied, Fleet, TargetRef};
 use crate::report::log_events;
 use crate::target::Target;
 use crate::upstream::{Fact, Reading};
 
-/// Facts of a list that are applied between two turns of everybody else.
+/// A list is applied to so many channels between two turns of everybody else.
 const APPLIED_AT_A_TIME: usize = 100;
 
 /// Lists at longer intervals are asked for again when a channel left AUTH.
@@ -76,8 +76,7 @@ impl Poller {
                 if let Fact::Account(Err(failure)) = &fact
                     && !lists
                 {
-                    let changes = self.fleet.fail_listed(target, now, failure);
-                    log_events::log_changes(target.provider(), &changes);
+                    self.fail_listed(target, failure).await;
                 }
                 let applied = self.fleet.apply(polled, now, sent_at, replaced, fact);
                 state.confirmation = Confirmation::after_poll(
@@ -89,14 +88,18 @@ impl Poller {
             }
         }
         // Also of the channels that it has just listed.
-        if target.kind == TargetKind::Account {
-            self.fleet.apply_usage(polled, usage);
+        if target.kind == TargetKind::Account
+            && let Some(seconds) = self.fleet.apply_usage(polled, usage)
+        {
+            self.for_listed(target, |fleet, channels| {
+                fleet.space_out_listed(channels, target, seconds);
+            })
+            .await;
         }
         let mut statuses = Vec::new();
         for (at, (id, fact)) in others.into_iter().enumerate() {
             if at % APPLIED_AT_A_TIME == APPLIED_AT_A_TIME - 1 {
-                tokio::task::yield_now().await;
-                self.start_due();
+                self.let_others().await;
             }
             let applied = self.fleet.apply_to_listed(target, &id, now, sent_at, fact);
             if let Some((name, failure)) = &applied.failure {
@@ -133,10 +136,36 @@ impl Poller {
             }
             Err(failure) => {
                 self.fleet.apply_list(source, clock::now(), Err(&failure));
-                let changes = self.fleet.fail_listed(target, clock::now(), &failure);
-                log_events::log_changes(target.provider(), &changes);
+                self.fail_listed(target, &failure).await;
             }
         }
+    }
+
+    /// Applies the failure of a list to the channels that are known by it alone.
+    async fn fail_listed(&mut self, lister: &Target, failure: &Failure) {
+        let now = clock::now();
+        self.for_listed(lister, |fleet, channels| {
+            let changes = fleet.fail_listed(channels, lister, now, failure);
+            log_events::log_changes(lister.provider(), &changes);
+        })
+        .await;
+    }
+
+    /// Does something with the channels that are known by this source or account alone, a few
+    /// between two turns of everybody else.
+    async fn for_listed(&mut self, lister: &Target, apply: impl Fn(&Fleet, &[TargetRef])) {
+        for (at, channels) in self.fleet.listed_by(lister).chunks(APPLIED_AT_A_TIME).enumerate() {
+            if at > 0 {
+                self.let_others().await;
+            }
+            apply(&self.fleet, channels);
+        }
+    }
+
+    /// Gives everybody else a turn, and the polls that are due.
+    async fn let_others(&mut self) {
+        tokio::task::yield_now().await;
+        self.start_due();
     }
 
     pub(super) fn log_changes(&self, target: &Target, applied: Applied) {
