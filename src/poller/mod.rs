@@ -73,7 +73,6 @@ pub struct Poller {
     causes: PollCauses,
     secret_watch: Option<JoinHandle<Vec<TargetRef>>>,
     poll_now: PollNow,
-    asked_now: mpsc::Receiver<TargetRef>,
     /// When targets were last polled out of turn, or will be: for those whose poll was in flight,
     /// once it has ended.
     out_of_turn: HashMap<TargetRef, Instant>,
@@ -95,7 +94,6 @@ impl Poller {
         ask: Ask,
         concurrency: usize,
     ) -> Self {
-        let (poll_now, asked_now) = PollNow::new();
         Self {
             fleet,
             metrics,
@@ -110,8 +108,7 @@ impl Poller {
             until: None,
             causes: PollCauses::default(),
             secret_watch: None,
-            poll_now,
-            asked_now,
+            poll_now: PollNow::default(),
             out_of_turn: HashMap::new(),
         }
     }
@@ -154,7 +151,7 @@ impl Poller {
                 changed = finished(&mut self.secret_watch) => self.try_new_secrets(changed),
                 _ = watch.tick() => self.watch_secrets(),
                 Some(new) = next_reload(&mut self.reloads) => self.reload(new).await,
-                Some(target) = self.asked_now.recv() => self.poll_soon(target),
+                asked = self.poll_now.asked() => self.poll_soon(asked),
             }
             self.start_due();
         }
@@ -302,18 +299,21 @@ impl Poller {
         next
     }
 
-    /// Puts a target at the front that somebody wants polled out of turn.
-    fn poll_soon(&mut self, target: TargetRef) {
-        if self.backoff.get(&target).is_some_and(|state| state.refusals > 0) {
-            return;
-        }
+    /// Puts targets at the front that somebody wants polled out of turn.
+    fn poll_soon(&mut self, asked: HashSet<TargetRef>) {
         let now = clock::instant();
         self.out_of_turn.retain(|_, last| *last + OUT_OF_TURN > now);
-        let last = self.out_of_turn.get(&target);
-        let soon = last.map_or(now, |last| now.max(*last + OUT_OF_TURN));
-        if last.is_none_or(|last| *last <= now) {
-            self.out_of_turn.insert(target, soon);
-            self.queue.move_up(soon, |other| other == target);
+        let mut soon = HashMap::new();
+        for target in asked {
+            let refused = self.backoff.get(&target).is_some_and(|state| state.refusals > 0);
+            let last = self.out_of_turn.get(&target);
+            if !refused && last.is_none_or(|last| *last <= now) {
+                soon.insert(target, last.map_or(now, |last| now.max(*last + OUT_OF_TURN)));
+            }
+        }
+        if !soon.is_empty() {
+            self.queue.move_up(|target| soon.get(&target).copied());
+            self.out_of_turn.extend(soon);
         }
     }
 }

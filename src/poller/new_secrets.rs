@@ -52,6 +52,7 @@ impl Poller {
             self.backoff.entry(*target).and_modify(|state| state.refusals = 0);
         }
         let changed: HashSet<TargetRef> = changed.into_iter().collect();
-        self.queue.move_up(clock::instant(), |target| changed.contains(&target));
+        let now = clock::instant();
+        self.queue.move_up(|target| changed.contains(&target).then_some(now));
     }
 }

@@ -179,15 +179,13 @@ impl Queue {
         }
     }
 
-    /// Has the chosen targets polled at `at` if their turn would come later.
-    pub(super) fn move_up(&mut self, at: Instant, chosen: impl Fn(TargetRef) -> bool) {
+    /// Has targets polled at the time that is told for them, if their turn would come later.
+    pub(super) fn move_up(&mut self, until: impl Fn(TargetRef) -> Option<Instant>) {
         let mut moved = Vec::new();
         self.due.retain(|Reverse(due)| {
-            let stays = due.at <= at || !chosen(due.target);
-            if !stays {
-                moved.push(Reverse(Due { at, ..*due }));
-            }
-            stays
+            let earlier = until(due.target).filter(|at| *at < due.at);
+            moved.extend(earlier.map(|at| Reverse(Due { at, ..*due })));
+            earlier.is_none()
         });
         self.due.extend(moved);
     }
@@ -360,7 +358,7 @@ mod tests {
         let later = now + Duration::from_secs(10);
         queue.push(Due { at: later, target: refs[0], upstream });
         queue.push(Due { at: now, target: refs[1], upstream });
-        queue.move_up(now + Duration::from_secs(5), |_| true);
+        queue.move_up(|_| Some(now + Duration::from_secs(5)));
         assert_eq!(queue.next_due(), Some(now));
         queue.advance(now);
         assert_eq!(queue.next_due(), Some(now + Duration::from_secs(5)));

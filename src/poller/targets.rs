@@ -106,7 +106,8 @@ impl Poller {
             // What they listed by their old settings stays until they have answered.
             let changed: HashSet<TargetRef> = replaced.changed_listers.into_iter().collect();
             self.backoff.retain(|target, _| !changed.contains(target));
-            self.queue.move_up(self.at_once(), |target| changed.contains(&target));
+            let at = self.at_once();
+            self.queue.move_up(|target| changed.contains(&target).then_some(at));
         }
         if !replaced.rescheduled.is_empty() {
             let now = clock::instant();
