@@ -39,6 +39,8 @@ pub(super) struct Queue {
     due: BinaryHeap<Reverse<Due>>,
     upstreams: Vec<Upstream>,
     by_authority: HashMap<Box<str>, UpstreamId>,
+    /// Numbers of upstreams that are no longer asked.
+    free: Vec<UpstreamId>,
     /// Upstreams with polls that wait, in the order of their turns.
     turns: VecDeque<UpstreamId>,
     in_flight: usize,
@@ -73,6 +75,7 @@ impl Queue {
             due: BinaryHeap::new(),
             upstreams: Vec::new(),
             by_authority: HashMap::new(),
+            free: Vec::new(),
             turns: VecDeque::new(),
             in_flight: 0,
             concurrency,
@@ -85,9 +88,12 @@ impl Queue {
         if let Some(known) = self.by_authority.get(authority) {
             return *known;
         }
-        let id = UpstreamId(u32::try_from(self.upstreams.len()).unwrap_or(u32::MAX));
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.upstreams.push(Upstream::default());
+            UpstreamId(u32::try_from(self.upstreams.len() - 1).unwrap_or(u32::MAX))
+        });
         let window = FIRST_WINDOW.min(self.concurrency);
-        self.upstreams.push(Upstream { window, ..Upstream::default() });
+        self.upstreams[id.0 as usize] = Upstream { window, ..Upstream::default() };
         self.by_authority.insert(authority.into(), id);
         id
     }
@@ -177,6 +183,21 @@ impl Queue {
         for upstream in &mut self.upstreams {
             upstream.waiting.retain(|due| !chosen(due.target));
         }
+        let upstreams = &self.upstreams;
+        self.turns.retain(|id| !upstreams[id.0 as usize].waiting.is_empty());
+    }
+
+    /// Forgets upstreams that no poll is meant for, as after many reloads with other hosts.
+    pub(super) fn forget_unused(&mut self) {
+        let Self { due, upstreams, by_authority, free, .. } = self;
+        let is_busy = |upstream: &Upstream| upstream.in_flight > 0 || !upstream.waiting.is_empty();
+        let mut used: Vec<bool> = upstreams.iter().map(is_busy).collect();
+        due.iter().for_each(|Reverse(due)| used[due.upstream.0 as usize] = true);
+        by_authority.retain(|_, id| {
+            let stays = used[id.0 as usize];
+            free.extend((!stays).then_some(*id));
+            stays
+        });
     }
 
     /// Has targets polled at the time that is told for them, if their turn would come later.
@@ -362,5 +383,36 @@ mod tests {
         assert_eq!(queue.next_due(), Some(now));
         queue.advance(now);
         assert_eq!(queue.next_due(), Some(now + Duration::from_secs(5)));
+    }
+    #[test]
+    fn an_upstream_without_polls_is_forgotten_and_its_number_used_again() {
+        let (now, refs) = (Instant::now(), refs(3));
+        let mut queue = Queue::new(1, now);
+        let one = push(&mut queue, "http://one", &refs[..1], now);
+        let two = push(&mut queue, "http://two", &refs[1..2], now);
+        let later = queue.upstream("http://later");
+        let due = Due { at: now + Duration::from_secs(1), target: refs[2], upstream: later };
+        queue.push(due);
+        assert_eq!(start_all(&mut queue).len(), 2);
+        queue.end(one, false);
+        for round in 0..100 {
+            queue.forget_unused();
+            let another = queue.upstream(&format!("http://host{round}"));
+            assert_eq!(another, one, "the others have a poll in flight or to come");
+            assert_eq!(queue.upstreams[one.0 as usize].window, 1, "nothing of the last one");
+        }
+        assert_eq!(queue.upstream("http://two"), two);
+        assert_eq!(queue.upstream("http://later"), later);
+        assert_eq!((queue.upstreams.len(), queue.by_authority.len()), (3, 3));
+    }
+
+    #[test]
+    fn an_upstream_whose_polls_were_removed_has_one_turn_when_others_come() {
+        let (now, refs) = (Instant::now(), refs(4));
+        let mut queue = Queue::new(1, now);
+        push(&mut queue, "http://one", &refs[..2], now);
+        queue.remove(|_| true);
+        push(&mut queue, "http://one", &refs[2..], now);
+        assert_eq!(queue.turns.len(), 1);
     }
 }

@@ -123,5 +123,6 @@ impl Poller {
                 beyond.then(|| now + interval.mul_f64(fastrand::f64()))
             });
         }
+        self.queue.forget_unused();
     }
 }
