@@ -2,7 +2,6 @@
 //!
 //! Not here: which connection a request takes; see `pool.rs`.
 
-use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -22,7 +21,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
+use super::failure::BoxError;
 use super::queued_stream::QueuedStream;
+use super::resolver::Resolver;
 use super::tls;
 use crate::config::Polling;
 use crate::write_queue::WriteQueue;
@@ -31,7 +32,6 @@ use crate::write_queue::WriteQueue;
 /// be found out.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 type Opening<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -43,7 +43,7 @@ type Stream = TokioIo<Box<dyn Io>>;
 /// Connects to the host that an address names, with TLS if it says so.
 #[derive(Clone)]
 struct Direct {
-    tcp: HttpConnector,
+    tcp: HttpConnector<Resolver>,
     tls: TlsConnector,
     /// Where short writes wait for those of other connections, if they do.
     writes: Option<WriteQueue>,
@@ -98,7 +98,7 @@ impl Connector {
     pub(super) fn new(polling: &Polling) -> Result<Self, String> {
         let tls = tls::configuration(polling.extra_ca_file.as_deref())?;
         let proxies = polling.use_proxy.then(|| Arc::new(Matcher::from_system()));
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEP_ALIVE));

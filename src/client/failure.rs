@@ -3,12 +3,32 @@
 //! Not here: the libraries' own texts. They hold addresses, so only the kind of an error is used.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
 
 use rustix::io::Errno;
 
 use super::tls;
 use crate::domain::{Failure, FailureReason};
+
+/// Any error of a connection.
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// No address was found for a host's name. Rust has no kind for it.
+#[derive(Debug)]
+pub(super) struct NoAddress(pub(super) io::Error);
+
+impl fmt::Display for NoAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no address was found for the host name")
+    }
+}
+
+impl Error for NoAddress {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
 
 /// Why there is no whole answer.
 #[derive(Debug)]
@@ -51,16 +71,12 @@ impl Cause {
             if let Some(cause) = cause.downcast_ref::<io::Error>() {
                 io = Some(cause);
             }
+            if cause.is::<NoAddress>() {
+                return Some(Self::HostName);
+            }
             source = cause.source();
         }
-        io.map(Self::of_io)
-    }
-
-    fn of_io(error: &io::Error) -> Self {
-        // Rust has no kind for a failed look-up, and it is no error of a system call.
-        let look_up =
-            error.raw_os_error().is_none() && error.kind().to_string() == "uncategorized error";
-        if look_up { Self::HostName } else { Self::Io(error.kind()) }
+        io.map(|error| Self::Io(error.kind()))
     }
 }
 
@@ -94,5 +110,45 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(inner) if inner.is::<io::Error>() || inner.is::<rustls::Error>() => innermost(inner),
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error that a library put around another.
+    #[derive(Debug)]
+    struct Around(BoxError);
+
+    impl fmt::Display for Around {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("around")
+        }
+    }
+
+    impl Error for Around {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    fn detail(error: impl Into<BoxError>) -> Option<String> {
+        let error = Around(Around(error.into()).into());
+        Cause::of(&error).map(|cause| Failure::from(cause).detail.to_string())
+    }
+
+    #[test]
+    fn only_a_look_up_without_an_address_is_told_as_one() {
+        let uncategorized = || io::Error::from_raw_os_error(Errno::BADF.raw_os_error());
+        assert_eq!(uncategorized().kind().to_string(), "uncategorized error");
+        let told = detail(NoAddress(uncategorized()));
+        assert_eq!(told.as_deref(), Some("no connection: no address was found for the host name"));
+        let of_its_kind = io::Error::from(uncategorized().kind());
+        assert_eq!(
+            detail(of_its_kind).as_deref(),
+            Some("no connection: uncategorized error"),
+            "whoever made it"
+        );
     }
 }

@@ -10,6 +10,7 @@ mod large_answers;
 mod outgoing_body;
 mod pool;
 mod queued_stream;
+mod resolver;
 mod tls;
 mod upstream_body;
 

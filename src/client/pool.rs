@@ -21,8 +21,8 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::lock::lock;
 
-use super::connector::{BoxError, Connector, HttpProxy, Link};
-use super::failure;
+use super::connector::{Connector, HttpProxy, Link};
+use super::failure::{self, BoxError};
 use super::outgoing_body::OutgoingBody;
 
 /// Shorter than most upstreams keep idle connections.
