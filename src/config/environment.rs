@@ -5,7 +5,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -159,12 +158,6 @@ fn max_connections(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "must be a number from 1 to 100000".to_owned())
 }
 
-/// The default of one of the exporter's own variables.
-fn default_of(name: &str) -> &'static str {
-    let all = [BASIC, FURTHER].concat();
-    Variable::default_in(&all, name)
-}
-
 /// `LISTEN_ADDRESS` and `WEB_CONFIG_FILE`.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -179,10 +172,8 @@ pub(super) fn listener(
     problems: &mut Problems,
 ) -> (SocketAddr, Option<PathBuf>) {
     let read: ListenerVariables = variables.read(BASIC);
-    let address =
-        read.listen_address.get_or("LISTEN_ADDRESS", default_of("LISTEN_ADDRESS"), problems);
-    let any = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 10401));
-    let listen = address.map_or(any, |ListenAddress(address)| address);
+    let ListenAddress(listen) =
+        read.listen_address.get_or_default("LISTEN_ADDRESS", BASIC, problems);
     (listen, path(read.web_config_file, "WEB_CONFIG_FILE", problems))
 }
 
@@ -196,12 +187,9 @@ struct LogVariables {
 /// How the exporter logs.
 pub(super) fn log(variables: &Variables, problems: &mut Problems) -> Log {
     let read: LogVariables = variables.read(BASIC);
-    let level = read.log_level.get_or("LOG_LEVEL", default_of("LOG_LEVEL"), problems);
-    let format = read.log_format.get_or("LOG_FORMAT", default_of("LOG_FORMAT"), problems);
-    Log {
-        level: level.map_or(tracing::Level::INFO, |LogLevel(level)| level),
-        format: format.map_or(LogFormat::Text, |LogShape(format)| format),
-    }
+    let LogLevel(level) = read.log_level.get_or_default("LOG_LEVEL", BASIC, problems);
+    let LogShape(format) = read.log_format.get_or_default("LOG_FORMAT", BASIC, problems);
+    Log { level, format }
 }
 
 #[derive(Deserialize, Default)]
@@ -216,14 +204,13 @@ struct PollVariables {
 /// How targets are polled, and how long their answers count.
 pub(super) fn polling(variables: &Variables, problems: &mut Problems) -> (Polling, Policies) {
     let read: PollVariables = variables.read(FURTHER);
-    let timeout = read.poll_timeout.get_or("POLL_TIMEOUT", default_of("POLL_TIMEOUT"), problems);
-    let timeout = timeout.map_or(Duration::from_secs(10), |Interval(timeout)| timeout);
+    let Interval(timeout) = read.poll_timeout.get_or_default("POLL_TIMEOUT", FURTHER, problems);
     let stale_after = read.stale_after.get("STALE_AFTER", problems);
-    let concurrency =
-        read.poll_concurrency.get_or("POLL_CONCURRENCY", default_of("POLL_CONCURRENCY"), problems);
+    let Concurrency(concurrency) =
+        read.poll_concurrency.get_or_default("POLL_CONCURRENCY", FURTHER, problems);
     let polling = Polling {
         timeout,
-        concurrency: concurrency.map_or(64, |Concurrency(number)| number),
+        concurrency,
         extra_ca_file: path(read.extra_ca_file, "EXTRA_CA_FILE", problems),
         use_proxy: true,
     };
@@ -246,11 +233,8 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
     let has_secret = read.webhook_secret.is_set() || read.webhook_secret_file.is_set();
     let secret =
         secret_setting("WEBHOOK_SECRET", read.webhook_secret, read.webhook_secret_file, problems);
-    let header = read.webhook_secret_header.get_or(
-        "WEBHOOK_SECRET_HEADER",
-        default_of("WEBHOOK_SECRET_HEADER"),
-        problems,
-    );
+    let Header(header) =
+        read.webhook_secret_header.get_or_default("WEBHOOK_SECRET_HEADER", FURTHER, problems);
     let url = read.webhook_url.get("WEBHOOK_URL", problems).map(|WebhookUrl(url)| url);
     if url.is_some() && !has_secret {
         problems.add(
@@ -267,8 +251,7 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
         };
         problems.add(format!("{name}: {what}"));
     }
-    let header = header.map(|Header(header)| header);
-    if let (Some(SecretSource::Value(secret)), Some(header)) = (&secret, &header)
+    if let Some(SecretSource::Value(secret)) = &secret
         && secret.expose_secret().eq_ignore_ascii_case(header.as_str())
     {
         problems.add(
@@ -276,7 +259,7 @@ pub(super) fn webhooks(variables: &Variables, problems: &mut Problems) -> Option
             that carries it, such as `X-Webhook-Secret`",
         );
     }
-    Some(Webhooks { secret: secret?, header: header?, url, own_secrets: Vec::new() })
+    Some(Webhooks { secret: secret?, header, url, own_secrets: Vec::new() })
 }
 
 #[derive(Deserialize, Default)]
@@ -300,18 +283,15 @@ pub(super) fn gateway(variables: &Variables, problems: &mut Problems) -> Option<
             could hold a request",
         );
     }
-    let max_connections = read.gateway_max_connections.get_or(
-        "GATEWAY_MAX_CONNECTIONS",
-        default_of("GATEWAY_MAX_CONNECTIONS"),
-        problems,
-    );
+    let MaxConnections(max_connections) =
+        read.gateway_max_connections.get_or_default("GATEWAY_MAX_CONNECTIONS", FURTHER, problems);
     if limits_connections && !has_address {
         problems.add(
             "GATEWAY_MAX_CONNECTIONS is set, but GATEWAY_ADDRESS is not, so there is no \
             gateway that could have connections",
         );
     }
-    let (GatewayAddress(address), MaxConnections(max_connections)) = (address?, max_connections?);
+    let GatewayAddress(address) = address?;
     let hold = hold.map(|Interval(hold)| hold);
     Some(GatewaySettings { address, max_connections, hold, routes: Vec::new() })
 }
@@ -339,8 +319,9 @@ struct FurtherVariables {
 pub(super) fn rest(variables: &Variables, problems: &mut Problems) -> (Option<PathBuf>, bool) {
     let read: FurtherVariables = variables.read(FURTHER);
     let state_file = path(read.state_file, "STATE_FILE", problems);
-    let lifecycle = read.enable_lifecycle.get("ENABLE_LIFECYCLE", problems);
-    (state_file, lifecycle.is_some_and(|Flag(flag)| flag))
+    let Flag(lifecycle) =
+        read.enable_lifecycle.get_or_default("ENABLE_LIFECYCLE", FURTHER, problems);
+    (state_file, lifecycle)
 }
 
 /// `SHARD`: which part of the targets is watched. `HOSTNAME` is the pod's, unless the operator has

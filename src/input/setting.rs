@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::Problems;
+use super::{Problems, Variable};
 
 /// A value that can be read from a setting's text.
 pub trait FromSetting: Sized {
@@ -53,12 +53,12 @@ impl<T: FromSetting> Setting<T> {
         }
     }
 
-    /// The value, or what `default` says. A wrong one is a problem, and the default stands in for
-    /// it so that the search for mistakes can go on.
-    pub fn get_or(self, name: &str, default: &str, problems: &mut Problems) -> Option<T> {
-        match self.get(name, problems) {
-            Some(value) => Some(value),
-            None => T::from_setting(default).ok(),
-        }
+    /// The value, or the default that the variable of this name has in this list. A wrong one is a
+    /// problem, and the default stands in for it so that the search for mistakes can go on.
+    pub fn get_or_default(self, name: &str, list: &[Variable], problems: &mut Problems) -> T {
+        self.get(name, problems).unwrap_or_else(|| {
+            let default = Variable::default_in(list, name);
+            T::from_setting(default).expect("a good default: each start without variables reads it")
+        })
     }
 }

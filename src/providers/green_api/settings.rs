@@ -86,9 +86,7 @@ impl GreenApiSettings {
             green_api_partner_token_file,
             green_api_url,
         } = variables.read(VARIABLES);
-        let default = Variable::default_in(VARIABLES, "GREEN_API_URL");
-        let url = green_api_url.get_or("GREEN_API_URL", default, problems);
-        let api_url = url.map_or_else(|| "".into(), |ApiUrl(url)| url);
+        let ApiUrl(api_url) = green_api_url.get_or_default("GREEN_API_URL", VARIABLES, problems);
         let settings = Self { provider, api_url };
         let before = problems.count();
         let id = green_api_instance_id.get("GREEN_API_INSTANCE_ID", problems);

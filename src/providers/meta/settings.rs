@@ -206,38 +206,31 @@ impl MetaSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
         let environment: MetaVariables = variables.read(VARIABLES);
-        let default = |name| Variable::default_in(VARIABLES, name);
-        let url =
-            environment.meta_api_url.get_or("META_API_URL", default("META_API_URL"), problems);
-        let version = environment.meta_api_version.get_or(
-            "META_API_VERSION",
-            default("META_API_VERSION"),
-            problems,
-        );
-        let interval = environment.meta_poll_interval.get_or(
+        let ApiUrl(api_url) =
+            environment.meta_api_url.get_or_default("META_API_URL", VARIABLES, problems);
+        let ApiVersion(api_version) =
+            environment.meta_api_version.get_or_default("META_API_VERSION", VARIABLES, problems);
+        let Interval(poll_interval) = environment.meta_poll_interval.get_or_default(
             "META_POLL_INTERVAL",
-            default("META_POLL_INTERVAL"),
+            VARIABLES,
             problems,
         );
-        let required = environment.meta_required_scopes.get_or(
+        let Scopes(required_scopes) = environment.meta_required_scopes.get_or_default(
             "META_REQUIRED_SCOPES",
-            default("META_REQUIRED_SCOPES"),
+            VARIABLES,
             problems,
         );
         let waba_ids = environment.meta_waba_ids.get("META_WABA_IDS", problems);
-        let analytics = environment.meta_analytics.get_or(
-            "META_ANALYTICS",
-            default("META_ANALYTICS"),
-            problems,
-        );
+        let Flag(analytics) =
+            environment.meta_analytics.get_or_default("META_ANALYTICS", VARIABLES, problems);
         let mut settings = Self {
             provider,
-            api_url: url.map_or_else(|| "".into(), |ApiUrl(url)| url),
-            api_version: version.map_or_else(|| "".into(), |ApiVersion(version)| version),
-            poll_interval: interval.map_or_else(Duration::default, |Interval(interval)| interval),
-            required_scopes: required.map_or_else(|| [].into(), |Scopes(scopes)| scopes),
+            api_url,
+            api_version,
+            poll_interval,
+            required_scopes,
             waba_ids: waba_ids.map_or_else(|| [].into(), |WabaIds(ids)| ids),
-            analytics: analytics.is_some_and(|Flag(flag)| flag),
+            analytics,
             webhook_secret: None,
         };
         let credential = secret_setting(
@@ -246,11 +239,8 @@ impl MetaSettings {
             environment.meta_token_file,
             problems,
         );
-        let name = environment.meta_token_name.get_or(
-            "META_TOKEN_NAME",
-            default("META_TOKEN_NAME"),
-            problems,
-        );
+        let TargetName(name) =
+            environment.meta_token_name.get_or_default("META_TOKEN_NAME", VARIABLES, problems);
         let id = environment.meta_app_id.get("META_APP_ID", problems);
         let secret = secret_setting(
             "META_APP_SECRET",
@@ -272,13 +262,11 @@ impl MetaSettings {
         }
         settings.webhook_secret = webhook_secret.or_else(|| secret.clone());
         let app = app(variables, id, secret, problems);
-        let discovers = environment
-            .meta_discover
-            .get_or("META_DISCOVER", default("META_DISCOVER"), problems)
-            .is_some_and(|Flag(flag)| flag);
+        let Flag(discovers) =
+            environment.meta_discover.get_or_default("META_DISCOVER", VARIABLES, problems);
         // Also checked when only the file has tokens, since they take it as their default.
         let policy = policies.checked("META_POLL_INTERVAL", settings.poll_interval, problems);
-        if let (Some(credential), Some(TargetName(name))) = (credential, name) {
+        if let Some(credential) = credential {
             let token = TokenSettings {
                 name,
                 credential,

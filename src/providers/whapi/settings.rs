@@ -92,37 +92,28 @@ impl WhapiSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
         let environment: WhapiVariables = variables.read(VARIABLES);
-        let default = |name| Variable::default_in(VARIABLES, name);
-        let url =
-            environment.whapi_api_url.get_or("WHAPI_API_URL", default("WHAPI_API_URL"), problems);
-        let partner_url = environment.whapi_partner_url.get_or(
-            "WHAPI_PARTNER_URL",
-            default("WHAPI_PARTNER_URL"),
-            problems,
-        );
-        let interval = environment.whapi_poll_interval.get_or(
+        let ApiUrl(api_url) =
+            environment.whapi_api_url.get_or_default("WHAPI_API_URL", VARIABLES, problems);
+        let ApiUrl(partner_url) =
+            environment.whapi_partner_url.get_or_default("WHAPI_PARTNER_URL", VARIABLES, problems);
+        let Interval(poll_interval) = environment.whapi_poll_interval.get_or_default(
             "WHAPI_POLL_INTERVAL",
-            default("WHAPI_POLL_INTERVAL"),
+            VARIABLES,
             problems,
         );
-        let settings = Self {
-            provider,
-            api_url: url.map_or_else(|| "".into(), |ApiUrl(url)| url),
-            partner_url: partner_url.map_or_else(|| "".into(), |ApiUrl(url)| url),
-            poll_interval: interval.map_or_else(Duration::default, |Interval(interval)| interval),
-        };
+        let settings = Self { provider, api_url, partner_url, poll_interval };
         let credential = secret_setting(
             "WHAPI_TOKEN",
             environment.whapi_token,
             environment.whapi_token_file,
             problems,
         );
-        let name =
-            environment.whapi_channel.get_or("WHAPI_CHANNEL", default("WHAPI_CHANNEL"), problems);
+        let TargetName(name) =
+            environment.whapi_channel.get_or_default("WHAPI_CHANNEL", VARIABLES, problems);
         let id = environment.whapi_channel_id.get("WHAPI_CHANNEL_ID", problems);
         // Also checked when only the file has channels, since they take it as their default.
         let policy = policies.checked("WHAPI_POLL_INTERVAL", settings.poll_interval, problems);
-        if let (Some(credential), Some(TargetName(name))) = (credential, name) {
+        if let Some(credential) = credential {
             let id = id.map(|ChannelId(id)| id);
             let api_url = Arc::clone(&settings.api_url);
             targets.push(settings.channel(name, id, credential, api_url, policy));
