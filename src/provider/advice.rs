@@ -32,6 +32,13 @@ pub enum AccountProblem {
     TemplatesPaused,
 }
 
+/// What to do about a channel whose status is not known.
+pub const STATUS_NOT_KNOWN: &str = "Not known. Find out why polls fail.";
+
+/// What to do about a number that WhatsApp has blocked, where the provider has no words of its own.
+pub const BLOCKED_BY_WHATSAPP: &str = "Blocked by WhatsApp. Look at the number in the WhatsApp app \
+    on the phone and request a review there.";
+
 /// A provider's words for people. Each is one or two sentences that say what to do.
 pub trait AdviceTexts: Sync {
     /// What to do about a channel of this status; `None` when it is well.
@@ -49,13 +56,19 @@ pub trait AdviceTexts: Sync {
 
     /// What to do about a line that may not do everything; `None` where the provider has no words
     /// of its own for it.
-    fn restriction(&self, reason: RestrictionReason) -> Option<&'static str>;
+    fn restriction(&self, _: RestrictionReason) -> Option<&'static str> {
+        None
+    }
 
     /// What to do about a subscription that ends soon; `None` likewise.
-    fn subscription(&self) -> Option<&'static str>;
+    fn subscription(&self) -> Option<&'static str> {
+        None
+    }
 
     /// What to do about a token; `None` where the provider has none.
-    fn token(&self, problem: TokenProblem) -> Option<&'static str>;
+    fn token(&self, _: TokenProblem) -> Option<&'static str> {
+        None
+    }
 
     /// What to do about a channel that WhatsApp rates low; `None` where nothing is told of that.
     fn low_quality(&self) -> Option<&'static str> {

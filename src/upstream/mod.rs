@@ -4,12 +4,13 @@
 
 mod answer;
 mod endpoint;
-pub(crate) mod hex;
 pub(crate) mod lenient;
 mod message_id;
 pub(crate) mod message_list;
 mod provider_id;
 mod request;
+pub(crate) mod signature;
+mod url_text;
 
 pub use answer::{Answer, LONG_ANSWER_BYTES, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
 pub use endpoint::{
@@ -19,3 +20,4 @@ pub use message_id::message_id;
 pub(crate) use message_id::told_message_id;
 pub use provider_id::{ProviderId, ProviderRow};
 pub use request::{Credential, Request};
+pub(crate) use url_text::url_text;

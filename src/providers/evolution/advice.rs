@@ -2,8 +2,8 @@
 //!
 //! Not here: which status is which.
 
-use crate::domain::{FailureReason, RestrictionReason, Status};
-use crate::provider::{AdviceTexts, TokenProblem};
+use crate::domain::{FailureReason, Status};
+use crate::provider::{AdviceTexts, STATUS_NOT_KNOWN};
 
 pub(super) struct EvolutionAdvice;
 
@@ -31,7 +31,7 @@ impl AdviceTexts for EvolutionAdvice {
                 "WhatsApp refuses the number. Look at it in the WhatsApp app on the phone and \
                  request a review there.",
             ),
-            Status::Unknown => Some("Not known. Find out why polls fail."),
+            Status::Unknown => Some(STATUS_NOT_KNOWN),
             Status::NotInit | Status::Init | Status::SyncError => {
                 Some("Look at the instance in the Evolution manager (/manager on the server).")
             }
@@ -69,17 +69,5 @@ impl AdviceTexts for EvolutionAdvice {
             ),
             _ => None,
         }
-    }
-
-    fn restriction(&self, _: RestrictionReason) -> Option<&'static str> {
-        None
-    }
-
-    fn subscription(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn token(&self, _: TokenProblem) -> Option<&'static str> {
-        None
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Not here: why it was disconnected, which only the list says.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_encode};
 use serde::Deserialize;
 
 use super::refusal::refusal;
@@ -10,7 +9,7 @@ use super::status::reported;
 use crate::domain::{ChannelObservation, Failure, FailureReason, Reported, Status};
 use crate::upstream::lenient::{Lenient, is_object};
 use crate::upstream::{
-    Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request,
+    Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request, url_text,
 };
 
 /// The poll of an instance's state.
@@ -20,17 +19,9 @@ pub(super) struct ConnectionState {
     pub(super) closed: Status,
 }
 
-/// All but what RFC 3986 calls unreserved is encoded.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// An instance's name in a path.
-pub(super) fn encode(name: &str) -> PercentEncode<'_> {
-    percent_encode(name.as_bytes(), UNRESERVED)
-}
-
 impl Endpoint for ConnectionState {
     fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange {
-        let name = encode(target.id.unwrap_or_default());
+        let name = url_text(target.id.unwrap_or_default());
         let request = Request {
             url: format!("{}/instance/connectionState/{name}", target.api_url).into(),
             credential: Credential::Header("apikey", credentials.own),

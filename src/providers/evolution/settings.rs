@@ -8,12 +8,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::instances::Instances;
-use crate::domain::{PollPolicy, TargetKind};
+use crate::domain::TargetKind;
 use crate::input::value::{self, ApiUrl, FilePath, Secret};
 use crate::input::{Entry, ServerNames, ServerValues, Setting, Variable, server_setting};
-use crate::provider::{ProviderSettings, SettingsReader};
-use crate::secret::SecretSource;
-use crate::target::{ListingOptions, Name, Target, TargetOptions};
+use crate::provider::{ProviderSettings, SettingsReader, SourceSettings};
+use crate::target::{ListingOptions, Name, Target};
 use crate::upstream::ProviderId;
 
 pub(super) const VARIABLES: &[Variable] = &[
@@ -58,7 +57,6 @@ pub(super) struct EvolutionSettings {
 impl EvolutionSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
-        let settings = Self { provider };
         let environment: EvolutionVariables = variables.read(VARIABLES);
         let values = ServerValues {
             url: environment.evolution_url,
@@ -69,21 +67,10 @@ impl EvolutionSettings {
         if let (Some((url, key)), Ok(name)) = (server, Name::new(provider.label())) {
             let listing = ListingOptions::polled_by(policies.policy(CHANNEL_INTERVAL));
             let policy = policies.policy(LIST_INTERVAL);
-            targets.push(settings.source(name, key, url, policy, listing));
+            let source = SourceSettings { name, credential: key, api_url: url, policy, listing };
+            targets.push(source.target(provider, Instances::default()));
         }
-        settings
-    }
-
-    fn source(
-        &self,
-        name: Name,
-        credential: SecretSource,
-        api_url: Arc<str>,
-        policy: PollPolicy,
-        listing: ListingOptions,
-    ) -> Target {
-        let options = TargetOptions::new(self.provider, api_url, policy, Instances::default());
-        Target::new(TargetKind::Source, name, credential, options.listing(listing))
+        Self { provider }
     }
 }
 
@@ -93,11 +80,12 @@ impl ProviderSettings for EvolutionSettings {
     }
 
     fn target(&self, _: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {
-        let name = entry.name();
-        let credential = entry.token_file();
+        let (name, credential) = (entry.name(), entry.token_file());
         // An Evolution server is where its operator runs it.
         let api_url = entry.required("api_url", value::api_url);
         let (policy, listing) = entry.list_policy_and_listing(LIST_INTERVAL, CHANNEL_INTERVAL);
-        Some(self.source(name?, credential?, api_url?, policy, listing))
+        let (name, credential, api_url) = (name?, credential?, api_url?);
+        let source = SourceSettings { name, credential, api_url, policy, listing };
+        Some(source.target(self.provider, Instances::default()))
     }
 }

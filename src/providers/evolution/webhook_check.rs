@@ -6,11 +6,10 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::connection_state::encode;
 use super::refusal::refusal;
 use crate::domain::{Failure, FailureReason};
 use crate::provider::{Needed, SECRET_PLACEHOLDER, WebhookCheck};
-use crate::upstream::{Answer, Credential, PollContext, Request};
+use crate::upstream::{Answer, Credential, PollContext, Request, url_text};
 
 /// Where the receiver is, behind whatever address leads to the exporter.
 const PATH: &str = "/webhook/evolution";
@@ -24,7 +23,7 @@ pub(super) struct EvolutionWebhookCheck;
 
 impl WebhookCheck for EvolutionWebhookCheck {
     fn request(&self, channel: PollContext<'_>, credential: SecretString) -> Request {
-        let name = encode(channel.id.unwrap_or_default());
+        let name = url_text(channel.id.unwrap_or_default());
         Request {
             url: format!("{}/webhook/find/{name}", channel.api_url).into(),
             credential: Credential::Header("apikey", credential),

@@ -3,7 +3,7 @@
 //! Not here: which status is which.
 
 use crate::domain::{FailureReason, RestrictionReason, Status};
-use crate::provider::{AdviceTexts, TokenProblem};
+use crate::provider::{AdviceTexts, BLOCKED_BY_WHATSAPP, STATUS_NOT_KNOWN};
 
 pub(super) struct GreenApiAdvice;
 
@@ -23,11 +23,8 @@ impl AdviceTexts for GreenApiAdvice {
                 "In sleep mode, expired or deleted. Switch the phone on, and check the instance's \
                  tariff in https://console.green-api.com.",
             ),
-            Status::Blocked => Some(
-                "Blocked by WhatsApp. Look at the number in the WhatsApp app on the phone and \
-                 request a review there.",
-            ),
-            Status::Unknown => Some("Not known. Find out why polls fail."),
+            Status::Blocked => Some(BLOCKED_BY_WHATSAPP),
+            Status::Unknown => Some(STATUS_NOT_KNOWN),
             Status::NotInit | Status::Launch | Status::Error | Status::SyncError => {
                 Some("Look at the instance in https://console.green-api.com.")
             }
@@ -71,9 +68,5 @@ impl AdviceTexts for GreenApiAdvice {
             "Renew the instance at https://console.green-api.com; a partner's instances renew by \
              themselves while the balance lasts.",
         )
-    }
-
-    fn token(&self, _: TokenProblem) -> Option<&'static str> {
-        None
     }
 }

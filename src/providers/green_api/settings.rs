@@ -13,7 +13,7 @@ use super::state::GreenApiState;
 use crate::domain::{PollPolicy, TargetKind};
 use crate::input::value::{ApiUrl, FilePath, Secret, setting_values};
 use crate::input::{Entry, FromSetting, Setting, Variable, secret_setting};
-use crate::provider::{ProviderSettings, SettingsReader};
+use crate::provider::{ProviderSettings, SettingsReader, SourceSettings};
 use crate::secret::SecretSource;
 use crate::target::{ListingOptions, Name, Target, TargetOptions};
 use crate::upstream::ProviderId;
@@ -120,9 +120,10 @@ impl GreenApiSettings {
         );
         if let (Some(token), Ok(name)) = (partner_token, Name::new(provider.label())) {
             let listing = ListingOptions::polled_by(policies.policy(POLL_INTERVAL));
-            let url = Arc::clone(&settings.api_url);
+            let (api_url, credential) = (Arc::clone(&settings.api_url), token);
             let policy = policies.policy(LIST_INTERVAL);
-            targets.push(settings.source(name, token, url, policy, listing));
+            let source = SourceSettings { name, credential, api_url, policy, listing };
+            targets.push(source.target(provider, Instances));
         }
         settings
     }
@@ -141,18 +142,6 @@ impl GreenApiSettings {
             ..Target::new(TargetKind::Channel, name, credential, options)
         }
     }
-
-    fn source(
-        &self,
-        name: Name,
-        credential: SecretSource,
-        api_url: Arc<str>,
-        policy: PollPolicy,
-        listing: ListingOptions,
-    ) -> Target {
-        let options = TargetOptions::new(self.provider, api_url, policy, Instances);
-        Target::new(TargetKind::Source, name, credential, options.listing(listing))
-    }
 }
 
 impl ProviderSettings for GreenApiSettings {
@@ -166,7 +155,9 @@ impl ProviderSettings for GreenApiSettings {
         let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.api_url));
         if kind == TargetKind::Source {
             let (policy, listing) = entry.list_policy_and_listing(LIST_INTERVAL, POLL_INTERVAL);
-            return Some(self.source(name?, credential?, api_url, policy, listing));
+            let (name, credential) = (name?, credential?);
+            let source = SourceSettings { name, credential, api_url, policy, listing };
+            return Some(source.target(self.provider, Instances));
         }
         let id = entry.required("channel_id", instance_id);
         let policy = entry.policy(POLL_INTERVAL);

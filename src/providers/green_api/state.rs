@@ -2,7 +2,6 @@
 //!
 //! Not here: the words for states (`status.rs`).
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -11,7 +10,7 @@ use super::status::observation;
 use crate::domain::{ChannelObservation, Failure, Reported, Status};
 use crate::upstream::lenient::{Lenient, LenientObject};
 use crate::upstream::{
-    Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request,
+    Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request, url_text,
 };
 
 /// The poll of an instance's state.
@@ -21,7 +20,7 @@ pub(super) struct GreenApiState;
 impl Endpoint for GreenApiState {
     fn poll(&self, target: PollContext<'_>, credentials: Credentials) -> Exchange {
         let id = target.id.unwrap_or_default();
-        let method = format!("waInstance{}/getStateInstance", encode(id));
+        let method = format!("waInstance{}/getStateInstance", url_text(id));
         let request = request(target.api_url, &method, &credentials.own);
         Exchange::single(request, |answer| Fact::Channel(interpret(&answer)).into())
     }
@@ -30,15 +29,8 @@ impl Endpoint for GreenApiState {
 /// A call of `method`. GREEN-API takes the credential as the last part of the path alone, so the
 /// URL is secret.
 pub(super) fn request(api_url: &str, method: &str, token: &SecretString) -> Request {
-    let token = encode(token.expose_secret());
+    let token = url_text(token.expose_secret());
     Request { url: format!("{api_url}/{method}/{token}").into(), credential: Credential::InUrl }
-}
-
-/// All but what RFC 3986 calls unreserved is encoded.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn encode(text: &str) -> String {
-    percent_encode(text.as_bytes(), UNRESERVED).to_string()
 }
 
 #[derive(Deserialize)]

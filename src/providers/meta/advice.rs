@@ -3,7 +3,7 @@
 //! Not here: which has which problem, and what Meta itself proposes; that is told beside.
 
 use crate::domain::{FailureReason, RestrictionReason, Status};
-use crate::provider::{AccountProblem, AdviceTexts, TokenProblem};
+use crate::provider::{AccountProblem, AdviceTexts, STATUS_NOT_KNOWN, TokenProblem};
 
 pub(super) struct MetaAdvice;
 
@@ -14,7 +14,7 @@ impl AdviceTexts for MetaAdvice {
     fn status(&self, status: Status) -> Option<&'static str> {
         match status {
             Status::Auth => None,
-            Status::Unknown => Some("Not known. Find out why polls fail."),
+            Status::Unknown => Some(STATUS_NOT_KNOWN),
             Status::Blocked => Some(
                 "Meta blocks all sending. Read its message in this row, add a payment method or \
                  appeal in https://business.facebook.com/business-support-home.",
@@ -93,10 +93,6 @@ impl AdviceTexts for MetaAdvice {
              account; if it has that for all accounts, name them in META_WABA_IDS. \
              META_DISCOVER=false ends the search.",
         )
-    }
-
-    fn subscription(&self) -> Option<&'static str> {
-        None
     }
 
     fn token(&self, problem: TokenProblem) -> Option<&'static str> {

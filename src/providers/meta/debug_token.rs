@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -15,7 +14,7 @@ use crate::domain::{
 use crate::secret::SecretSource;
 use crate::upstream::lenient::{Lenient, LenientList};
 use crate::upstream::{
-    Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request,
+    Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request, url_text,
 };
 
 /// The inspection of a token.
@@ -74,13 +73,10 @@ pub(super) fn request(
         Some((id, secret)) => format!("{id}|{}", secret.expose_secret()).into(),
         None => token.clone(),
     };
-    let token = percent_encode(token.expose_secret().as_bytes(), UNRESERVED);
+    let token = url_text(token.expose_secret());
     let url = format!("{api_url}/{version}/debug_token?input_token={token}");
     Request { url: url.into(), credential: Credential::Bearer(bearer) }
 }
-
-/// All but what RFC 3986 calls unreserved is encoded.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[derive(Deserialize)]
 struct DebugTokenEnvelope {

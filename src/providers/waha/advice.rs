@@ -3,7 +3,7 @@
 //! Not here: which status is which.
 
 use crate::domain::{FailureReason, RestrictionReason, Status};
-use crate::provider::{AdviceTexts, TokenProblem};
+use crate::provider::{AdviceTexts, BLOCKED_BY_WHATSAPP, STATUS_NOT_KNOWN};
 
 pub(super) struct WahaAdvice;
 
@@ -26,11 +26,8 @@ impl AdviceTexts for WahaAdvice {
                 "Failed. Restart the session in the WAHA dashboard; if it fails again, log it out \
                  and link the phone anew.",
             ),
-            Status::Blocked => Some(
-                "Blocked by WhatsApp. Look at the number in the WhatsApp app on the phone and \
-                 request a review there.",
-            ),
-            Status::Unknown => Some("Not known. Find out why polls fail."),
+            Status::Blocked => Some(BLOCKED_BY_WHATSAPP),
+            Status::Unknown => Some(STATUS_NOT_KNOWN),
             Status::NotInit | Status::Launch | Status::SyncError => {
                 Some("Look at the session in the WAHA dashboard (/dashboard on the server).")
             }
@@ -74,13 +71,5 @@ impl AdviceTexts for WahaAdvice {
             ),
             RestrictionReason::Rate | RestrictionReason::Policy => None,
         }
-    }
-
-    fn subscription(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn token(&self, _: TokenProblem) -> Option<&'static str> {
-        None
     }
 }

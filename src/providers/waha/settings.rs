@@ -8,12 +8,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::sessions::Sessions;
-use crate::domain::{PollPolicy, TargetKind};
+use crate::domain::TargetKind;
 use crate::input::value::{self, ApiUrl, FilePath, Secret};
 use crate::input::{Entry, ServerNames, ServerValues, Setting, Variable, server_setting};
-use crate::provider::{ProviderSettings, SettingsReader};
-use crate::secret::SecretSource;
-use crate::target::{ListingOptions, Name, Target, TargetOptions};
+use crate::provider::{ProviderSettings, SettingsReader, SourceSettings};
+use crate::target::{ListingOptions, Name, Target};
 use crate::upstream::ProviderId;
 
 pub(super) const VARIABLES: &[Variable] = &[
@@ -51,7 +50,6 @@ pub(super) struct WahaSettings {
 impl WahaSettings {
     pub(super) fn read(reader: SettingsReader<'_>) -> Self {
         let SettingsReader { provider, variables, policies, problems, targets } = reader;
-        let settings = Self { provider };
         let environment: WahaVariables = variables.read(VARIABLES);
         let values = ServerValues {
             url: environment.waha_url,
@@ -61,21 +59,11 @@ impl WahaSettings {
         let server = server_setting(&NAMES, values, problems);
         if let (Some((url, key)), Ok(name)) = (server, Name::new(provider.label())) {
             let policy = policies.policy(POLL_INTERVAL);
-            targets.push(settings.source(name, key, url, policy, ListingOptions::default()));
+            let listing = ListingOptions::default();
+            let source = SourceSettings { name, credential: key, api_url: url, policy, listing };
+            targets.push(source.target(provider, Sessions));
         }
-        settings
-    }
-
-    fn source(
-        &self,
-        name: Name,
-        credential: SecretSource,
-        api_url: Arc<str>,
-        policy: PollPolicy,
-        listing: ListingOptions,
-    ) -> Target {
-        let options = TargetOptions::new(self.provider, api_url, policy, Sessions);
-        Target::new(TargetKind::Source, name, credential, options.listing(listing))
+        Self { provider }
     }
 }
 
@@ -85,12 +73,13 @@ impl ProviderSettings for WahaSettings {
     }
 
     fn target(&self, _: TargetKind, entry: &mut Entry<'_>) -> Option<Target> {
-        let name = entry.name();
-        let credential = entry.token_file();
+        let (name, credential) = (entry.name(), entry.token_file());
         // A WAHA server is where its operator runs it.
         let api_url = entry.required("api_url", value::api_url);
         let policy = entry.policy(POLL_INTERVAL);
         let listing = entry.listing();
-        Some(self.source(name?, credential?, api_url?, policy, listing))
+        let (name, credential, api_url) = (name?, credential?, api_url?);
+        let source = SourceSettings { name, credential, api_url, policy, listing };
+        Some(source.target(self.provider, Sessions))
     }
 }

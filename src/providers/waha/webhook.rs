@@ -6,8 +6,8 @@
 //! Source: WAHA's `WebhookPlugin.sender.ts` and `enums.dto.ts` at 6aa4282. The signature was not
 //! seen on a running server: the CORE edition that was watched sends none.
 
-use ring::hmac;
-use secrecy::{ExposeSecret, SecretString};
+use ring::hmac::HMAC_SHA512;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,8 +16,8 @@ use super::messages;
 use super::status::reported;
 use crate::domain::{ChannelEvent, ChannelObservation, MessageEvent};
 use crate::provider::{HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi, WebhookHead};
-use crate::upstream::hex;
 use crate::upstream::lenient::{Lenient, LenientObject, is_whole_object};
+use crate::upstream::signature::is_signed;
 
 /// Where the receiver is, behind whatever address leads to the exporter.
 const PATH: &str = "/webhook/waha";
@@ -44,9 +44,8 @@ impl WebhookApi for WahaWebhooks {
     }
 
     fn authorize_body(&self, head: WebhookHead<'_>, body: &[u8], secret: &SecretString) -> bool {
-        let key = hmac::Key::new(hmac::HMAC_SHA512, secret.expose_secret().as_bytes());
-        let signature = head.headers.get(SIGNATURE).and_then(|value| hex::decode(value.as_bytes()));
-        signature.is_some_and(|signature| hmac::verify(&key, body, &signature).is_ok())
+        let given = head.headers.get(SIGNATURE);
+        given.is_some_and(|given| is_signed(HMAC_SHA512, secret, body, given.as_bytes()))
     }
 
     fn events(&self, head: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>> {
@@ -130,6 +129,7 @@ mod tests {
     use super::*;
     use crate::domain::{Reported, Restrictions, Status, Timestamp};
     use crate::provider::hears;
+    use crate::upstream::signature::sign;
 
     const BODY: &str = r#"{"id":"evt_1","event":"session.status","session":"default",
         "timestamp":1795000000123,
@@ -141,8 +141,7 @@ mod tests {
 
     #[test]
     fn only_a_right_signature_over_the_raw_body_is_accepted() {
-        let key = hmac::Key::new(hmac::HMAC_SHA512, b"s3cret");
-        let right = hex::encode(hmac::sign(&key, BODY.as_bytes()).as_ref());
+        let right = sign(HMAC_SHA512, &SecretString::from("s3cret"), BODY.as_bytes());
         assert!(authorized(Some(&right), BODY));
         assert!(authorized(Some(&right.to_uppercase()), BODY));
         assert!(!authorized(Some(&right), &BODY.replace("WORKING", "STOPPED")));

@@ -2,8 +2,8 @@
 //!
 //! Not here: which status is which.
 
-use crate::domain::{FailureReason, RestrictionReason, Status};
-use crate::provider::{AdviceTexts, TokenProblem};
+use crate::domain::{FailureReason, Status};
+use crate::provider::{AdviceTexts, BLOCKED_BY_WHATSAPP, STATUS_NOT_KNOWN};
 
 pub(super) struct WhapiAdvice;
 
@@ -37,11 +37,8 @@ impl AdviceTexts for WhapiAdvice {
                 "Stopped. Check the subscription and the billing in \
                  https://panel.whapi.cloud/dashboard.",
             ),
-            Status::Blocked => Some(
-                "Blocked by WhatsApp. Look at the number in the WhatsApp app on the phone and \
-                 request a review there.",
-            ),
-            Status::Unknown => Some("Not known. Find out why polls fail."),
+            Status::Blocked => Some(BLOCKED_BY_WHATSAPP),
+            Status::Unknown => Some(STATUS_NOT_KNOWN),
         }
     }
 
@@ -69,18 +66,10 @@ impl AdviceTexts for WhapiAdvice {
         }
     }
 
-    fn restriction(&self, _: RestrictionReason) -> Option<&'static str> {
-        None
-    }
-
     fn subscription(&self) -> Option<&'static str> {
         Some(
             "Extend the channel in https://panel.whapi.cloud/dashboard, and check the balance or \
              the payment method.",
         )
-    }
-
-    fn token(&self, _: TokenProblem) -> Option<&'static str> {
-        None
     }
 }

@@ -13,7 +13,7 @@ use super::partner::ChannelList;
 use crate::domain::{PollPolicy, TargetKind};
 use crate::input::value::{ApiUrl, FilePath, Interval, Secret, TargetName, setting_values};
 use crate::input::{Entry, FromSetting, Setting, Variable, secret_setting};
-use crate::provider::{ProviderSettings, SettingsReader};
+use crate::provider::{ProviderSettings, SettingsReader, SourceSettings};
 use crate::secret::SecretSource;
 use crate::target::{ListingOptions, Name, Target, TargetOptions};
 use crate::upstream::ProviderId;
@@ -126,9 +126,10 @@ impl WhapiSettings {
         );
         if let (Some(token), Ok(name)) = (partner_token, Name::new(provider.label())) {
             let listing = ListingOptions::polled_by(policy);
-            let url = Arc::clone(&settings.partner_url);
+            let (api_url, credential) = (Arc::clone(&settings.partner_url), token);
             let policy = policies.policy(LIST_INTERVAL);
-            targets.push(settings.source(name, token, url, policy, listing));
+            let source = SourceSettings { name, credential, api_url, policy, listing };
+            targets.push(source.target(provider, settings.list()));
         }
         settings
     }
@@ -148,17 +149,8 @@ impl WhapiSettings {
         }
     }
 
-    fn source(
-        &self,
-        name: Name,
-        credential: SecretSource,
-        api_url: Arc<str>,
-        policy: PollPolicy,
-        listing: ListingOptions,
-    ) -> Target {
-        let endpoint = ChannelList { gate_url: Arc::clone(&self.api_url) };
-        let options = TargetOptions::new(self.provider, api_url, policy, endpoint);
-        Target::new(TargetKind::Source, name, credential, options.listing(listing))
+    fn list(&self) -> ChannelList {
+        ChannelList { gate_url: Arc::clone(&self.api_url) }
     }
 }
 
@@ -174,7 +166,9 @@ impl ProviderSettings for WhapiSettings {
             let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.partner_url));
             let (policy, listing) =
                 entry.list_policy_and_listing(LIST_INTERVAL, self.poll_interval);
-            return Some(self.source(name?, credential?, api_url, policy, listing));
+            let (name, credential) = (name?, credential?);
+            let source = SourceSettings { name, credential, api_url, policy, listing };
+            return Some(source.target(self.provider, self.list()));
         }
         let id = entry.optional("channel_id", channel_id);
         let api_url = entry.api_url().unwrap_or_else(|| Arc::clone(&self.api_url));

@@ -20,7 +20,7 @@ mod usage;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use ring::hmac;
+use ring::hmac::HMAC_SHA256;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tracing::warn;
@@ -31,7 +31,7 @@ use crate::domain::{
 };
 use crate::lock::lock;
 use crate::secret::SecretSource;
-use crate::upstream::hex;
+use crate::upstream::signature::sign;
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, Next, PollContext, Reading, Request,
 };
@@ -151,9 +151,7 @@ impl Endpoint for AccountPoll {
 
 /// `appsecret_proof`, which apps may require (Meta: "Securing Graph API calls").
 fn proof(secret: &SecretString, token: &SecretString) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-    let tag = hmac::sign(&key, token.expose_secret().as_bytes());
-    hex::encode(tag.as_ref())
+    sign(HMAC_SHA256, secret, token.expose_secret().as_bytes())
 }
 
 /// The calls of one poll, one after the other, and what they have told so far.

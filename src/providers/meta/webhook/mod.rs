@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use hyper::Method;
 use percent_encoding::percent_decode_str;
-use ring::hmac;
+use ring::hmac::HMAC_SHA256;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -21,8 +21,8 @@ use crate::provider::{
     AccountWebhook, HandshakeAnswer, HeadVerdict, Needed, SECRET_PLACEHOLDER, Webhook, WebhookApi,
     WebhookHead,
 };
-use crate::upstream::hex;
 use crate::upstream::lenient::is_whole_object;
+use crate::upstream::signature::is_signed;
 
 /// Where the receiver is, behind whatever address leads to the exporter.
 const PATH: &str = "/webhook/meta";
@@ -91,11 +91,9 @@ impl WebhookApi for MetaWebhooks {
     }
 
     fn authorize_body(&self, head: WebhookHead<'_>, body: &[u8], secret: &SecretString) -> bool {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-        let signature = head.headers.get(SIGNATURE).map(|value| value.as_bytes());
-        let signature = signature.and_then(|text| text.strip_prefix(b"sha256="));
-        let signature = signature.and_then(hex::decode);
-        signature.is_some_and(|signature| hmac::verify(&key, body, &signature).is_ok())
+        let given = head.headers.get(SIGNATURE).map(|value| value.as_bytes());
+        let given = given.and_then(|text| text.strip_prefix(b"sha256="));
+        given.is_some_and(|given| is_signed(HMAC_SHA256, secret, body, given))
     }
 
     fn events(&self, _: WebhookHead<'_>, body: &[u8]) -> Option<Vec<Webhook>> {
@@ -127,6 +125,7 @@ impl WebhookApi for MetaWebhooks {
 mod tests {
     use super::*;
     use crate::provider::hears;
+    use crate::upstream::signature::sign;
 
     fn authorized(signature: Option<&str>, body: &str) -> bool {
         hears(&MetaWebhooks, signature.map(|it| (SIGNATURE, it)), body, "appsecret")
@@ -135,9 +134,7 @@ mod tests {
     #[test]
     fn only_a_right_signature_over_the_raw_bytes_is_accepted() {
         let body = r#"{"object":"whatsapp_business_account","entry":[{"id":"\u00fc"}]}"#;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, b"appsecret");
-        let tag = hmac::sign(&key, body.as_bytes());
-        let hex = hex::encode(tag.as_ref());
+        let hex = sign(HMAC_SHA256, &SecretString::from("appsecret"), body.as_bytes());
         let right = format!("sha256={hex}");
         assert!(authorized(Some(&right), body));
         let unescaped = body.replace("\\u00fc", "ü");
