@@ -15,7 +15,7 @@ use crate::lock::lock;
 
 /// The most that waits of one connection. Messages and their answers are shorter; what is longer
 /// is written at once.
-const MOST: usize = 8 * 1024;
+const MAX_WAITING: usize = 8 * 1024;
 
 /// The connections that have something to write.
 #[derive(Debug, Clone, Default)]
@@ -144,7 +144,7 @@ impl QueuedWriter {
             return Err(error);
         }
         let length = slices.iter().map(|slice| slice.len()).sum::<usize>();
-        if waiting.is_behind || waiting.bytes.len() + length > MOST {
+        if waiting.is_behind || waiting.bytes.len() + length > MAX_WAITING {
             return Ok(None);
         }
         let is_queued = !waiting.is_empty();
@@ -214,7 +214,7 @@ mod tests {
             for writer in &writers {
                 assert_eq!(take(writer, context, b"first "), Some(6));
                 assert_eq!(take(writer, context, b"second"), Some(6));
-                assert_eq!(take(writer, context, &[b'x'; MOST]), None);
+                assert_eq!(take(writer, context, &[b'x'; MAX_WAITING]), None);
                 assert!(writer.poll_written(context, false).is_ready());
             }
             Poll::Ready(())

@@ -12,7 +12,7 @@ use crate::regular_file;
 use crate::secret::printable_path;
 
 /// All public roots together take a quarter of this.
-const LARGEST: u64 = 1024 * 1024;
+const MAX_CA_BYTES: u64 = 1024 * 1024;
 
 /// The public roots and, if there is one, an extra CA.
 ///
@@ -24,7 +24,7 @@ pub(super) fn configuration(extra_ca_file: Option<&Path>) -> Result<rustls::Clie
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = extra_ca_file {
         let place = format!("EXTRA_CA_FILE {}", printable_path(path));
-        let (pem, _) = regular_file::read(path, LARGEST)
+        let (pem, _) = regular_file::read(path, MAX_CA_BYTES)
             .map_err(|error| format!("{place}: cannot be read: {error}"))?;
         let certificates: Vec<_> =
             CertificateDer::pem_slice_iter(&pem)

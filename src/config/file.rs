@@ -23,7 +23,7 @@ const LISTS: &[(&str, TargetKind)] = &[
 ];
 
 /// A million targets take about 100 MB.
-const LARGEST: u64 = 256 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What reading the file needs.
 pub(super) struct FileReader<'a, 'c> {
@@ -43,7 +43,7 @@ impl FileReader<'_, '_> {
             io::ErrorKind::InvalidData => format!("{place}: is not UTF-8 text"),
             _ => format!("{place}: cannot be read: {error}"),
         };
-        let mut text = match Characters::of(path, LARGEST) {
+        let mut text = match Characters::of(path, MAX_FILE_BYTES) {
             Ok(text) => text,
             Err(error) => return self.problems.add(unread(error)),
         };

@@ -14,7 +14,7 @@ use crate::providers;
 /// uses; `LOG_` and `WEB_` are everybody's.
 const ALIKE: usize = 3;
 /// A variable with a longer name is not ours.
-const LONGEST: usize = 64;
+const MAX_NAME_LENGTH: usize = 64;
 /// One of any prefix is told when it is so near to a setting.
 const SLIP: usize = 2;
 
@@ -84,7 +84,7 @@ fn common(variables: &'static [Variable]) -> Option<&'static str> {
 fn is_plain(name: &str) -> bool {
     let letters = name.bytes();
     let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    name.len() <= LONGEST && letters.into_iter().all(is_plain)
+    name.len() <= MAX_NAME_LENGTH && letters.into_iter().all(is_plain)
 }
 
 /// Whether Kubernetes sets variables of this shape, for a Service that is called like a provider:

@@ -14,7 +14,7 @@ pub struct ApiUsage {
 }
 
 /// Polls wait no longer than this, or an outage would go unseen.
-const LONGEST: Duration = Duration::from_secs(3600);
+const MAX_SPACING: Duration = Duration::from_secs(3600);
 
 impl ApiUsage {
     /// The worse of two.
@@ -37,7 +37,7 @@ impl ApiUsage {
             _ => 8,
         };
         let spaced = interval.saturating_mul(factor).max(self.refused_for.unwrap_or_default());
-        spaced.min(LONGEST.max(interval))
+        spaced.min(MAX_SPACING.max(interval))
     }
 }
 

@@ -19,14 +19,14 @@ pub struct ShortText(Repr);
 #[derive(Clone)]
 enum Repr {
     InPlace { length: u8, bytes: [u8; IN_PLACE] },
-    Elsewhere(Arc<str>),
+    OtherShards(Arc<str>),
 }
 
 impl From<&str> for ShortText {
     fn from(text: &str) -> Self {
         let mut bytes = [0; IN_PLACE];
         let Some(place) = bytes.get_mut(..text.len()) else {
-            return Self(Repr::Elsewhere(text.into()));
+            return Self(Repr::OtherShards(text.into()));
         };
         place.copy_from_slice(text.as_bytes());
         // At most 22.
@@ -45,7 +45,7 @@ impl ShortText {
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::InPlace { length, bytes } => &bytes[..usize::from(*length)],
-            Repr::Elsewhere(text) => text.as_bytes(),
+            Repr::OtherShards(text) => text.as_bytes(),
         }
     }
 }
@@ -57,7 +57,7 @@ impl Deref for ShortText {
         match &self.0 {
             // It was a text when it was put there.
             Repr::InPlace { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
-            Repr::Elsewhere(text) => text,
+            Repr::OtherShards(text) => text,
         }
     }
 }

@@ -14,7 +14,7 @@ pub struct TokenState {
     pub(super) polls: PollStats,
     valid: Option<bool>,
     /// Whether the last answer said that it is dead because its time was up.
-    died_of_age: bool,
+    has_expired: bool,
     expiry: Option<Expiry>,
     data_access_expiry: Option<Expiry>,
     issued: Option<Timestamp>,
@@ -32,7 +32,7 @@ impl TokenState {
         Self {
             polls: PollStats::new(),
             valid: None,
-            died_of_age: false,
+            has_expired: false,
             expiry: None,
             data_access_expiry: None,
             issued: None,
@@ -68,7 +68,7 @@ impl TokenState {
                 self.polls.succeeded(now);
                 let before = self.valid;
                 let expired = reading.error == Some(TokenErrorReason::TokenExpired);
-                self.died_of_age = expired && !observation.valid;
+                self.has_expired = expired && !observation.valid;
                 self.observe(now, required_scopes, observation);
                 (self.valid != before).then_some(self.valid).flatten()
             }
@@ -121,7 +121,7 @@ impl TokenState {
     pub fn credential_changed(&mut self) {
         self.polls.forget();
         self.valid = None;
-        self.died_of_age = false;
+        self.has_expired = false;
         self.expiry = None;
         self.data_access_expiry = None;
         self.issued = None;
@@ -141,8 +141,8 @@ impl TokenState {
 
     /// Whether the last answer said that it is dead because its time was up, be it known when that
     /// was or not.
-    pub const fn died_of_age(&self) -> bool {
-        self.died_of_age
+    pub const fn has_expired(&self) -> bool {
+        self.has_expired
     }
 
     /// When it expires. Stays known after it has expired and while polls fail.

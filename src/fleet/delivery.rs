@@ -63,8 +63,8 @@ impl Fleet {
             if source.is_none() && table.has_several(TargetKind::Channel, provider, id) {
                 return DeliveryOutcome::Ambiguous;
             }
-            let elsewhere = table.elsewhere();
-            if elsewhere.has_id(provider, source, id) {
+            let other_shards = table.other_shards();
+            if other_shards.has_id(provider, source, id) {
                 return DeliveryOutcome::OtherShard;
             }
             let order = table.order();
@@ -77,7 +77,7 @@ impl Fleet {
             let mut channels = order.of(TargetKind::Channel).chain(order.of(TargetKind::Source));
             return match channels.any(may_yet) {
                 true => DeliveryOutcome::TooEarly,
-                false if elsewhere.may_have_id(provider) => DeliveryOutcome::OtherShard,
+                false if other_shards.may_have_id(provider) => DeliveryOutcome::OtherShard,
                 false => DeliveryOutcome::Unknown,
             };
         };

@@ -30,7 +30,7 @@ use crate::domain::{
 };
 use crate::lock::lock;
 use crate::providers;
-use crate::target::{Elsewhere, Name, Selection, Target};
+use crate::target::{Name, OtherShards, Selection, Target};
 use crate::upstream::Fact;
 
 pub use delivery::{AccountDelivery, DeliveryOutcome};
@@ -264,8 +264,8 @@ impl Fleet {
     }
 
     /// The targets that other shards watch.
-    pub fn elsewhere(&self) -> Arc<Elsewhere> {
-        lock(&self.table).elsewhere()
+    pub fn other_shards(&self) -> Arc<OtherShards> {
+        lock(&self.table).other_shards()
     }
 }
 

@@ -12,7 +12,7 @@ use super::target_ref::TargetRef;
 use super::watched::{TargetState, Watched};
 use crate::domain::{Now, Status, TargetKind};
 use crate::lock::lock;
-use crate::target::{Elsewhere, Name, Selection, Target};
+use crate::target::{Name, OtherShards, Selection, Target};
 
 /// How many targets that came, and how many that are gone, are kept to be named.
 const EXAMPLES: usize = 10;
@@ -21,7 +21,7 @@ const EXAMPLES: usize = 10;
 /// moved. Until the last step readers see the old targets.
 pub struct Replacement {
     new: IntoIter<Arc<Target>>,
-    elsewhere: Elsewhere,
+    other_shards: OtherShards,
     order: Order,
     outcome: Replaced,
     /// Which rows stay.
@@ -67,11 +67,11 @@ pub(super) enum Step {
 impl Replacement {
     /// Begins to put these targets in the place of the present ones.
     pub fn new(targets: impl Into<Selection>, now: Now) -> Self {
-        let Selection { own, elsewhere } = targets.into();
+        let Selection { own, other_shards } = targets.into();
         Self {
             order: Order::with_capacity(own.len()),
             new: own.into_iter(),
-            elsewhere,
+            other_shards,
             outcome: Replaced::default(),
             stay: Vec::new(),
             gone: None,
@@ -191,7 +191,7 @@ impl Replacement {
             }
         }
         table.set_order(std::mem::take(&mut self.order));
-        table.set_elsewhere(std::mem::take(&mut self.elsewhere));
+        table.set_other_shards(std::mem::take(&mut self.other_shards));
         gone
     }
 }

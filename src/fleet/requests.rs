@@ -34,11 +34,11 @@ impl Fleet {
         let mut table = self.changing();
         let (kind, name, provider) = (target.kind, &target.name, target.provider());
         // It may have been removed, or have moved here, while its request was under way.
-        let is_elsewhere = table.elsewhere().has_name(kind, name.as_str())
+        let is_of_other_shard = table.other_shards().has_name(kind, name.as_str())
             && table.find(kind, name.as_str()).is_none();
         let index = provider.index();
         let Some(created) = table.unattributed.get(index).map(|one| one.created) else { return };
-        match is_elsewhere {
+        match is_of_other_shard {
             true => table.passed.count(kind, provider, name, created, class),
             false => table.unattributed[index].requests.count(class),
         }
@@ -47,8 +47,9 @@ impl Fleet {
     /// Restores such counts of targets that other shards watch.
     pub fn restore_passed(&self, saved: impl IntoIterator<Item = PassedRequests>) {
         let mut table = self.changing();
-        let elsewhere = table.elsewhere();
-        let known = saved.into_iter().filter(|one| elsewhere.has_name(one.kind, one.name.as_str()));
+        let other_shards = table.other_shards();
+        let known =
+            saved.into_iter().filter(|one| other_shards.has_name(one.kind, one.name.as_str()));
         known.for_each(|one| table.passed.put(one));
     }
 

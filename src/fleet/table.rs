@@ -15,7 +15,7 @@ use super::target_ref::TargetRef;
 use super::waiting::{WaitingIndex, WaitingMessages};
 use super::watched::{TargetState, Unattributed, Watched};
 use crate::domain::{ChannelState, MessageMemory, ShortText, TargetKind};
-use crate::target::{Elsewhere, Target};
+use crate::target::{OtherShards, Target};
 use crate::upstream::ProviderId;
 
 /// All targets.
@@ -39,7 +39,7 @@ pub(super) struct Table {
     /// The messages of all channels that were told of lately.
     pub(super) messages: MessageMemory,
     pub(super) unattributed: Vec<Unattributed>,
-    elsewhere: Arc<Elsewhere>,
+    other_shards: Arc<OtherShards>,
     pub(super) passed: Passed,
 }
 
@@ -57,14 +57,14 @@ impl Table {
             has_had_terms: false,
             messages: MessageMemory::default(),
             unattributed,
-            elsewhere: Arc::default(),
+            other_shards: Arc::default(),
             passed: Passed::default(),
         }
     }
 
     /// The targets of other shards.
-    pub(super) fn elsewhere(&self) -> Arc<Elsewhere> {
-        Arc::clone(&self.elsewhere)
+    pub(super) fn other_shards(&self) -> Arc<OtherShards> {
+        Arc::clone(&self.other_shards)
     }
 
     /// Whether any channel has had terms since the start.
@@ -73,9 +73,9 @@ impl Table {
     }
 
     /// Says which targets other shards watch from now on.
-    pub(super) fn set_elsewhere(&mut self, elsewhere: Elsewhere) {
-        self.passed.retain(|kind, name| elsewhere.has_name(kind, name));
-        self.elsewhere = Arc::new(elsewhere);
+    pub(super) fn set_other_shards(&mut self, other_shards: OtherShards) {
+        self.passed.retain(|kind, name| other_shards.has_name(kind, name));
+        self.other_shards = Arc::new(other_shards);
     }
 
     pub(super) fn order(&self) -> Arc<Order> {

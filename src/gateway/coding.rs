@@ -12,7 +12,7 @@ use hyper::header::CONTENT_ENCODING;
 
 /// The most that is looked at, compressed or not: real answers have a few hundred bytes, and those
 /// to messages with media a few thousand.
-pub(super) const MOST: usize = 64 * 1024;
+pub(super) const MAX_INSPECTED: usize = 64 * 1024;
 
 /// A way to compress answers.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ impl Coding {
         let read = |decoder: &mut dyn Read| {
             let mut text = Vec::new();
             // What came before a mistake or before the end of what was kept is worth reading.
-            let _ = decoder.take(MOST as u64).read_to_end(&mut text);
+            let _ = decoder.take(MAX_INSPECTED as u64).read_to_end(&mut text);
             Cow::Owned(text)
         };
         match self {
@@ -69,7 +69,7 @@ impl BodyBeginning {
 
     /// Sees a piece of the body.
     pub(super) fn see(&mut self, data: &Bytes) {
-        let room = MOST - self.bytes.len();
+        let room = MAX_INSPECTED - self.bytes.len();
         self.bytes.extend_from_slice(data.get(..room).unwrap_or(data));
     }
 

@@ -43,7 +43,7 @@ pub(super) enum CredentialOwner {
     /// A target that is watched here.
     Watched(TargetRef),
     /// One that another shard watches: its requests are counted, and nothing else is known of it.
-    Elsewhere(Arc<Target>),
+    OtherShards(Arc<Target>),
 }
 
 impl CredentialOwner {
@@ -51,7 +51,7 @@ impl CredentialOwner {
     pub(super) const fn watched(&self) -> Option<TargetRef> {
         match self {
             Self::Watched(target) => Some(*target),
-            Self::Elsewhere(_) => None,
+            Self::OtherShards(_) => None,
         }
     }
 }
@@ -146,10 +146,10 @@ impl CredentialIndex {
             let settings = self.fleet.look(target, |watched| Arc::clone(&watched.target));
             settings.map(|settings| (CredentialOwner::Watched(target), settings))
         });
-        let elsewhere = self.fleet.elsewhere();
-        let others = elsewhere.credentials().iter();
+        let other_shards = self.fleet.other_shards();
+        let others = other_shards.credentials().iter();
         let others =
-            others.map(|one| (CredentialOwner::Elsewhere(Arc::clone(one)), Arc::clone(one)));
+            others.map(|one| (CredentialOwner::OtherShards(Arc::clone(one)), Arc::clone(one)));
         let targets: Vec<_> = targets.chain(others).collect();
         let hasher = self.hasher.clone();
         // Files are read where nobody waits for them.

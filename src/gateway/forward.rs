@@ -14,14 +14,14 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::answer_body::AnswerBody;
 use super::answer_inspector::AnswerInspector;
-use super::coding::MOST;
+use super::coding::MAX_INSPECTED;
 use super::context::Gateway;
 use super::credential_index::CredentialOwner;
 use super::error_inspector::ErrorInspector;
 use super::hold::Held;
 use super::request_body::RequestBody;
 use super::request_metrics::RequestMetricsGuard;
-use super::send_inspector::{Send, SendInspector};
+use super::send_inspector::{SendInspector, SendOperation};
 use super::{headers, route};
 use crate::client::UpstreamBody;
 use crate::clock;
@@ -62,7 +62,7 @@ pub(super) async fn answer(
     let Ok(address) = base.address(rest) else {
         return error_response(StatusCode::BAD_REQUEST, "the rest of the path is not a path");
     };
-    let send = api.sends(request.method(), rest).map(|line| Send { provider, line });
+    let send = api.sends(request.method(), rest).map(|line| SendOperation { provider, line });
     let (mut head, body) = request.into_parts();
     let chunked = !body.is_end_stream() && body.size_hint().exact().is_none();
     head.headers = headers::to_upstream(head.headers, &base.host, chunked);
@@ -95,7 +95,7 @@ struct Forwarding<'a> {
     /// Where the request goes: scheme and authority.
     origin: &'a str,
     /// What the request sends, if it sends a message.
-    send: Option<Send>,
+    send: Option<SendOperation>,
 }
 
 impl Forwarding<'_> {
@@ -189,7 +189,7 @@ impl Forwarding<'_> {
         let (head, mut body) = answer.into_parts();
         let mut begun = BytesMut::new();
         let reading = async {
-            while begun.len() < MOST {
+            while begun.len() < MAX_INSPECTED {
                 match body.frame().await {
                     Some(Ok(frame)) => frame.data_ref().into_iter().for_each(|data| {
                         error_inspector.see(data);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// So many requests are held at a time.
-const MOST: usize = 100;
+const MAX_HELD: usize = 100;
 
 /// What is held at a time.
 pub(super) struct HoldRoom {
@@ -19,6 +19,6 @@ pub(super) struct HoldRoom {
 
 impl HoldRoom {
     pub(super) fn new(patience: Duration) -> Self {
-        Self { patience, room: Arc::new(Semaphore::new(MOST)) }
+        Self { patience, room: Arc::new(Semaphore::new(MAX_HELD)) }
     }
 }

@@ -44,7 +44,7 @@ impl RequestMetricsGuard {
         self.counted = true;
         let fleet = &self.gateway.fleet;
         let name = match &self.owner {
-            Some(CredentialOwner::Elsewhere(target)) => {
+            Some(CredentialOwner::OtherShards(target)) => {
                 fleet.count_elsewhere(target, class);
                 Some(target.name.to_string())
             }

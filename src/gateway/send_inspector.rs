@@ -19,7 +19,7 @@ use crate::upstream::ProviderId;
 
 /// A send under way, as its request tells of it.
 #[derive(Debug, Clone)]
-pub(super) struct Send {
+pub(super) struct SendOperation {
     pub(super) provider: ProviderId,
     pub(super) line: SendingLine,
 }
@@ -28,7 +28,7 @@ pub(super) struct Send {
 pub(super) struct SendInspector {
     gateway: Arc<Gateway>,
     api: &'static dyn GatewayApi,
-    send: Send,
+    send: SendOperation,
     owner: Option<TargetRef>,
     seen: BodyBeginning,
 }
@@ -38,7 +38,7 @@ impl SendInspector {
     pub(super) fn of(
         gateway: &Arc<Gateway>,
         api: &'static dyn GatewayApi,
-        send: &Send,
+        send: &SendOperation,
         owner: Option<TargetRef>,
         answer: &Response<UpstreamBody>,
     ) -> Option<Self> {

@@ -176,17 +176,17 @@ impl Auth {
         if self.lock().known_good.contains(&mark) {
             return Access::Granted;
         }
-        // Every refusal costs as much time as the dearest hash there is: an unknown user's is
+        // Every refusal costs as much time as the costliest hash there is: an unknown user's is
         // checked against that one in vain, and a cheaper one is checked again and again.
         let cost = |hash: &SecretString| {
             hash.expose_secret().parse::<bcrypt::HashParts>().map_or(0, |parts| parts.get_cost())
         };
-        let Some(dearest) = config.users.values().max_by_key(|hash| cost(hash)) else {
+        let Some(costliest) = config.users.values().max_by_key(|hash| cost(hash)) else {
             return Access::PasswordNeeded;
         };
         let known = config.users.get(&user);
-        let (hash, exists) = (known.unwrap_or(dearest).clone(), known.is_some());
-        let rounds = 1_u64 << cost(dearest).saturating_sub(cost(&hash)).min(32);
+        let (hash, exists) = (known.unwrap_or(costliest).clone(), known.is_some());
+        let rounds = 1_u64 << cost(costliest).saturating_sub(cost(&hash)).min(32);
         let (current, content) = (Arc::clone(&self.current), config.content);
         let check = move || {
             let verify =

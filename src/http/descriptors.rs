@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
 /// More would be of no use to anybody.
-const MOST: u64 = 1 << 20;
+const MAX_DESCRIPTORS: u64 = 1 << 20;
 /// Kept for files, name look-ups, refusals and connections that are just being closed.
 const SPARE: usize = 96;
 /// Fewest and most idle connections that polls keep. Each takes memory, and saves a handshake.
@@ -38,7 +38,7 @@ impl Descriptors {
     /// Shares out so many descriptors among so many polls at a time, both listeners, and so many
     /// connections to the gateway.
     pub fn share(limit: u64, polls: usize, gateway: Option<usize>) -> Self {
-        let limit = usize::try_from(limit.min(MOST)).unwrap_or(usize::MAX);
+        let limit = usize::try_from(limit.min(MAX_DESCRIPTORS)).unwrap_or(usize::MAX);
         let rest = limit.saturating_sub(SPARE.min(limit / 8));
         let (fewest, most) = IDLE_POLLS;
         let polls = polls.min((rest / 4).saturating_sub(fewest)).max(1);
@@ -73,7 +73,7 @@ impl Descriptors {
             // Forbidden by a sandbox; the limit stays as it is.
             Err(_) => current,
         };
-        let limit = limit.unwrap_or(MOST);
+        let limit = limit.unwrap_or(MAX_DESCRIPTORS);
         let shares = Self::share(limit, polls, gateway);
         if shares.polls < polls {
             let (asked, shared) = (polls, shares.polls);

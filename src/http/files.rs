@@ -9,7 +9,7 @@ use crate::file_version::FileVersion;
 use crate::regular_file;
 
 /// No file of settings or certificates comes near this.
-const LARGEST: u64 = 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Stamp {
 
 /// Reads a regular file, and stamps what was read.
 pub(super) fn read(path: &Path, stamps: &mut Vec<Stamp>) -> io::Result<Vec<u8>> {
-    let read = regular_file::read(path, LARGEST);
+    let read = regular_file::read(path, MAX_FILE_BYTES);
     let version = match &read {
         Ok((_, metadata)) => Some(FileVersion::from_metadata(metadata)),
         Err(_) => FileVersion::of(path),

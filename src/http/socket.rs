@@ -16,10 +16,10 @@ const LEAST_UNSENT: u32 = 16 * 1024;
 /// Whether all of a head waits to be read, or what the parser can tell to be none. It is left
 /// there: a head that is not whole costs this process nothing.
 fn is_whole(tcp: &TcpStream, largest: usize) -> io::Result<bool> {
-    let mut buffer = [0; LARGEST];
-    let seen = peek(tcp, &mut buffer[..largest.min(LARGEST)])?;
+    let mut buffer = [0; MAX_PEEKED];
+    let seen = peek(tcp, &mut buffer[..largest.min(MAX_PEEKED)])?;
     let begins_head = seen.first().is_some_and(u8::is_ascii_alphabetic);
-    Ok(!begins_head || seen.len() >= largest.min(LARGEST) || ends_head(seen))
+    Ok(!begins_head || seen.len() >= largest.min(MAX_PEEKED) || ends_head(seen))
 }
 
 /// What waits to be read, as far as it fits. It is left there.
@@ -28,7 +28,7 @@ fn peek<'a>(tcp: &TcpStream, room: &'a mut [u8]) -> io::Result<&'a [u8]> {
     Ok(&room[..size])
 }
 
-const LARGEST: usize = 32 * 1024;
+const MAX_PEEKED: usize = 32 * 1024;
 const PEEK: rustix::net::RecvFlags =
     rustix::net::RecvFlags::PEEK.union(rustix::net::RecvFlags::DONTWAIT);
 
@@ -64,7 +64,7 @@ pub(super) async fn whole_head(tcp: &TcpStream, largest: usize) -> io::Result<()
 /// what is none.
 pub(super) async fn whole_hello(tcp: &TcpStream) -> io::Result<()> {
     until(tcp, || {
-        let mut buffer = [0; LARGEST];
+        let mut buffer = [0; MAX_PEEKED];
         peek(tcp, &mut buffer).map(is_hello)
     })
     .await
@@ -77,7 +77,7 @@ fn is_hello(seen: &[u8]) -> bool {
     match seen {
         [HANDSHAKE, _, _, high, low, rest @ ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
-            rest.len() >= length || seen.len() >= LARGEST
+            rest.len() >= length || seen.len() >= MAX_PEEKED
         }
         [HANDSHAKE, ..] => false,
         _ => true,

@@ -13,7 +13,7 @@ use crate::secret::SecretSource;
 use crate::target::Name;
 
 /// Longer than anybody wants to wait, and short enough to be added to any time.
-const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+const MAX_DURATION: Duration = Duration::from_secs(366 * 86_400);
 
 /// A duration as humantime reads it, longer than zero and at most a year.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -23,7 +23,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("must be longer than zero".to_owned()),
-        Ok(duration) if duration > LONGEST => Err("must not be longer than a year".to_owned()),
+        Ok(duration) if duration > MAX_DURATION => Err("must not be longer than a year".to_owned()),
         Ok(duration) => Ok(duration),
         Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
             Err("has no unit; write seconds as `30s`, minutes as `10m`".to_owned())

@@ -37,7 +37,7 @@ struct ExpositionSection {
 enum RowsOf {
     Targets(TargetKind),
     /// Requests with credentials of other shards' targets of a kind.
-    Elsewhere(TargetKind),
+    OtherShards(TargetKind),
     /// Requests with credentials that are not configured.
     Unattributed,
 }
@@ -96,15 +96,15 @@ static SECTIONS: LazyLock<Vec<ExpositionSection>> =
             header = Header::Never;
         }
         sections.push(gateway(RowsOf::Unattributed, header));
-        let elsewhere = GATEWAY_KINDS.iter();
-        sections.extend(elsewhere.map(|kind| gateway(RowsOf::Elsewhere(*kind), header)));
+        let other_shards = GATEWAY_KINDS.iter();
+        sections.extend(other_shards.map(|kind| gateway(RowsOf::OtherShards(*kind), header)));
         sections
     });
 
 /// The label that names whose a row is.
 const fn rows_label(rows_of: RowsOf) -> &'static str {
     match rows_of {
-        RowsOf::Targets(kind) | RowsOf::Elsewhere(kind) => kind.as_str(),
+        RowsOf::Targets(kind) | RowsOf::OtherShards(kind) => kind.as_str(),
         // An unknown credential is whoever's; most upstreams have nothing but channels.
         RowsOf::Unattributed => TargetKind::Channel.as_str(),
     }
@@ -219,7 +219,7 @@ impl Exposition {
                 });
                 section.plan.write(counted, now, full, scratch, out)
             }
-            RowsOf::Elsewhere(kind) => {
+            RowsOf::OtherShards(kind) => {
                 for (at, one) in targets.passed().iter().enumerate().skip(from) {
                     if one.kind != kind {
                         continue;

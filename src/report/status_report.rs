@@ -352,7 +352,7 @@ fn token_level(watched: &Watched, now: Now) -> Option<(Level, &'static str, Opti
         _ if within(expires_in, 0) => {
             problem(Level::Bad, "expired", Expired, "WhatsAppTokenExpired")
         }
-        Some(false) if state.died_of_age() => {
+        Some(false) if state.has_expired() => {
             problem(Level::Bad, "expired", Expired, "WhatsAppTokenExpired")
         }
         Some(false) => problem(Level::Bad, "invalid", Invalid, "WhatsAppTokenInvalid"),

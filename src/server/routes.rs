@@ -206,7 +206,7 @@ fn ready_channel(path: &str) -> Option<&str> {
 
 /// What is said of a channel that is not watched here.
 fn not_here(name: &str, state: &State) -> Reply {
-    if state.fleet.elsewhere().has_name(TargetKind::Channel, name) {
+    if state.fleet.other_shards().has_name(TargetKind::Channel, name) {
         let sentence = "this channel is watched by another shard\n";
         return text(StatusCode::MISDIRECTED_REQUEST, sentence);
     }

@@ -20,7 +20,7 @@ const FREE: usize = 16 * 1024;
 /// What the bodies larger than that may take together beyond it: another 8 MiB.
 const SHARED: usize = 8 * 1024 * 1024;
 /// The least that a body is given memory for.
-const LEAST: usize = 1024;
+const MIN_CAPACITY: usize = 1024;
 /// How long a body may take. Upstreams want an answer within some seconds.
 const WHOLE: Duration = Duration::from_secs(10);
 /// How long one may wait for room.
@@ -30,7 +30,7 @@ const STALL: Duration = Duration::from_secs(2);
 /// Fewer bytes are no progress: somebody who sends one a second is no better than one who stalls.
 const STEP: usize = 16 * 1024;
 /// Bodies on their way, at a time. Each keeps a connection that a scrape may need.
-const MOST: usize = 256;
+const MAX_BODIES: usize = 256;
 /// How often a sender that has stalled is looked at again.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -97,7 +97,7 @@ struct Partial<'a> {
 impl BodyRoom {
     /// The room at a listener with so many connections, of which half stay for others.
     pub(super) fn new(connections: usize) -> Self {
-        let most = (connections / 2).clamp(1, MOST);
+        let most = (connections / 2).clamp(1, MAX_BODIES);
         let (reading, waiting) = Default::default();
         Self { most, shared: Semaphore::new(SHARED), reading, waiting }
     }
@@ -179,7 +179,8 @@ impl BodyRoom {
         size: usize,
         largest: usize,
     ) -> Result<(), BodyError> {
-        let capacity = size.next_power_of_two().clamp(LEAST, largest.max(size).max(LEAST));
+        let capacity =
+            size.next_power_of_two().clamp(MIN_CAPACITY, largest.max(size).max(MIN_CAPACITY));
         let held = partial.bytes.capacity().max(FREE);
         if let Ok(more @ 1..) = u32::try_from(capacity.saturating_sub(held)) {
             let (_waiting, began) = (BodyCount::new(&self.waiting), clock::instant());
@@ -227,7 +228,7 @@ mod tests {
     }
 
     fn room() -> Arc<BodyRoom> {
-        Arc::new(BodyRoom::new(10 * MOST))
+        Arc::new(BodyRoom::new(10 * MAX_BODIES))
     }
 
     type Outcome = Result<usize, BodyError>;
@@ -334,7 +335,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_crowd_of_slow_senders_leaves_after_two_seconds() {
         let room = room();
-        let crowd: Vec<_> = (0..=MOST / 2).map(|_| Sender::start(&room, 10)).collect();
+        let crowd: Vec<_> = (0..=MAX_BODIES / 2).map(|_| Sender::start(&room, 10)).collect();
         pass(1.9).await;
         assert!(crowd.iter().all(|one| !one.outcome.is_finished()));
         pass(0.2).await;

@@ -33,7 +33,7 @@ use crate::target::{KeptNames, Name};
 /// The form of the file; another one is moved aside.
 const VERSION: u32 = 1;
 /// A hundred thousand channels take about 60 MB; more is not ours.
-const LARGEST: u64 = 256 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// How often it is written while something changes.
 const EVERY: Duration = Duration::from_secs(5);
 /// Writing takes at most this part of the time.
@@ -181,13 +181,13 @@ impl StateFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(LoadError::Io(error)),
         };
-        if about.len() > LARGEST {
-            return Err(LoadError::Damaged(format!("is larger than {LARGEST} bytes")));
+        if about.len() > MAX_FILE_BYTES {
+            return Err(LoadError::Damaged(format!("is larger than {MAX_FILE_BYTES} bytes")));
         }
         if about.len() == 0 {
             return Err(LoadError::Damaged("is empty".to_owned()));
         }
-        let reader = BufReader::new(file.take(LARGEST));
+        let reader = BufReader::new(file.take(MAX_FILE_BYTES));
         let mut document: Document = serde_json::from_reader(reader).map_err(|error| {
             LoadError::Damaged(format!(
                 "is damaged at line {}, column {}",

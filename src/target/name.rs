@@ -13,7 +13,7 @@ use crate::domain::ShortText;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(ShortText);
 
-const LONGEST: usize = 63;
+const MAX_LENGTH: usize = 63;
 
 impl Name {
     /// Checks a name.
@@ -25,8 +25,8 @@ impl Name {
         if name.is_empty() {
             return Err("the name is empty".to_owned());
         }
-        if name.len() > LONGEST {
-            return Err(format!("the name is longer than {LONGEST} characters"));
+        if name.len() > MAX_LENGTH {
+            return Err(format!("the name is longer than {MAX_LENGTH} characters"));
         }
         for (at, letter) in name.chars().enumerate() {
             let good = letter.is_ascii_alphanumeric() || (at > 0 && ".-_".contains(letter));

@@ -1,6 +1,6 @@
 //! Which part of all targets a process watches, when several share them.
 //!
-//! Not here: what is done with the others (`target_set.rs`, `elsewhere.rs`).
+//! Not here: what is done with the others (`target_set.rs`, `other_shards.rs`).
 
 use std::fmt;
 use std::hash::Hasher;
@@ -11,7 +11,7 @@ use crate::domain::TargetKind;
 use crate::upstream::ProviderId;
 
 /// More processes than anybody runs, and few enough that a slip is noticed.
-const MOST: u32 = 1000;
+const MAX_SHARDS: u32 = 1000;
 
 /// One of several processes that share all targets. They are numbered from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,8 @@ impl Shard {
             format!("is not the number of a shard and how many there are; {FORM}")
         })?;
         let shards: u32 = parse(shards)
-            .filter(|shards| (1..=MOST).contains(shards))
-            .ok_or_else(|| format!("there can be 1 to {MOST} shards; {FORM}"))?;
+            .filter(|shards| (1..=MAX_SHARDS).contains(shards))
+            .ok_or_else(|| format!("there can be 1 to {MAX_SHARDS} shards; {FORM}"))?;
         let number =
             match number.trim() {
                 "auto" => {

@@ -10,7 +10,7 @@ use super::kept_names::KeptNames;
 use super::listing::ListingOptions;
 use super::named_targets::NamedTargets;
 use super::shared_options::SharedOptions;
-use super::{Elsewhere, Name, Shard, Target, UNKNOWN_CREDENTIAL};
+use super::{Name, OtherShards, Shard, Target, UNKNOWN_CREDENTIAL};
 use crate::domain::{Listed, ShortText, TargetKind};
 use crate::upstream::{ListedAccount, ListedChannel, ProviderId};
 
@@ -20,7 +20,7 @@ pub struct TargetSet {
     /// Those that this shard watches, of all that are configured.
     configured: Vec<Arc<Target>>,
     /// The others that are configured.
-    elsewhere: Elsewhere,
+    other_shards: OtherShards,
     /// The accounts of each source that has any, by the source's name. Every shard watches them,
     /// since they list channels.
     accounts: BTreeMap<Name, Vec<Candidate>>,
@@ -44,12 +44,12 @@ pub struct Selection {
     /// To be watched.
     pub own: Vec<Arc<Target>>,
     /// Watched by other shards.
-    pub elsewhere: Elsewhere,
+    pub other_shards: OtherShards,
 }
 
 impl From<Vec<Arc<Target>>> for Selection {
     fn from(own: Vec<Arc<Target>>) -> Self {
-        Self { own, elsewhere: Elsewhere::default() }
+        Self { own, other_shards: OtherShards::default() }
     }
 }
 
@@ -135,15 +135,15 @@ impl TargetSet {
         lists.flat_map(|list| &mut list.candidates).for_each(Candidate::unsettle);
         self.kept.retain_sources(|source| sources.contains(source));
         self.unheard.retain(|source| sources.contains(source));
-        (self.configured, self.elsewhere) = match self.shard {
-            None => (configured, Elsewhere::default()),
+        (self.configured, self.other_shards) = match self.shard {
+            None => (configured, OtherShards::default()),
             Some(shard) => {
                 let watches =
                     |one: &Arc<Target>| shard.watches(one.kind, one.provider(), one.name.as_str());
                 let (own, others): (Vec<_>, Vec<_>) = configured.into_iter().partition(watches);
-                let mut elsewhere = Elsewhere::default();
-                others.iter().for_each(|other| elsewhere.add(other, self.with_credentials));
-                (own, elsewhere)
+                let mut other_shards = OtherShards::default();
+                others.iter().for_each(|other| other_shards.add(other, self.with_credentials));
+                (own, other_shards)
             }
         };
     }
@@ -379,9 +379,9 @@ impl TargetSet {
     /// All targets: the configured ones, then what each source lists. A configured channel wins
     /// over a listed one of the same provider and id.
     pub fn select(&mut self) -> Selection {
-        let mut elsewhere = self.elsewhere.clone();
+        let mut other_shards = self.other_shards.clone();
         if self.accounts.is_empty() && self.channels.is_empty() {
-            return Selection { own: self.configured.clone(), elsewhere };
+            return Selection { own: self.configured.clone(), other_shards };
         }
         // An account that two sources list is the first one's.
         let accounts = self.name_accounts();
@@ -406,7 +406,7 @@ impl TargetSet {
         for (_, list) in channels.iter().filter(|(lister, _)| owns(lister)) {
             for target in list.candidates.iter().filter_map(Candidate::named_target) {
                 if !own.has_name(TargetKind::Channel, &target.name)
-                    && !elsewhere.has_name(TargetKind::Channel, target.name.as_str())
+                    && !other_shards.has_name(TargetKind::Channel, target.name.as_str())
                     && !held.has_name(TargetKind::Channel, &target.name)
                 {
                     held.push(Arc::clone(target));
@@ -418,13 +418,13 @@ impl TargetSet {
                 let listed_as = Arc::clone(&candidate.target);
                 let id = listed_as.id.as_deref().unwrap_or_default();
                 let provider = listed_as.provider();
-                if ids.contains(&(provider, id)) || self.elsewhere.has_id(provider, None, id) {
+                if ids.contains(&(provider, id)) || self.other_shards.has_id(provider, None, id) {
                     continue;
                 }
                 let taken = |name: &Name| {
                     name.as_str() == UNKNOWN_CREDENTIAL
                         || own.has_name(TargetKind::Channel, name)
-                        || elsewhere.has_name(TargetKind::Channel, name.as_str())
+                        || other_shards.has_name(TargetKind::Channel, name.as_str())
                         || held.has_name(TargetKind::Channel, name)
                         || kept.is_of_another(name, &lister.source, id)
                 };
@@ -438,12 +438,12 @@ impl TargetSet {
                 if watches(*shard, provider, candidate.names().first()) {
                     own.push(target);
                 } else {
-                    elsewhere.add(&target, *with_credentials);
+                    other_shards.add(&target, *with_credentials);
                 }
             }
         }
         accounts.into_iter().for_each(|account| own.push(account));
-        Selection { own: own.into_targets(), elsewhere }
+        Selection { own: own.into_targets(), other_shards }
     }
 
     /// The accounts that are watched. Their ids are unique at their provider.

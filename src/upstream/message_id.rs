@@ -15,6 +15,6 @@ pub fn message_id(id: &str) -> MessageId {
 }
 
 /// The same of a field that may hold it; `None` if it holds none.
-pub(crate) fn told_message_id(told: &Lenient) -> Option<MessageId> {
+pub(crate) fn lenient_message_id(told: &Lenient) -> Option<MessageId> {
     told.raw_text().filter(|id| !id.is_empty()).map(message_id)
 }

@@ -14,7 +14,7 @@ use super::lenient::{LenientObject, nothing_else};
 use crate::domain::MessageEvent;
 
 /// What one item of a list tells.
-pub(crate) trait TellsMessage {
+pub(crate) trait MessageItem {
     /// The event; `None` if it tells nothing that is counted.
     fn event(self) -> Option<MessageEvent>;
 }
@@ -39,7 +39,7 @@ impl<T> MessageList<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de> + TellsMessage> Deserialize<'de> for MessageList<T> {
+impl<'de, T: Deserialize<'de> + MessageItem> Deserialize<'de> for MessageList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(MessageListVisitor(PhantomData::<T>)).map(Self::of)
     }
@@ -47,7 +47,7 @@ impl<'de, T: Deserialize<'de> + TellsMessage> Deserialize<'de> for MessageList<T
 
 struct MessageListVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de> + TellsMessage> Visitor<'de> for MessageListVisitor<T> {
+impl<'de, T: Deserialize<'de> + MessageItem> Visitor<'de> for MessageListVisitor<T> {
     type Value = Vec<MessageEvent>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

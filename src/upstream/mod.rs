@@ -16,8 +16,8 @@ pub use answer::{Answer, LONG_ANSWER_BYTES, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
 pub use endpoint::{
     Credentials, Endpoint, Exchange, Fact, ListedAccount, ListedChannel, Next, PollContext, Reading,
 };
+pub(crate) use message_id::lenient_message_id;
 pub use message_id::message_id;
-pub(crate) use message_id::told_message_id;
 pub use provider_id::{ProviderId, ProviderRow};
 pub use request::{Credential, Request};
 pub(crate) use url_text::url_text;

@@ -1,4 +1,4 @@
-//! What `check` prints for a person: a table, what is amiss with webhooks, and a summary.
+//! What `check` prints for a person: a table, what is wrong with webhooks, and a summary.
 //!
 //! Not here: what was found out.
 

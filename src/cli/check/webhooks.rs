@@ -39,7 +39,7 @@ pub(super) struct ProviderWebhooks {
     pub(super) instructions: Option<String>,
 }
 
-/// Something that is amiss.
+/// Something that is wrong.
 #[derive(Debug, Serialize)]
 pub(super) struct WebhookProblem {
     provider: &'static str,
@@ -48,12 +48,12 @@ pub(super) struct WebhookProblem {
 }
 
 impl WebhookReport {
-    /// Everything that is amiss.
+    /// Everything that is wrong.
     pub(super) fn problems(&self) -> impl Iterator<Item = &WebhookProblem> {
         self.unreadable.iter().chain(self.providers.iter().flat_map(|one| &one.problems))
     }
 
-    /// Whether nothing is known to be amiss.
+    /// Whether nothing is known to be wrong.
     pub(super) fn all_reach(&self) -> bool {
         self.problems().next().is_none()
     }
@@ -93,15 +93,15 @@ pub(super) async fn check(
         }
         let url = webhooks.url.as_deref().map(|url| address_of(provider, url, &shard_path));
         let needed = Needed::new(url.as_deref(), &shard_path, webhooks.header.as_str(), &secret);
-        let amiss = match api.check() {
-            Some(check) => amiss(check, fleet, &channels, client, &needed).await,
-            None => Amiss { problems: Vec::new(), can_be_changed: true },
+        let found = match api.check() {
+            Some(check) => find_problems(check, fleet, &channels, client, &needed).await,
+            None => FoundProblems { problems: Vec::new(), can_be_changed: true },
         };
         report.providers.push(ProviderWebhooks {
             name: providers::get(provider).display_name(),
             is_asked: api.check().is_some(),
-            problems: amiss.problems,
-            instructions: amiss.can_be_changed.then(|| api.instructions(&needed)),
+            problems: found.problems,
+            instructions: found.can_be_changed.then(|| api.instructions(&needed)),
         });
     }
     report
@@ -121,20 +121,20 @@ fn address_of(provider: ProviderId, url: &str, shard_path: &str) -> String {
 }
 
 /// What is known to be wrong with channels' webhooks.
-struct Amiss {
+struct FoundProblems {
     problems: Vec<WebhookProblem>,
     /// Whether other settings would mend any of it.
     can_be_changed: bool,
 }
 
-async fn amiss(
+async fn find_problems(
     api: &'static dyn WebhookCheck,
     fleet: &Fleet,
     channels: &[Arc<Target>],
     client: &Client,
     needed: &Needed<'_>,
-) -> Amiss {
-    let mut amiss = Amiss { problems: Vec::new(), can_be_changed: false };
+) -> FoundProblems {
+    let mut found = FoundProblems { problems: Vec::new(), can_be_changed: false };
     // A channel whose list brings no token has its source's, which is not for the channel's API.
     let has_own = |one: &&Arc<Target>| one.options.endpoint.is_some();
     let channels: Vec<&Arc<Target>> = channels.iter().filter(has_own).collect();
@@ -158,19 +158,19 @@ async fn amiss(
             let what = match problem {
                 Ok(None) => continue,
                 Ok(Some(what)) => {
-                    amiss.can_be_changed = true;
+                    found.can_be_changed = true;
                     what
                 }
                 Err(why) => format!("its settings cannot be read: {why}"),
             };
-            amiss.problems.push(WebhookProblem {
+            found.problems.push(WebhookProblem {
                 provider: target.provider().label(),
                 channel: target.name.to_string(),
                 what,
             });
         }
     }
-    amiss
+    found
 }
 
 async fn ask(

@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::{MessageEvent, MessageStatus, Origin, Timestamp};
 use crate::upstream::lenient::{Lenient, LenientObject};
-use crate::upstream::message_list::{MessageList, TellsMessage};
-use crate::upstream::told_message_id;
+use crate::upstream::lenient_message_id;
+use crate::upstream::message_list::{MessageItem, MessageList};
 
 #[derive(Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de> + TellsMessage"))]
+#[serde(bound(deserialize = "T: Deserialize<'de> + MessageItem"))]
 struct With<T> {
     data: MessageList<T>,
 }
@@ -61,10 +61,10 @@ struct Updated {
     status: Lenient,
 }
 
-impl TellsMessage for Upserted {
+impl MessageItem for Upserted {
     fn event(self) -> Option<MessageEvent> {
         let key = self.key.0?;
-        let (id, at) = (told_message_id(&key.id)?, self.message_timestamp.timestamp());
+        let (id, at) = (lenient_message_id(&key.id)?, self.message_timestamp.timestamp());
         if !key.from_me.flag()? {
             return Some(MessageEvent::inbound(id, at));
         }
@@ -76,16 +76,16 @@ impl TellsMessage for Upserted {
     }
 }
 
-impl TellsMessage for Sent {
+impl MessageItem for Sent {
     fn event(self) -> Option<MessageEvent> {
-        let id = told_message_id(&self.0.key.0?.id)?;
+        let id = lenient_message_id(&self.0.key.0?.id)?;
         let at = self.0.message_timestamp.timestamp();
         let status = status(&self.0.status).flatten();
         Some(MessageEvent::outbound(id, at, Origin::Api, status))
     }
 }
 
-impl TellsMessage for Updated {
+impl MessageItem for Updated {
     fn event(self) -> Option<MessageEvent> {
         let key = self.key.0.unwrap_or_default();
         if self.from_me.flag().or(key.from_me.flag()) == Some(false) {
@@ -93,7 +93,7 @@ impl TellsMessage for Updated {
         }
         let status = status(&self.status)?;
         Some(MessageEvent::status_alone(
-            told_message_id(&self.key_id).or(told_message_id(&key.id))?,
+            lenient_message_id(&self.key_id).or(lenient_message_id(&key.id))?,
             None,
             status,
         ))
@@ -115,7 +115,7 @@ fn status(told: &Lenient) -> Option<Option<MessageStatus>> {
     })
 }
 
-fn events<T: TellsMessage + DeserializeOwned>(body: &[u8]) -> Vec<MessageEvent> {
+fn events<T: MessageItem + DeserializeOwned>(body: &[u8]) -> Vec<MessageEvent> {
     serde_json::from_slice::<With<T>>(body).map(|with| with.data.events).unwrap_or_default()
 }
 

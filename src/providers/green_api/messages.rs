@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::domain::{MessageEvent, MessageFailure, MessageStatus, Origin};
 use crate::upstream::lenient::Lenient;
-use crate::upstream::told_message_id;
+use crate::upstream::lenient_message_id;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +35,7 @@ pub(super) fn told(kind: &str, body: &[u8]) -> Option<MessageEvent> {
     ];
     let at = kinds.iter().position(|known| *known == kind)?;
     let message: Message = serde_json::from_slice(body).ok()?;
-    let id = told_message_id(&message.id_message)?;
+    let id = lenient_message_id(&message.id_message)?;
     let time = message.timestamp.timestamp();
     Some(match at {
         0 => MessageEvent::inbound(id, time),

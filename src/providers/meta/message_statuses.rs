@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use crate::domain::{MessageEvent, MessageFailure, MessageId, MessageStatus, Origin};
 use crate::upstream::lenient::{Lenient, LenientObject};
-use crate::upstream::message_list::{MessageList, TellsMessage};
-use crate::upstream::told_message_id;
+use crate::upstream::lenient_message_id;
+use crate::upstream::message_list::{MessageItem, MessageList};
 
 #[derive(Deserialize)]
 struct MessagesValue {
@@ -74,9 +74,9 @@ struct Received {
 #[serde(transparent)]
 struct Echo(Received);
 
-impl TellsMessage for StatusItem {
+impl MessageItem for StatusItem {
     fn event(self) -> Option<MessageEvent> {
-        let id = told_message_id(&self.id)?;
+        let id = lenient_message_id(&self.id)?;
         let status: MessageStatus = self.status.raw_text()?.parse().ok()?;
         let failure = (status == MessageStatus::Failed)
             .then(|| self.errors.0.map_or(MessageFailure::Other, failure));
@@ -84,16 +84,16 @@ impl TellsMessage for StatusItem {
     }
 }
 
-impl TellsMessage for Received {
+impl MessageItem for Received {
     fn event(self) -> Option<MessageEvent> {
-        let id = told_message_id(&self.id)?;
+        let id = lenient_message_id(&self.id)?;
         Some(MessageEvent::inbound(id, self.timestamp.timestamp()))
     }
 }
 
-impl TellsMessage for Echo {
+impl MessageItem for Echo {
     fn event(self) -> Option<MessageEvent> {
-        let id = told_message_id(&self.0.id)?;
+        let id = lenient_message_id(&self.0.id)?;
         Some(MessageEvent::outbound(id, self.0.timestamp.timestamp(), Origin::Phone, None))
     }
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use crate::domain::{MessageEvent, MessageId, MessageStatus, Origin};
 use crate::upstream::lenient::{Lenient, LenientObject};
-use crate::upstream::message_list::{MessageList, TellsMessage};
-use crate::upstream::told_message_id;
+use crate::upstream::lenient_message_id;
+use crate::upstream::message_list::{MessageItem, MessageList};
 
 #[derive(Deserialize, Default)]
 struct WithMessages {
@@ -49,9 +49,9 @@ struct MessageStatusItem {
     status: Lenient,
 }
 
-impl TellsMessage for Message {
+impl MessageItem for Message {
     fn event(self) -> Option<MessageEvent> {
-        let id = told_message_id(&self.id)?;
+        let id = lenient_message_id(&self.id)?;
         let at = self.timestamp.timestamp();
         if !self.from_me.flag()? {
             return Some(MessageEvent::inbound(id, at));
@@ -65,9 +65,9 @@ impl TellsMessage for Message {
     }
 }
 
-impl TellsMessage for MessageStatusItem {
+impl MessageItem for MessageStatusItem {
     fn event(self) -> Option<MessageEvent> {
-        let id = told_message_id(&self.id)?;
+        let id = lenient_message_id(&self.id)?;
         let status = match self.status.raw_text()? {
             "pending" => None,
             _ => Some(status(&self.status)?),
@@ -110,7 +110,7 @@ struct SentMessage {
 pub(super) fn accepted(answer: &[u8]) -> Option<MessageId> {
     let Sent { sent, message } = serde_json::from_slice(answer).ok()?;
     let id = message.0?.id;
-    (sent.flag() != Some(false)).then(|| told_message_id(&id))?
+    (sent.flag() != Some(false)).then(|| lenient_message_id(&id))?
 }
 
 #[cfg(test)]

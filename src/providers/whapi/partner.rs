@@ -25,7 +25,7 @@ use crate::upstream::{
 const PAGE: usize = 500;
 
 /// A partner with more channels is none: it would take more requests than a poll may make.
-const MOST: usize = 50_000;
+const MAX_CHANNELS: usize = 50_000;
 
 /// The poll of a partner's channels.
 #[derive(Debug, PartialEq)]
@@ -77,8 +77,8 @@ impl Pages {
             Err(failure) => return Next::Done(Fact::Channels(Err(failure)).into()),
         };
         let (count, before) = (rows.len(), self.seen.len());
-        if before + count > MOST {
-            let what = format!("the list has no end: it has more than {MOST} channels");
+        if before + count > MAX_CHANNELS {
+            let what = format!("the list has no end: it has more than {MAX_CHANNELS} channels");
             let failure = answer.failure(FailureReason::Decode, what);
             return Next::Done(Fact::Channels(Err(failure)).into());
         }
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_list_of_more_than_any_partner_has_is_refused() {
-        let (reading, asked) = all(&[page(0..MOST), page(MOST..MOST + 1)]);
+        let (reading, asked) = all(&[page(0..MAX_CHANNELS), page(MAX_CHANNELS..MAX_CHANNELS + 1)]);
         assert_eq!(reading.polled.failure().map(|one| one.reason), Some(FailureReason::Decode));
         assert_eq!((reading.others.len(), asked.len()), (0, 2));
     }

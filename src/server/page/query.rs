@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 /// The longest text that is looked for.
-const LONGEST: usize = 100;
+const MAX_SEARCH_CHARS: usize = 100;
 /// How often a page may renew itself, in seconds.
 const REFRESH: std::ops::RangeInclusive<u32> = 5..=3600;
 
@@ -27,7 +27,7 @@ impl PageQuery {
         let mut parsed = Self { number: 1, ..Self::default() };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*name {
-                "q" => parsed.text = value.trim().chars().take(LONGEST).collect(),
+                "q" => parsed.text = value.trim().chars().take(MAX_SEARCH_CHARS).collect(),
                 "page" => parsed.number = value.parse().unwrap_or(1).max(1),
                 "refresh" => parsed.refresh = value.parse().ok().filter(|s| REFRESH.contains(s)),
                 _ => {}
@@ -80,7 +80,10 @@ mod tests {
             let parsed = PageQuery::parse(Some(odd));
             assert_eq!(parsed, PageQuery { number: 1, ..PageQuery::default() }, "{odd}");
         }
-        assert_eq!(PageQuery::parse(Some(&format!("q={}", "x".repeat(999)))).text.len(), LONGEST);
+        assert_eq!(
+            PageQuery::parse(Some(&format!("q={}", "x".repeat(999)))).text.len(),
+            MAX_SEARCH_CHARS
+        );
     }
 
     #[test]

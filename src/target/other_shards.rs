@@ -15,7 +15,7 @@ use crate::upstream::ProviderId;
 
 /// The targets of other shards.
 #[derive(Debug, Clone, Default)]
-pub struct Elsewhere {
+pub struct OtherShards {
     hasher: RandomState,
     hashes: HashTable<u64>,
     /// The providers of channels whose ids their own shard learns.
@@ -25,12 +25,12 @@ pub struct Elsewhere {
 
 /// What a hash is of, so that a name is no id.
 #[derive(Hash)]
-enum ElsewhereKey<'a> {
+enum OtherShardsKey<'a> {
     Name(TargetKind, &'a str),
     Id(ProviderId, Option<&'a str>, &'a str),
 }
 
-impl Elsewhere {
+impl OtherShards {
     /// Adds a target. With its credential if that is to be known too.
     pub(super) fn add(&mut self, target: &Arc<Target>, with_credential: bool) {
         let source = target.source().map(|source| source.as_str());
@@ -51,17 +51,17 @@ impl Elsewhere {
     }
 
     fn add_name(&mut self, kind: TargetKind, name: &str) {
-        self.insert(&ElsewhereKey::Name(kind, name));
+        self.insert(&OtherShardsKey::Name(kind, name));
     }
 
     fn add_id(&mut self, provider: ProviderId, source: Option<&str>, id: &str) {
-        self.insert(&ElsewhereKey::Id(provider, None, id));
+        self.insert(&OtherShardsKey::Id(provider, None, id));
         if source.is_some() {
-            self.insert(&ElsewhereKey::Id(provider, source, id));
+            self.insert(&OtherShardsKey::Id(provider, source, id));
         }
     }
 
-    fn insert(&mut self, key: &ElsewhereKey<'_>) {
+    fn insert(&mut self, key: &OtherShardsKey<'_>) {
         let hash = self.hasher.hash_one(key);
         if !self.contains(hash) {
             self.hashes.insert_unique(hash, hash, |hash| *hash);
@@ -75,13 +75,13 @@ impl Elsewhere {
     /// Whether another shard watches a target of this name.
     pub fn has_name(&self, kind: TargetKind, name: &str) -> bool {
         !self.hashes.is_empty()
-            && self.contains(self.hasher.hash_one(ElsewhereKey::Name(kind, name)))
+            && self.contains(self.hasher.hash_one(OtherShardsKey::Name(kind, name)))
     }
 
     /// Whether another shard watches the channel with this id of the provider's; of this source, if
     /// one is named.
     pub fn has_id(&self, provider: ProviderId, source: Option<&str>, id: &str) -> bool {
-        let key = || self.hasher.hash_one(ElsewhereKey::Id(provider, source, id));
+        let key = || self.hasher.hash_one(OtherShardsKey::Id(provider, source, id));
         !self.hashes.is_empty() && self.contains(key())
     }
 
