@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::advice::{self, Advice};
 use super::humanize;
-use super::target_view::{self, Level, NoticeView, PollView};
+use super::target_view::{self, Level, NoticeView, TargetSummary};
 use crate::domain::{AccountRestriction, CanSend, Expiry, Now, ReviewStatus, TemplateStatus};
 use crate::fleet::Watched;
 use crate::provider::AccountProblem;
@@ -14,17 +14,10 @@ use crate::provider::AccountProblem;
 /// What a person should know of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountView {
-    /// The provider.
-    pub provider: &'static str,
-    /// The operator's name for it, or its id.
-    pub name: String,
-    /// The source that lists it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// How it is.
-    pub level: Level,
-    /// `active`, `restricted`, `unsubscribed`, `templates paused`, `failing` or `unknown`.
-    pub status: &'static str,
+    /// With its condition: `active`, `restricted`, `unsubscribed`, `templates paused`, `failing` or
+    /// `unknown`.
+    #[serde(flatten)]
+    pub summary: TargetSummary,
     /// What became of its review; null when that is not known.
     pub review: Option<&'static str>,
     /// What it may not do, as webhooks told.
@@ -41,10 +34,6 @@ pub struct AccountView {
     pub api_usage_percent: Option<u16>,
     /// What the provider says against it.
     pub notices: Vec<NoticeView>,
-    /// Its polls.
-    pub poll: PollView,
-    /// What to do; null when it is well.
-    pub advice: Option<Advice>,
 }
 
 /// Something that an account may not do.
@@ -63,16 +52,11 @@ impl AccountView {
     /// The view of a target at `now`; `None` if it is no account.
     pub fn new(watched: &Watched, now: Now) -> Option<Self> {
         let (state, policy) = (watched.account()?, watched.policy());
-        let (level, status, advice) = account_level(watched, now)?;
         let templates = state.templates(now, policy);
         let of = |status| templates.map(|templates| templates.of(status));
         let active = AccountRestriction::ALL.iter().filter(|it| state.is_restricted(**it, now));
         Some(Self {
-            provider: watched.provider().label(),
-            name: watched.target.name.to_string(),
-            source: watched.target.source().map(ToString::to_string),
-            level,
-            status,
+            summary: TargetSummary::new(watched, account_level(watched, now)?),
             review: state.review(now, policy).map(ReviewStatus::as_str),
             restrictions: active
                 .map(|reason| restriction(*reason, state.restriction_end(*reason, now), now))
@@ -83,8 +67,6 @@ impl AccountView {
             disabled_templates: of(TemplateStatus::Disabled),
             api_usage_percent: state.usage().map(|usage| usage.percent),
             notices: target_view::notices(state.notices()),
-            poll: PollView::new(state.polls()),
-            advice,
         })
     }
 

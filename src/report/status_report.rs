@@ -11,7 +11,7 @@ use super::humanize;
 use super::outage_summary::{self, Move};
 use super::standing::{self, StandingView};
 use super::target_view::level_of;
-pub use super::target_view::{Level, PollView};
+pub use super::target_view::{Level, PollView, TargetSummary};
 use super::terms::{self, QuotaView, RestrictionView, SubscriptionView};
 use crate::domain::{Expiry, FailureReason, Listed, Now, Status, WebhookState};
 use crate::fleet::Watched;
@@ -20,23 +20,12 @@ use crate::provider::TokenProblem;
 /// What a person should know of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChannelView {
-    /// The provider.
-    pub provider: &'static str,
-    /// The operator's name for it.
-    pub name: String,
-    /// The provider's id of it, once that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// The source that lists it, if it was not configured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
+    /// With its status.
+    #[serde(flatten)]
+    pub summary: TargetSummary,
     /// The account that it belongs to, if the source lists by account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// How it is.
-    pub level: Level,
-    /// Its status.
-    pub status: &'static str,
     /// Whether messages can be sent; null when that is not known.
     pub authorized: Option<bool>,
     /// Since when the status is what it is, in milliseconds since the epoch.
@@ -62,23 +51,19 @@ pub struct ChannelView {
     /// How WhatsApp rates it, when the provider tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standing: Option<StandingView>,
-    /// Its polls.
-    pub poll: PollView,
     /// Its last moves, the oldest first; only while webhooks are received.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub moves: Vec<Move>,
     /// How long it was away before it became what it is, in words.
     #[serde(skip)]
     pub returned: Option<String>,
-    /// What to do; null when it is well.
-    pub advice: Option<Advice>,
 }
 
 impl ChannelView {
     /// The view of a target at `now`; `None` if it is no channel.
     pub fn new(watched: &Watched, now: Now) -> Option<Self> {
         let state = watched.channel()?;
-        let (provider, policy) = (watched.provider(), watched.policy());
+        let policy = watched.policy();
         let status = state.status(now, policy);
         let since = state.since(now, policy);
         let (level, advice) = channel_level(watched, now)?;
@@ -87,13 +72,8 @@ impl ChannelView {
             .then(|| outage_summary::return_to_auth(&moves, now.unix))
             .flatten();
         Some(Self {
-            provider: provider.label(),
-            name: watched.target.name.to_string(),
-            id: watched.id().map(ToString::to_string),
-            source: watched.target.source().map(ToString::to_string),
+            summary: TargetSummary::new(watched, (level, status.as_str(), advice)),
             account: watched.target.options.account.as_ref().map(ToString::to_string),
-            level,
-            status: status.as_str(),
             authorized: state.authorized(now, policy),
             since_millis: since.millis(),
             since: humanize::rfc3339(since),
@@ -103,10 +83,8 @@ impl ChannelView {
             delivery: delivery::view(watched, now),
             delivery_count: delivery::count(watched, now),
             standing: standing::view(watched, now),
-            poll: PollView::new(state.polls()),
             moves: outage_summary::recent(&moves),
             returned,
-            advice,
         })
     }
 
@@ -185,14 +163,9 @@ const fn channel_alert(reason: FailureReason) -> &'static str {
 /// What a person should know of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TokenView {
-    /// The provider.
-    pub provider: &'static str,
-    /// The operator's name for it.
-    pub name: String,
-    /// How it is.
-    pub level: Level,
-    /// Its condition: `valid`, `expiring`, `expired`, `invalid`, `scope missing` or `unknown`.
-    pub status: &'static str,
+    /// With its condition: `valid`, `expiring`, `expired`, `invalid`, `scope missing` or `unknown`.
+    #[serde(flatten)]
+    pub summary: TargetSummary,
     /// Whether it works; null when that is not known.
     pub valid: Option<bool>,
     /// Whether it never expires.
@@ -209,10 +182,6 @@ pub struct TokenView {
     pub data_access_expires: Option<String>,
     /// The required scopes it was not granted.
     pub missing_scopes: Vec<String>,
-    /// Its polls.
-    pub poll: PollView,
-    /// What to do; null when it is well.
-    pub advice: Option<Advice>,
 }
 
 /// The user's thresholds: the alert rules hold the same.
@@ -223,20 +192,16 @@ impl TokenView {
     /// The view of a target at `now`; `None` if it is no token.
     pub fn new(watched: &Watched, now: Now) -> Option<Self> {
         let state = watched.token()?;
-        let polls = state.polls();
         let valid = state.valid(now, watched.policy());
         let expiry = state.expiry();
-        let (level, status, advice) = token_level(watched, now)?;
+        let summary = TargetSummary::new(watched, token_level(watched, now)?);
         let missing = if valid == Some(true) { missing_scopes(watched) } else { Vec::new() };
         let at = |expiry: Option<Expiry>| match expiry {
             Some(Expiry::At(at)) => Some(at),
             _ => None,
         };
         Some(Self {
-            provider: watched.provider().label(),
-            name: watched.target.name.to_string(),
-            level,
-            status,
+            summary,
             valid,
             never_expires: expiry == Some(Expiry::Never),
             expires_millis: at(expiry).map(|at| at.millis()),
@@ -244,8 +209,6 @@ impl TokenView {
             data_access_millis: at(state.data_access_expiry()).map(|at| at.millis()),
             data_access_expires: at(state.data_access_expiry()).map(humanize::rfc3339),
             missing_scopes: missing,
-            poll: PollView::new(polls),
-            advice,
         })
     }
 
@@ -262,39 +225,24 @@ impl TokenView {
 /// What a person should know of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SourceView {
-    /// The provider.
-    pub provider: &'static str,
-    /// The operator's name for it.
-    pub name: String,
-    /// How it is.
-    pub level: Level,
-    /// `listed`, `failing` or `unknown`.
-    pub status: &'static str,
+    /// With how its lists come: `listed`, `failing` or `unknown`.
+    #[serde(flatten)]
+    pub summary: TargetSummary,
     /// Channels that are watched; null until it listed any.
     pub channels: Option<u32>,
     /// Channels that are not watched, beyond `max_channels` or without a valid name; null until it
     /// listed any.
     pub ignored: Option<u32>,
-    /// Its polls.
-    pub poll: PollView,
-    /// What to do; null when it is well.
-    pub advice: Option<Advice>,
 }
 
 impl SourceView {
     /// The view of a target; `None` if it is no source.
     pub fn new(watched: &Watched) -> Option<Self> {
         let state = watched.source()?;
-        let (level, status, advice) = source_level(watched)?;
         Some(Self {
-            provider: watched.provider().label(),
-            name: watched.target.name.to_string(),
-            level,
-            status,
+            summary: TargetSummary::new(watched, source_level(watched)?),
             channels: state.listed().map(|listed| listed.watched),
             ignored: state.listed().map(|listed| listed.ignored),
-            poll: PollView::new(state.polls()),
-            advice,
         })
     }
 }

@@ -1,11 +1,55 @@
-//! What every target's view has: how much it asks for a person, and its polls.
+//! What every target's view has: what it is, how much it asks for a person, its polls, and what to
+//! do.
 //!
 //! Not here: what is said of a kind of target.
 
 use serde::Serialize;
 
+use super::advice::Advice;
 use super::humanize;
 use crate::domain::{FailureReason, Notice, PollStats};
+use crate::fleet::Watched;
+
+/// What every target's view has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TargetSummary {
+    /// The provider.
+    pub provider: &'static str,
+    /// The operator's name for it, or the provider's.
+    pub name: String,
+    /// The provider's id of it, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The source that lists it, if it was not configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// How it is.
+    pub level: Level,
+    /// Its status or condition, in a word.
+    pub status: &'static str,
+    /// Its polls.
+    pub poll: PollView,
+    /// What to do; null when it is well.
+    pub advice: Option<Advice>,
+}
+
+impl TargetSummary {
+    pub(super) fn new(
+        watched: &Watched,
+        (level, status, advice): (Level, &'static str, Option<Advice>),
+    ) -> Self {
+        Self {
+            provider: watched.provider().label(),
+            name: watched.target.name.to_string(),
+            id: watched.id().map(ToString::to_string),
+            source: watched.target.source().map(ToString::to_string),
+            level,
+            status,
+            poll: PollView::new(watched.polls()),
+            advice,
+        }
+    }
+}
 
 /// How much a target asks for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -48,7 +92,7 @@ pub struct PollView {
 }
 
 impl PollView {
-    pub(super) fn new(polls: &PollStats) -> Self {
+    fn new(polls: &PollStats) -> Self {
         Self {
             last_success_millis: polls.last_success().map(|at| at.millis()),
             last_success: polls.last_success().map(humanize::rfc3339),

@@ -74,6 +74,8 @@ fn sessions_come_and_go_and_a_failing_list_keeps_the_last() {
     assert_eq!(page.get(&status("old", "STOP")), None, "it is no longer listed");
     let source = "whatsapp_channel_source_info{channel=\"shop\",source=\"eu\",account=\"\"}";
     assert_eq!(page.get(source), Some(1.0));
+    let found = program.get("/?q=eu").text();
+    assert!(found.contains("/channels/shop"), "a channel is found by its source: {found}");
     assert_eq!(page.get(&status("shop", "AUTH")), Some(1.0));
     let moved = "whatsapp_channel_status_transitions_total{channel=\"shop\",to=\"AUTH\"}";
     assert_eq!(page.get(moved), Some(1.0));

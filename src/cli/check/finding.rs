@@ -8,7 +8,7 @@ use crate::domain::{Now, TargetKind};
 use crate::fleet::{FleetView, Watched};
 use crate::poller::PollCauses;
 use crate::report::account_report::AccountView;
-use crate::report::status_report::{ChannelView, Level, SourceView, TokenView};
+use crate::report::status_report::{ChannelView, Level, SourceView, TargetSummary, TokenView};
 
 /// What was found out about a target. Its fields are documented in `docs/check.md`.
 #[derive(Debug, Serialize)]
@@ -41,41 +41,42 @@ const SAID_BY_THE_CAUSE: &[&str] =
 impl Finding {
     fn of(watched: &Watched, now: Now, causes: &PollCauses) -> Option<Self> {
         let target = &watched.target;
-        let (poll, advice, level, status, expires, countdown);
+        let (summary, status, expires, countdown);
         if let Some(view) = ChannelView::new(watched, now) {
             let restrictions = view.restrictions.iter().flatten().map(|one| one.words.as_str());
             let notices = view.standing.iter().flat_map(|standing| standing.notices.iter());
             let notices = notices.map(|notice| notice.words.as_str());
             let words: Vec<&str> = restrictions.chain(notices).collect();
-            status = with(view.status, &words);
+            status = with(view.summary.status, &words);
             let subscription = view.subscription.as_ref();
             countdown = subscription.map_or_else(|| "-".to_owned(), |one| one.countdown.clone());
             expires = view.subscription.and_then(|one| one.expires);
-            (poll, advice, level) = (view.poll, view.advice, view.level);
+            summary = view.summary;
         } else if let Some(view) = TokenView::new(watched, now) {
             let missing: Vec<&str> = view.missing_scopes.iter().map(String::as_str).collect();
-            status = with(view.status, &missing);
+            status = with(view.summary.status, &missing);
             countdown = view.countdown(now);
             expires = view.expires;
-            (poll, advice, level) = (view.poll, view.advice, view.level);
+            summary = view.summary;
         } else if let Some(view) = AccountView::new(watched, now) {
-            status = with(view.status, &view.notes());
+            status = with(view.summary.status, &view.notes());
             (expires, countdown) = (None, "-".to_owned());
-            (poll, advice, level) = (view.poll, view.advice, view.level);
+            summary = view.summary;
         } else {
             let view = SourceView::new(watched)?;
             let channels = view.channels.map(|count| format!("{count} channels"));
-            status = with(view.status, channels.as_slice());
+            status = with(view.summary.status, channels.as_slice());
             (expires, countdown) = (None, "-".to_owned());
-            (poll, advice, level) = (view.poll, view.advice, view.level);
+            summary = view.summary;
         }
+        let TargetSummary { provider, name, source, level, poll, advice, .. } = summary;
         let reason = poll.failure;
         let cause = reason.and_then(|_| causes.of(target)).map(str::to_owned);
         Some(Self {
             kind: target.kind.as_str(),
-            provider: watched.provider().label(),
-            name: target.name.to_string(),
-            source: target.source().map(ToString::to_string),
+            provider,
+            name,
+            source,
             level,
             status,
             reason,

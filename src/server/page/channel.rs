@@ -47,18 +47,18 @@ pub(super) fn render(
         let (state, shown) = (watched.channel()?, ChannelView::new(watched, now)?);
         let ago = |millis: i64| humanize::length((now.unix.millis() - millis).max(0));
         let mut facts = vec![
-            ("provider", shown.provider.to_owned()),
+            ("provider", shown.summary.provider.to_owned()),
             ("for", format!("{}, since {}", ago(shown.since_millis), shown.since)),
-            ("last answer", age(&shown.poll, now)),
+            ("last answer", age(&shown.summary.poll, now)),
         ];
         let mut fact = |what, text: Option<String>| facts.extend(text.map(|text| (what, text)));
-        fact("polls fail because", shown.poll.failure.map(str::to_owned));
-        fact("polls fail since", shown.poll.failing_since.clone());
+        fact("polls fail because", shown.summary.poll.failure.map(str::to_owned));
+        fact("polls fail since", shown.summary.poll.failing_since.clone());
         let authorized = state.last_authorized().map(|at| at.millis());
         fact("last in AUTH", authorized.map(|at| format!("{} ago", ago(at))));
-        fact("listed by", shown.source.clone());
+        fact("listed by", shown.summary.source.clone());
         fact("account", shown.account.clone());
-        fact("id", shown.id.clone());
+        fact("id", shown.summary.id.clone());
         fact("version", state.version().map(ToString::to_string));
         fact("up for", state.uptime_millis().map(humanize::length));
         let webhook = state.webhooks().and_then(|webhooks| webhooks.last_event());
@@ -76,12 +76,12 @@ pub(super) fn render(
             time: humanize::rfc3339(now.unix),
             refresh: query.refresh,
             notes: shown.notes(),
-            title: format!("{}: {}", shown.name, shown.status),
-            level: shown.level,
-            name: shown.name,
-            status: shown.status,
-            todo: todo(shown.advice),
-            advice: shown.advice,
+            title: format!("{}: {}", shown.summary.name, shown.summary.status),
+            level: shown.summary.level,
+            name: shown.summary.name,
+            status: shown.summary.status,
+            todo: todo(shown.summary.advice),
+            advice: shown.summary.advice,
             facts,
             moves: shown.moves.into_iter().rev().collect(),
             counts: counts.filter(|(_, count)| *count > 0).collect(),

@@ -11,7 +11,9 @@ use crate::fleet::{FleetView, Watched};
 use crate::report::account_report::AccountView;
 use crate::report::advice::Advice;
 use crate::report::humanize;
-use crate::report::status_report::{self, ChannelView, Level, PollView, SourceView, TokenView};
+use crate::report::status_report::{
+    self, ChannelView, Level, PollView, SourceView, TargetSummary, TokenView,
+};
 
 /// As many channels are on one page; the worst come first.
 const PER_PAGE: usize = 200;
@@ -95,7 +97,7 @@ pub(super) fn render(view: &FleetView, query: &PageQuery) -> Result<String, aska
             accounts.iter().filter_map(|(_, one)| AccountView::new(one, now)).collect();
         (shown, tokens, sources, accounts, channels.len())
     });
-    tokens.sort_by_key(|token| (token.level, token.expires_millis.unwrap_or(i64::MAX)));
+    tokens.sort_by_key(|token| (token.summary.level, token.expires_millis.unwrap_or(i64::MAX)));
     let (title, level) = headline(&levels);
     let pages = pages(found);
     let channels: Vec<_> = channels.into_iter().map(|view| channel_row(view, now)).collect();
@@ -132,9 +134,11 @@ fn pages(channels: usize) -> usize {
 }
 
 /// What a target can be found by.
-fn texts(one: &Watched, now: Now) -> [&str; 4] {
+fn texts(one: &Watched, now: Now) -> [&str; 5] {
     let status = one.channel().map_or("", |state| state.status(now, one.policy()).as_str());
-    [one.target.name.as_str(), one.provider().label(), one.id().map_or("", |id| id), status]
+    let source = one.target.source().map_or("", |source| source.as_str());
+    let id = one.id().map_or("", |id| id);
+    [one.target.name.as_str(), one.provider().label(), id, status, source]
 }
 
 fn headline(levels: &[Level]) -> (String, Level) {
@@ -172,28 +176,20 @@ pub(super) fn age(poll: &PollView, now: Now) -> String {
 
 impl PageRow {
     /// What every row has. Its third column and its notes are the kind's own.
-    fn new(
-        provider: &'static str,
-        name: String,
-        level: Level,
-        status: &'static str,
-        poll: &PollView,
-        advice: Option<Advice>,
-        now: Now,
-    ) -> Self {
+    fn new(target: TargetSummary, now: Now) -> Self {
         Self {
-            name,
             link: None,
-            provider,
-            level,
-            status,
             since: String::new(),
             since_exact: String::new(),
-            age: age(poll, now),
-            trouble: poll.failure,
+            age: age(&target.poll, now),
+            trouble: target.poll.failure,
             notes: Vec::new(),
-            todo: todo(advice),
-            advice,
+            todo: todo(target.advice),
+            name: target.name,
+            provider: target.provider,
+            level: target.level,
+            status: target.status,
+            advice: target.advice,
         }
     }
 }
@@ -201,18 +197,10 @@ impl PageRow {
 fn channel_row(view: ChannelView, now: Now) -> PageRow {
     PageRow {
         notes: view.notes(),
-        link: Some(format!("/channels/{}", view.name)),
+        link: Some(format!("/channels/{}", view.summary.name)),
         since: humanize::length((now.unix.millis() - view.since_millis).max(0)),
         since_exact: view.since,
-        ..PageRow::new(
-            view.provider,
-            view.name,
-            view.level,
-            view.status,
-            &view.poll,
-            view.advice,
-            now,
-        )
+        ..PageRow::new(view.summary, now)
     }
 }
 
@@ -228,15 +216,7 @@ fn token_row(view: TokenView, now: Now) -> PageRow {
         notes,
         since: view.countdown(now),
         since_exact: view.expires.unwrap_or_default(),
-        ..PageRow::new(
-            view.provider,
-            view.name,
-            view.level,
-            view.status,
-            &view.poll,
-            view.advice,
-            now,
-        )
+        ..PageRow::new(view.summary, now)
     }
 }
 
@@ -248,15 +228,7 @@ fn source_row(view: SourceView, now: Now) -> PageRow {
             .into_iter()
             .collect(),
         since: known(view.channels),
-        ..PageRow::new(
-            view.provider,
-            view.name,
-            view.level,
-            view.status,
-            &view.poll,
-            view.advice,
-            now,
-        )
+        ..PageRow::new(view.summary, now)
     }
 }
 
@@ -264,15 +236,7 @@ fn account_row(view: AccountView, now: Now) -> PageRow {
     PageRow {
         notes: view.notes(),
         since: known(view.approved_templates),
-        ..PageRow::new(
-            view.provider,
-            view.name,
-            view.level,
-            view.status,
-            &view.poll,
-            view.advice,
-            now,
-        )
+        ..PageRow::new(view.summary, now)
     }
 }
 
