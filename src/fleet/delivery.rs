@@ -67,15 +67,7 @@ impl Fleet {
             if other_shards.has_id(provider, source, id) {
                 return DeliveryOutcome::OtherShard;
             }
-            let order = table.order();
-            let may_yet = |target: TargetRef| {
-                table.get(target).is_some_and(|watched| {
-                    let may_yet = watched.may_yet_report_its_id() || watched.may_yet_list();
-                    watched.provider() == provider && may_yet
-                })
-            };
-            let mut channels = order.of(TargetKind::Channel).chain(order.of(TargetKind::Source));
-            return match channels.any(may_yet) {
+            return match table.may_learn_ids(provider, now) {
                 true => DeliveryOutcome::TooEarly,
                 false if other_shards.may_have_id(provider) => DeliveryOutcome::OtherShard,
                 false => DeliveryOutcome::Unknown,

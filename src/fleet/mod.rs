@@ -16,6 +16,7 @@ mod spacing;
 mod table;
 mod table_rows;
 mod target_ref;
+mod unknown_ids;
 mod view;
 mod waiting;
 mod watched;

@@ -12,9 +12,10 @@ use super::order::Order;
 use super::passed::Passed;
 use super::table_rows::TableRows;
 use super::target_ref::TargetRef;
+use super::unknown_ids::{LastLook, UnknownIds};
 use super::waiting::{WaitingIndex, WaitingMessages};
 use super::watched::{TargetState, Unattributed, Watched};
-use crate::domain::{ChannelState, MessageMemory, ShortText, TargetKind};
+use crate::domain::{ChannelState, MessageMemory, Now, ShortText, TargetKind};
 use crate::target::{OtherShards, Target};
 use crate::upstream::ProviderId;
 
@@ -41,6 +42,7 @@ pub(super) struct Table {
     pub(super) unattributed: Vec<Unattributed>,
     other_shards: Arc<OtherShards>,
     pub(super) passed: Passed,
+    unknown_ids: UnknownIds,
 }
 
 impl Table {
@@ -59,6 +61,7 @@ impl Table {
             unattributed,
             other_shards: Arc::default(),
             passed: Passed::default(),
+            unknown_ids: UnknownIds::default(),
         }
     }
 
@@ -85,6 +88,7 @@ impl Table {
     /// Says which targets there are from now on.
     pub(super) fn set_order(&mut self, mut order: Order) {
         order.shrink_to_fit();
+        self.unknown_ids.forget();
         self.order = Arc::new(order);
     }
 
@@ -139,6 +143,25 @@ impl Table {
         let mut sources = found.filter_map(|target| Some(self.get(target)?.target.source()));
         let first = sources.next();
         sources.any(|other| Some(other) != first)
+    }
+
+    /// Whether a channel of this provider has yet to tell its id, or a source to list its channels.
+    pub(super) fn may_learn_ids(&mut self, provider: ProviderId, now: Now) -> bool {
+        let waits = |target: &TargetRef| {
+            self.get(*target).is_some_and(|watched| {
+                watched.provider() == provider
+                    && (watched.may_yet_report_its_id() || watched.may_yet_list())
+            })
+        };
+        match self.unknown_ids.last(provider, now) {
+            Some(LastLook::Waits(target)) if waits(&target) => return true,
+            Some(LastLook::None(_)) => return false,
+            _ => {}
+        }
+        let kinds = [TargetKind::Channel, TargetKind::Source];
+        let found = kinds.iter().flat_map(|kind| self.order.of(*kind)).find(waits);
+        self.unknown_ids.looked(provider, now, found);
+        found.is_some()
     }
 
     /// Whether the id of this channel is unique in its source's list alone, and another source of
@@ -349,6 +372,7 @@ fn hash_name(hasher: &RandomState, kind: TargetKind, name: impl Hash) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
 
     use super::*;
     use crate::clock;
@@ -408,6 +432,31 @@ mod tests {
         table.insert(restored);
         assert!(table.has_had_terms());
     }
+
+    #[test]
+    fn a_channel_that_has_yet_to_tell_its_id_is_found_also_after_a_reload() {
+        let (provider, now) = (ProviderId::new(&(0, "test")), clock::now());
+        let mut table = Table::new(Vec::new());
+        let watch = |table: &mut Table, channels: &[(&str, Option<&str>)]| {
+            let mut order = Order::default();
+            for (name, id) in channels {
+                let mut target = Target::of_test(TargetKind::Channel, name);
+                target.id = id.map(Into::into);
+                let target = Arc::new(target);
+                order.push(table.insert(Watched::new(Arc::clone(&target), now, false)), &target);
+            }
+            table.set_order(order);
+        };
+        watch(&mut table, &[("known", Some("1"))]);
+        assert!(!table.may_learn_ids(provider, now));
+        watch(&mut table, &[("known", Some("1")), ("new", None)]);
+        assert!(table.may_learn_ids(provider, now), "at once");
+        assert!(table.may_learn_ids(provider, now.plus(Duration::from_hours(1))));
+        assert!(!table.may_learn_ids(ProviderId::new(&(1, "other")), now));
+        watch(&mut table, &[]);
+        assert!(!table.may_learn_ids(provider, now));
+    }
+
     #[test]
     fn a_panic_in_a_change_leaves_the_messages_and_what_finds_a_row_right() {
         let now = clock::now();
