@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +60,52 @@ fn every_failure_that_backs_off_is_documented_and_no_other() {
     for reason in FailureReason::ALL {
         let named = paragraph.contains(&format!("`{}`", reason.as_str()));
         assert_eq!(named, reason.backs_off(), "{}:\n{paragraph}", reason.as_str());
+    }
+}
+
+/// The fields that the views of targets are written with.
+fn view_fields() -> BTreeSet<String> {
+    let mut fields = BTreeSet::new();
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report"), ".rs") {
+        let text = fs::read_to_string(path).unwrap();
+        let mut lines = text.lines();
+        while lines.by_ref().any(|line| line.starts_with("#[derive") && line.contains("Serialize"))
+        {
+            let mut skipped = false;
+            for line in lines.by_ref().take_while(|line| *line != "}").map(str::trim) {
+                if line.starts_with("#[serde(skip)]") || line.starts_with("#[serde(flatten)]") {
+                    skipped = true;
+                } else if let Some((name, _)) =
+                    line.strip_prefix("pub ").and_then(|field| field.split_once(": "))
+                {
+                    fields.extend((!skipped).then(|| name.to_owned()));
+                    skipped = false;
+                }
+            }
+        }
+    }
+    fields
+}
+
+#[test]
+fn every_field_of_the_status_is_documented_and_no_other() {
+    let document = read("docs/api-status.md");
+    // They are of lists, or written by hand.
+    let others =
+        ["version", "time", "channels", "tokens", "sources", "accounts", "todo", "runbook"];
+    let fields = view_fields();
+    assert!(fields.len() > 30, "{fields:?}");
+    for name in fields.iter().map(String::as_str).chain(others) {
+        let ways = [format!("`{name}`"), format!("`{name}."), format!(".{name}`")];
+        let named = ways.iter().any(|way| document.contains(way));
+        assert!(named, "docs/api-status.md does not name {name}");
+    }
+    for row in document.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let names = row.split(" |").next().unwrap_or_default();
+        for name in names.split("`, `").flat_map(|name| name.trim_matches('`').split('.')) {
+            let known = fields.contains(name) || others.contains(&name);
+            assert!(known, "docs/api-status.md names {name}, which does not exist");
+        }
     }
 }
 
