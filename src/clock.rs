@@ -1,18 +1,32 @@
 //! The clocks: the only place that reads them.
 //!
 //! Not here: timers.
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the place")]
+#![expect(clippy::disallowed_methods, reason = "this is the place")]
 
-use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::domain::{Now, Timestamp};
 
 /// Now, by the wall clock and by the steady one.
 pub fn now() -> Now {
-    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
-    let steady = ORIGIN.get_or_init(std::time::Instant::now).elapsed().as_millis();
-    Now { unix: timestamp(system_time()), steady: i64::try_from(steady).unwrap_or(i64::MAX) }
+    let steady = i64::try_from(steady().as_millis()).unwrap_or(i64::MAX);
+    Now { unix: timestamp(system_time()), steady }
+}
+
+/// The time since the machine started. While it sleeps an answer grows old too, so this is not the
+/// clock that timers use.
+#[cfg(target_os = "linux")]
+fn steady() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// The time since the first call.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::disallowed_types, reason = "this is the place")]
+fn steady() -> Duration {
+    static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    ORIGIN.get_or_init(std::time::Instant::now).elapsed()
 }
 
 /// Now by the wall clock, for what speaks the operating system's type.
