@@ -153,9 +153,9 @@ fn channel_level(watched: &Watched, now: Now) -> Option<(Level, Option<Advice>)>
 
 const fn channel_alert(reason: FailureReason) -> &'static str {
     match reason {
-        FailureReason::CredentialUnauthorized | FailureReason::ChannelNotFound => {
-            "WhatsAppChannelCredentialRejected"
-        }
+        FailureReason::CredentialUnauthorized
+        | FailureReason::ChannelNotFound
+        | FailureReason::PaymentRequired => "WhatsAppChannelCredentialRejected",
         _ => "WhatsAppChannelStatusUnknown",
     }
 }
@@ -253,7 +253,13 @@ fn source_level(watched: &Watched) -> Option<(Level, &'static str, Option<Advice
     Some(match (state.polls().last_failure(), state.listed()) {
         (Some(reason), _) => {
             let todo = advice::failure(watched.provider(), reason);
-            (level_of(reason), "failing", Some(Advice::new(todo, "WhatsAppSourceUnreachable")))
+            let alert = match reason {
+                FailureReason::CredentialUnauthorized | FailureReason::PaymentRequired => {
+                    "WhatsAppSourceCredentialRejected"
+                }
+                _ => "WhatsAppSourceUnreachable",
+            };
+            (level_of(reason), "failing", Some(Advice::new(todo, alert)))
         }
         (None, Some(listed)) if listed.ignored > 0 => {
             let todo = advice::channels_ignored(listed);

@@ -51,7 +51,7 @@ impl AdviceTexts for EvolutionAdvice {
     fn failure(&self, reason: FailureReason) -> Option<&'static str> {
         match reason {
             FailureReason::CredentialUnauthorized => Some(
-                "Evolution refused the API key. Check EVOLUTION_API_KEY against the server's \
+                "Evolution refused the API key. Compare it with the server's \
                  AUTHENTICATION_API_KEY. An instance's own key is also refused while the server's \
                  database is down.",
             ),

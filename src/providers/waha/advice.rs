@@ -46,10 +46,9 @@ impl AdviceTexts for WahaAdvice {
 
     fn failure(&self, reason: FailureReason) -> Option<&'static str> {
         match reason {
-            FailureReason::CredentialUnauthorized => Some(
-                "WAHA refused the API key. Check WAHA_API_KEY against the server's own setting of \
-                 that name.",
-            ),
+            FailureReason::CredentialUnauthorized => {
+                Some("WAHA refused the API key. Compare it with the server's own WAHA_API_KEY.")
+            }
             FailureReason::Connect | FailureReason::Timeout => Some(
                 "The WAHA server does not answer. Check that it runs and that the address is \
                  right.",
