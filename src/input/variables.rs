@@ -38,7 +38,8 @@ impl Variable {
 pub struct Variables(Vec<(&'static str, String)>);
 
 impl Variables {
-    /// Picks the `known` variables out of these. An empty variable counts as unset.
+    /// Picks the `known` variables out of these. An empty variable counts as unset, and of one that
+    /// is there twice the first counts, as for every program that asks the C library.
     pub fn pick(
         all: impl IntoIterator<Item = (OsString, OsString)>,
         known: &[Variable],
@@ -49,6 +50,7 @@ impl Variables {
             let Some(known) = known.iter().find(|known| name == known.name) else { continue };
             match value.into_string() {
                 Ok(value) if value.trim().is_empty() => {}
+                Ok(_) if ours.iter().any(|(name, _)| *name == known.name) => {}
                 Ok(value) => ours.push((known.name, value)),
                 Err(_) => problems.add(format!("{}: is not UTF-8 text", known.name)),
             }
