@@ -32,6 +32,8 @@ pub struct AccountState {
 
 /// Events have an account polled at most so often: 30 times an hour.
 const EVENT_POLL_MILLIS: i64 = 120_000;
+/// What an upstream's clock may be ahead of ours.
+const MAX_LEAD_MILLIS: i64 = 60_000;
 
 impl AccountState {
     /// An account that was never asked, of which webhooks may tell as well.
@@ -84,7 +86,9 @@ impl AccountState {
     }
 
     /// Applies a webhook's event.
-    pub fn apply_event(&mut self, now: Now, event: AccountEvent) -> WebhookOutcome {
+    pub fn apply_event(&mut self, now: Now, mut event: AccountEvent) -> WebhookOutcome {
+        // A time that cannot be is none: nothing later would ever be newer.
+        event.at = event.at.filter(|at| at.millis_since(now.unix) <= MAX_LEAD_MILLIS);
         let webhooks = self.webhooks.get_or_insert_default();
         let is_new = webhooks.is_new(event.fingerprint);
         // A review that a poll has told since is newer. Events tell their time in whole seconds.
@@ -317,5 +321,20 @@ mod tests {
         let late = account.apply_event(at(30), review(15, ReviewStatus::Pending));
         assert_eq!(late, WebhookOutcome::Late);
         assert_eq!(account.review(at(30), POLICY), Some(ReviewStatus::Approved));
+    }
+
+    #[test]
+    fn an_event_from_the_far_future_makes_no_later_one_late() {
+        let banned = || AccountFact::Restricted(vec![(AccountRestriction::Banned, None)]);
+        let is_banned =
+            |account: &AccountState| account.is_restricted(AccountRestriction::Banned, at(20));
+        let mut account = AccountState::with_webhooks();
+        account.apply_event(at(10), event(8_000_000_000, AccountFact::Reinstated));
+        account.apply_event(at(20), event(20, banned()));
+        assert!(is_banned(&account));
+        let mut account = AccountState::with_webhooks();
+        account.apply_event(at(10), event(8_000_000_000, banned()));
+        account.apply_event(at(20), event(20, AccountFact::Reinstated));
+        assert!(!is_banned(&account));
     }
 }

@@ -346,10 +346,12 @@ impl ChannelState {
     ///
     /// After a start it is the moment of the first answer: what was before is not known.
     pub fn since(&self, now: Now, policy: PollPolicy) -> Timestamp {
-        match self.polls.stale_since(now, policy) {
+        let since = match self.polls.stale_since(now, policy) {
             Some(stale) if self.last_known_status() != Status::Unknown => stale.unix,
             _ => self.since,
-        }
+        };
+        // The clock may have been set back.
+        since.min(now.unix)
     }
 
     /// Whether messages can be sent; `None` when that is not known.

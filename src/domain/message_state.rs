@@ -81,6 +81,9 @@ impl MessageState {
         memory: &mut MessageMemory,
         event: &MessageEvent,
     ) -> WebhookOutcome {
+        // The clock may have been set back.
+        let past = |at: &mut Option<Timestamp>| *at = at.map(|at| at.min(now.unix));
+        self.last.iter_mut().chain([&mut self.phone_active, &mut self.acknowledged]).for_each(past);
         let latest = now.unix.plus_millis(as_millis(MAX_LEAD));
         let own = event.at.filter(|at| *at <= latest).map(|at| at.min(now.unix));
         let at = own.unwrap_or(now.unix);
@@ -408,5 +411,15 @@ mod tests {
         line.tell(1, MessageEvent::inbound(id(1), time(1)));
         assert_eq!(line.tell(2, status(1, 2, MessageStatus::Read)), WebhookOutcome::Ignored);
         assert_eq!(line.state.status_counts().iter().sum::<u32>(), 0);
+    }
+
+    #[test]
+    fn after_the_clock_was_set_back_an_acknowledgement_of_before_hides_no_stuck_message() {
+        let mut line = Line::default();
+        line.tell(90_000, status(1, 90_000, MessageStatus::Sent));
+        line.tell(1_000, sent_by_api(2, 1_000));
+        assert_eq!(line.state.last_acknowledged(), time(1_000));
+        assert_eq!(line.state.last_message(Direction::Outbound), time(1_000));
+        assert_eq!(line.state.stuck_since(at(1_700)), time(1_000));
     }
 }

@@ -56,7 +56,7 @@ impl PollStats {
 
     /// Records a poll that brought an observation.
     pub(super) fn succeeded(&mut self, now: Now) {
-        self.polls += 1;
+        self.polls = self.polls.saturating_add(1);
         self.last = Some(Ok(()));
         self.failed_in_a_row = 0;
         self.last_success = Some(now.unix);
@@ -65,7 +65,7 @@ impl PollStats {
 
     /// Records a failed poll.
     pub(super) fn failed(&mut self, now: Now, reason: FailureReason) {
-        self.polls += 1;
+        self.polls = self.polls.saturating_add(1);
         self.last = Some(Err(reason));
         self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
         let count = &mut self.failures.get_or_insert_default()[reason.index()];

@@ -114,12 +114,14 @@ impl ChannelState {
     pub fn restore(&mut self, now: Now, policy: PollPolicy, saved: ChannelSnapshot) {
         // A clock that was set back makes no age negative.
         let moment = |at: Timestamp| now.minus_millis(now.unix.millis_since(at).max(0));
+        // All by as much, so that they stay in order.
+        let leads = saved.statuses.iter().map(|saved| saved.observed_at.millis_since(now.unix));
+        let ahead = leads.max().unwrap_or(0).max(0);
         let points: Vec<StatusPoint> = saved
             .statuses
             .iter()
             .map(|saved| {
                 let mut point = StatusPoint::from(saved);
-                let ahead = point.observed_at.millis_since(now.unix).max(0);
                 point.observed_at = point.observed_at.plus_millis(-ahead);
                 point.at = point.at.plus_millis(-ahead);
                 point
@@ -134,7 +136,8 @@ impl ChannelState {
         }
         if let Some(webhooks) = &mut self.webhooks {
             webhooks.timeline.restore(points);
-            webhooks.last_event = saved.last_event;
+            self.last = webhooks.timeline.newest().copied();
+            webhooks.last_event = saved.last_event.map(|at| at.min(now.unix));
             (webhooks.expects_login, webhooks.expects_logout) =
                 saved.expects.unwrap_or((true, true));
         }
@@ -182,8 +185,82 @@ impl super::AccountState {
         let RestrictionSnapshot { mut in_force, imposed, lifted } = kept;
         in_force.retain(|(_, end)| !end.is_some_and(|end| end.is_past(now.unix)));
         if self.webhooks.is_some() {
-            self.restrictions.impose(&in_force, imposed);
-            self.restrictions.lifted = lifted;
+            self.restrictions.impose(&in_force, imposed.map(|at| at.min(now.unix)));
+            self.restrictions.lifted = lifted.map(|at| at.min(now.unix));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{AccountEvent, AccountEventKind, AccountFact, AccountState};
+
+    const POLICY: PollPolicy =
+        PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
+
+    fn at(secs: i64) -> Now {
+        Now { unix: Timestamp::from_secs(secs), steady: secs * 1000 }
+    }
+
+    fn restored(now: Now, saved: ChannelSnapshot) -> ChannelState {
+        let mut state = ChannelState::new(now).with_webhooks();
+        state.restore(now, POLICY, saved);
+        state
+    }
+
+    #[test]
+    fn after_the_clock_was_set_back_the_last_status_stays_the_last_over_any_number_of_restarts() {
+        let now = at(1000);
+        let status = |secs, status| SavedStatus {
+            at: Timestamp::from_secs(secs),
+            by_webhook: false,
+            status,
+            started: None,
+            observed_at: Timestamp::from_secs(secs),
+        };
+        let saved = ChannelSnapshot {
+            evidence: StatusEvidence::Reported,
+            statuses: vec![status(1100, Status::Auth), status(1130, Status::Qr)],
+            since: Some(Timestamp::from_secs(1130)),
+            updated: Some(Timestamp::from_secs(1130)),
+            last_event: Some(Timestamp::from_secs(1130)),
+            ..ChannelState::new(now).snapshot()
+        };
+        let once = restored(now, saved);
+        let twice = restored(now, once.snapshot());
+        for state in [once, twice] {
+            assert_eq!(state.status(now, POLICY), Status::Qr);
+            assert_eq!(state.authorized(now, POLICY), Some(false));
+            assert_eq!(state.since(now, POLICY), now.unix);
+            let last = state.webhooks().and_then(|webhooks| webhooks.last_event());
+            assert_eq!(last, Some(now.unix));
+        }
+    }
+
+    #[test]
+    fn times_of_an_accounts_restrictions_are_not_in_the_future() {
+        let banned = || vec![(AccountRestriction::Banned, None)];
+        let ahead = Some(Timestamp::from_secs(9_000_000_000));
+        for (imposed, lifted) in [(ahead, None), (None, ahead)] {
+            let mut account = AccountState::with_webhooks();
+            let kept = RestrictionSnapshot { in_force: banned(), imposed, lifted };
+            account.restore_restrictions(at(1000), kept);
+            let fact = match lifted {
+                Some(_) => AccountFact::Restricted(banned()),
+                None => AccountFact::Reinstated,
+            };
+            let event = AccountEvent {
+                kind: AccountEventKind::AccountUpdate,
+                at: Some(Timestamp::from_secs(1010)),
+                fact,
+                fingerprint: 1,
+            };
+            account.apply_event(at(1010), event);
+            let is_banned = account.is_restricted(AccountRestriction::Banned, at(1010));
+            assert_eq!(is_banned, lifted.is_some());
         }
     }
 }

@@ -423,4 +423,11 @@ fn a_clock_that_is_set_back_leaves_nothing_in_the_future() {
     state.apply(set_back, LIMITS, says(Status::Launch));
     assert!(state.last_authorized().is_some_and(|at| at <= set_back.unix));
     assert!(state.since(set_back, LIMITS) <= set_back.unix);
+    // And once nobody knows any more.
+    let mut state = ChannelState::new(at(0));
+    state.apply(at(day), LIMITS, says(Status::Auth));
+    let stale = Now { unix: at(400).unix, ..at(day + 400) };
+    state.apply(stale, LIMITS, Poll::Fails(FailureReason::Timeout).outcome());
+    assert_eq!(state.status(stale, LIMITS), Status::Unknown);
+    assert!(state.since(stale, LIMITS) <= stale.unix);
 }
