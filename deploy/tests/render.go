@@ -131,6 +131,12 @@ func loadChart(t testing.TB) *chart.Chart {
 // render is `helm template`, with the schema's checks. Values are YAML.
 func render(t testing.TB, values string) (map[string]string, error) {
 	t.Helper()
+	return renderAs(t, release, values)
+}
+
+// renderAs is the same for a release of this name.
+func renderAs(t testing.TB, release, values string) (map[string]string, error) {
+	t.Helper()
 	v := map[string]any{}
 	if err := goyaml.Unmarshal([]byte(values), &v); err != nil {
 		t.Fatalf("%v in\n%s", err, values)
@@ -149,7 +155,13 @@ func render(t testing.TB, values string) (map[string]string, error) {
 // objects are those of the chart with these values.
 func objects(t testing.TB, values string) []object {
 	t.Helper()
-	rendered, err := render(t, values)
+	return objectsAs(t, release, values)
+}
+
+// objectsAs are the same of a release of this name.
+func objectsAs(t testing.TB, release, values string) []object {
+	t.Helper()
+	rendered, err := renderAs(t, release, values)
 	if err != nil {
 		t.Fatalf("%v\nwith\n%s", err, values)
 	}

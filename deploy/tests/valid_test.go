@@ -2,7 +2,9 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,6 +81,46 @@ func TestEveryObjectHasOnlyFieldsThatItsTypeHas(t *testing.T) {
 	} {
 		if !seen[kind] {
 			t.Errorf("no %s was seen", kind)
+		}
+	}
+}
+
+// Helm takes such names, and YAML reads some of them as numbers, booleans or nothing.
+func TestEveryNameOfAReleaseGivesNamesThatKubernetesTakes(t *testing.T) {
+	long := strings.Repeat("a", 48)
+	names := []string{"123", "1.5", "1e3", "0x10", "true", "null", "on", "wa.eu", long + "---bb", long + "a.bbb"}
+	for _, name := range names {
+		override := "fullnameOverride: " + strconv.Quote(name) + "\nnameOverride: " + strconv.Quote(name) + "\n"
+		for what, all := range map[string][]object{
+			"release":   objectsAs(t, name, "shards: 2\nstate: {enabled: true}\n"),
+			"overrides": objects(t, override+"state: {enabled: true}\n"),
+		} {
+			for _, o := range all {
+				problems := validation.IsDNS1123Subdomain(o.name())
+				if o.kind() == "Service" {
+					problems = validation.IsDNS1123Label(o.name())
+				}
+				labels, _ := at(o, "metadata", "labels").(map[string]any)
+				for label, value := range labels {
+					word, isText := value.(string)
+					if !isText {
+						problems = append(problems, fmt.Sprintf("label %s is %v, no text", label, value))
+					}
+					problems = append(problems, validation.IsValidLabelValue(word)...)
+				}
+				if problems != nil {
+					t.Errorf("%s %s: %s: %v", what, name, o.id(), problems)
+				}
+			}
+		}
+	}
+}
+
+// With server-side apply, as Helm 4 does, a field that nobody has written cannot be taken away.
+func TestAStrategyIsWrittenThatStateCanReplace(t *testing.T) {
+	for _, o := range append(objects(t, ""), kustomized(t, manifests+"/standalone")...) {
+		if o.kind() == "Deployment" && at(o, "spec", "strategy", "rollingUpdate", "maxSurge") == nil {
+			t.Errorf("%s leaves its strategy to the server", o.id())
 		}
 	}
 }

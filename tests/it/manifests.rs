@@ -525,7 +525,9 @@ fn a_state_file_has_a_volume_that_outlives_the_exporter_and_one_writer() {
     let (_, container) = our_container(&standalone);
     let (_, added) = our_container(&patch);
     assert_eq!(standalone["spec"]["replicas"], 1);
-    assert_eq!(patch["spec"]["strategy"], serde_json::json!({ "type": "Recreate" }));
+    // The null takes away what is for rolling updates alone.
+    let strategy = serde_json::json!({ "type": "Recreate", "rollingUpdate": null });
+    assert_eq!(patch["spec"]["strategy"], strategy);
     assert_eq!(patch["metadata"]["name"], standalone["metadata"]["name"]);
 
     let mount = &added["volumeMounts"][0];

@@ -1,18 +1,20 @@
 {{/* Names and labels; what several objects share. */}}
 
 {{- define "whatsapp-exporter.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" }}
+{{- regexReplaceAll "[-.]+$" (default .Chart.Name .Values.nameOverride | trunc 50) "" }}
 {{- end }}
 
-{{/* At most 50 characters, so that names with a suffix stay below 63. */}}
+{{/* At most 50 characters, so that names with a suffix stay below 63; without dots, which a Service's
+name may not have. */}}
 {{- define "whatsapp-exporter.fullname" -}}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
-{{- else if contains (include "whatsapp-exporter.name" .) .Release.Name }}
-{{- .Release.Name | trunc 50 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name (include "whatsapp-exporter.name" .) | trunc 50 | trimSuffix "-" }}
+{{- $name := .Values.fullnameOverride }}
+{{- if not $name }}
+{{- $name = .Release.Name }}
+{{- if not (contains (include "whatsapp-exporter.name" .) $name) }}
+{{- $name = printf "%s-%s" $name (include "whatsapp-exporter.name" .) }}
 {{- end }}
+{{- end }}
+{{- regexReplaceAll "-+$" ($name | replace "." "-" | trunc 50) "" }}
 {{- end }}
 
 {{- define "whatsapp-exporter.namespace" -}}
@@ -20,8 +22,8 @@
 {{- end }}
 
 {{- define "whatsapp-exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "whatsapp-exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "whatsapp-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "whatsapp-exporter.labels" -}}
@@ -43,8 +45,8 @@ The metadata of an object: a list of the root, the suffix of its name, and a dic
 {{- $labels := include "whatsapp-exporter.labels" $root | fromYaml }}
 {{- $labels = mergeOverwrite (deepCopy ($own.labels | default dict)) $labels }}
 {{- $annotations := mergeOverwrite (deepCopy ($root.Values.commonAnnotations | default dict)) (deepCopy ($own.annotations | default dict)) -}}
-name: {{ include "whatsapp-exporter.fullname" $root }}{{ index . 1 }}
-namespace: {{ $own.namespace | default (include "whatsapp-exporter.namespace" $root) }}
+name: {{ printf "%s%s" (include "whatsapp-exporter.fullname" $root) (index . 1) | quote }}
+namespace: {{ $own.namespace | default (include "whatsapp-exporter.namespace" $root) | quote }}
 labels:
   {{- toYaml $labels | nindent 2 }}
 {{- with $annotations }}
@@ -97,7 +99,7 @@ annotations:
   paths: {{ include "whatsapp-exporter.webhookPaths" (list $root (printf "/shard/%d" .)) | trim | splitList "\n" | toJson }}
 {{- end }}
 {{- else }}
-- service: {{ $name }}
+- service: {{ $name | quote }}
   suffix: ""
   port: {{ .Values.service.port }}
   paths: {{ include "whatsapp-exporter.webhookPaths" (list . "") | trim | splitList "\n" | toJson }}

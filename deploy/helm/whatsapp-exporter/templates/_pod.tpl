@@ -10,7 +10,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  serviceAccountName: {{ include "whatsapp-exporter.serviceAccountName" . }}
+  serviceAccountName: {{ include "whatsapp-exporter.serviceAccountName" . | quote }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
@@ -117,7 +117,7 @@ spec:
   value: /run/secrets/whatsapp-credentials/{{ $name }}
 {{- end }}
 {{- range $name, $value := .Values.env }}
-- name: {{ $name }}
+- name: {{ $name | quote }}
   {{- /* Helm reads numbers as floats, of which `toString` writes large ones with an exponent. */}}
   value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
 {{- end }}
@@ -166,12 +166,12 @@ spec:
 {{- if .Values.existingSettings.secret }}
 - name: settings
   secret:
-    secretName: {{ .Values.existingSettings.secret }}
+    secretName: {{ .Values.existingSettings.secret | quote }}
     defaultMode: 0440
 {{- else if include "whatsapp-exporter.hasSettings" . }}
 - name: settings
   configMap:
-    name: {{ .Values.existingSettings.configMap | default (printf "%s-settings" (include "whatsapp-exporter.fullname" .)) }}
+    name: {{ .Values.existingSettings.configMap | default (printf "%s-settings" (include "whatsapp-exporter.fullname" .)) | quote }}
 {{- end }}
 {{- with .Values.secrets }}
 - name: tokens
@@ -190,25 +190,25 @@ spec:
     sources:
       {{- range $name, $from := . }}
       - secret:
-          name: {{ $from.secret }}
+          name: {{ $from.secret | quote }}
           {{- if $from.optional }}
           optional: true
           {{- end }}
           items:
-            - key: {{ $from.key }}
-              path: {{ $name }}
+            - key: {{ $from.key | quote }}
+              path: {{ $name | quote }}
       {{- end }}
 {{- end }}
 {{- if and .Values.state.enabled (not (include "whatsapp-exporter.sharded" .)) }}
 - name: state
   persistentVolumeClaim:
-    claimName: {{ .Values.state.existingClaim | default (printf "%s-state" (include "whatsapp-exporter.fullname" .)) }}
+    claimName: {{ .Values.state.existingClaim | default (printf "%s-state" (include "whatsapp-exporter.fullname" .)) | quote }}
 {{- end }}
 {{- range $name, $secret := dict "web" .Values.web.existingSecret "tls" .Values.web.tlsSecret "client-ca" .Values.web.clientCaSecret }}
 {{- if $secret }}
 - name: {{ $name }}
   secret:
-    secretName: {{ $secret }}
+    secretName: {{ $secret | quote }}
     defaultMode: 0440
 {{- end }}
 {{- end }}
