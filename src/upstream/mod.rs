@@ -11,6 +11,7 @@ mod provider_id;
 mod request;
 pub(crate) mod signature;
 mod url_text;
+pub(crate) mod whole_list;
 
 pub use answer::{Answer, LONG_ANSWER_BYTES, MAX_ANSWER_BYTES, MAX_LIST_BYTES};
 pub use endpoint::{

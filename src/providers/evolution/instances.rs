@@ -14,6 +14,7 @@ use super::refusal::refusal;
 use super::status::closed_by;
 use crate::domain::{Failure, FailureReason, Status};
 use crate::upstream::lenient::Lenient;
+use crate::upstream::whole_list::WholeList;
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, ListedChannel, PollContext, Request,
 };
@@ -86,7 +87,8 @@ fn read(answer: &Answer) -> Result<List, Failure> {
         return Err(refusal);
     }
     let other = || answer.failure(FailureReason::Decode, "the answer is not a list of instances");
-    let rows: Vec<ListedInstance> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
+    let WholeList(rows): WholeList<ListedInstance> =
+        serde_json::from_slice(&answer.body).map_err(|_| other())?;
     let mut list = List { channels: Vec::new(), not_watched: 0 };
     for row in rows {
         let name = row.name.raw_text().filter(|name| !name.is_empty()).ok_or_else(other)?;

@@ -11,6 +11,7 @@ use super::refusal::refusal;
 use super::state::{self, GreenApiState};
 use crate::domain::{Failure, FailureReason};
 use crate::upstream::lenient::{Lenient, LenientSecret};
+use crate::upstream::whole_list::WholeList;
 use crate::upstream::{
     Answer, Credentials, Endpoint, Exchange, Fact, ListedChannel, PollContext, Reading,
 };
@@ -89,7 +90,8 @@ fn instances(answer: &Answer) -> Result<Vec<(Box<str>, Instance)>, Failure> {
     if !answer.is_success() {
         return Err(other());
     }
-    let instances: Vec<Instance> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
+    let WholeList(instances): WholeList<Instance> =
+        serde_json::from_slice(&answer.body).map_err(|_| other())?;
     let channels = instances.into_iter().filter(Instance::is_channel);
     channels.map(|one| Ok((one.id().ok_or_else(other)?, one))).collect()
 }

@@ -11,6 +11,7 @@ use super::limits::Me;
 use super::status::reported;
 use crate::domain::{ChannelObservation, Failure, FailureReason};
 use crate::upstream::lenient::{Lenient, LenientObject};
+use crate::upstream::whole_list::WholeList;
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, ListedChannel, PollContext, Reading,
     Request,
@@ -78,12 +79,12 @@ fn sessions(answer: &Answer) -> Result<Vec<(Box<str>, Fact)>, Failure> {
         return Err(answer.failure_by_status());
     }
     let other = || answer.failure(FailureReason::Decode, "the answer is not a list of sessions");
-    let sessions: Vec<LenientObject<Session>> =
+    let WholeList(sessions): WholeList<Session> =
         serde_json::from_slice(&answer.body).map_err(|_| other())?;
     let mut seen = HashMap::with_capacity(sessions.len());
     let mut told: Vec<(Box<str>, Fact)> = Vec::with_capacity(sessions.len());
     for session in sessions {
-        let Session { name, fact } = session.0.ok_or_else(other)?;
+        let Session { name, fact } = session;
         let name = name.ok_or_else(other)?;
         match seen.entry(name.clone()) {
             Entry::Vacant(new) => {

@@ -16,6 +16,7 @@ use super::health::Health;
 use crate::domain::{Failure, FailureReason};
 use crate::input::value;
 use crate::upstream::lenient::{Lenient, LenientSecret};
+use crate::upstream::whole_list::WholeList;
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, ListedChannel, Next, PollContext,
     Reading, Request,
@@ -73,7 +74,7 @@ impl Pages {
     /// met twice and end nothing.
     fn take(mut self, answer: &Answer) -> Next {
         let rows = match rows(answer) {
-            Ok(rows) => rows,
+            Ok(WholeList(rows)) => rows,
             Err(failure) => return Next::Done(Fact::Channels(Err(failure)).into()),
         };
         let (count, before) = (rows.len(), self.seen.len());
@@ -156,7 +157,7 @@ fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Lenient>, D::Er
 #[derive(Deserialize)]
 struct Named {
     #[serde(alias = "results")]
-    channels: Vec<PartnerChannel>,
+    channels: WholeList<PartnerChannel>,
 }
 
 /// Clients of the API were seen to expect these too.
@@ -165,7 +166,7 @@ struct Within<T> {
     data: T,
 }
 
-fn rows(answer: &Answer) -> Result<Vec<PartnerChannel>, Failure> {
+fn rows(answer: &Answer) -> Result<WholeList<PartnerChannel>, Failure> {
     // What a refused partner token is answered is not documented, so the status alone decides.
     if !answer.is_success() {
         return Err(answer.failure_by_status());
@@ -175,8 +176,9 @@ fn rows(answer: &Answer) -> Result<Vec<PartnerChannel>, Failure> {
         return serde_json::from_slice(body).map_err(|_| not_a_list(answer));
     }
     let named = serde_json::from_slice::<Named>(body).map(|named| named.channels);
-    let within =
-        |_| serde_json::from_slice::<Within<Vec<PartnerChannel>>>(body).map(|within| within.data);
+    let within = |_| {
+        serde_json::from_slice::<Within<WholeList<PartnerChannel>>>(body).map(|within| within.data)
+    };
     let both = |_| serde_json::from_slice::<Within<Named>>(body).map(|within| within.data.channels);
     named.or_else(within).or_else(both).map_err(|_| not_a_list(answer))
 }

@@ -14,6 +14,7 @@ use crate::domain::{
     ChannelObservation, Failure, FailureReason, QualityRating, QuotaLimit, Standing,
 };
 use crate::upstream::lenient::{Lenient, LenientObject};
+use crate::upstream::whole_list::WholeList;
 use crate::upstream::{Fact, ListedChannel};
 
 /// The most numbers that a page may have.
@@ -35,7 +36,7 @@ pub(super) const PHONE: &str = "display_phone_number";
 
 #[derive(Deserialize)]
 struct NumberPage {
-    data: Vec<Number>,
+    data: WholeList<Number>,
     #[serde(default)]
     paging: LenientObject<Paging>,
 }
@@ -69,7 +70,7 @@ impl NumberList {
         cursors: &mut Cursors,
         token: &str,
     ) -> Option<PageEnd> {
-        let NumberPage { data, paging } = serde_json::from_slice(body).ok()?;
+        let NumberPage { data: WholeList(data), paging } = serde_json::from_slice(body).ok()?;
         for number in data {
             let id = number.id.label()?;
             let fact = Fact::Channel(number.observation(&id, token));

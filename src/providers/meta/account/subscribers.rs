@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use crate::domain::Subscribers;
 use crate::upstream::lenient::{Lenient, LenientObject};
+use crate::upstream::whole_list::WholeList;
 
 #[derive(Deserialize)]
 struct AppPage {
-    data: Vec<SubscribedApp>,
+    data: WholeList<SubscribedApp>,
 }
 
 #[derive(Deserialize)]
@@ -29,7 +30,7 @@ struct AppData {
 
 /// Reads the answer; `None` when it is not one. More apps than one page holds were never seen.
 pub(super) fn read(body: &[u8], own: Option<&str>) -> Option<Subscribers> {
-    let AppPage { data } = serde_json::from_slice(body).ok()?;
+    let AppPage { data: WholeList(data) } = serde_json::from_slice(body).ok()?;
     let ids = data.iter().filter_map(|app| {
         let within = app.whatsapp_business_api_data.0.as_ref();
         within.and_then(|within| within.id.label()).or_else(|| app.id.label())

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::paging::{Cursors, PageEnd, Paging};
 use crate::domain::{TemplateCategory, TemplateCounts, TemplateStatus};
 use crate::upstream::lenient::{Lenient, LenientObject};
+use crate::upstream::whole_list::WholeList;
 
 /// Templates on a page: an account has up to 6,000.
 pub(super) const PAGE: u32 = 250;
@@ -19,7 +20,7 @@ pub(super) struct TemplateList {
 
 #[derive(Deserialize)]
 struct TemplatePage {
-    data: Vec<ListedTemplate>,
+    data: WholeList<ListedTemplate>,
     #[serde(default)]
     paging: LenientObject<Paging>,
 }
@@ -35,7 +36,7 @@ struct ListedTemplate {
 impl TemplateList {
     /// Adds a page; `None` when it is not one.
     pub(super) fn add(&mut self, body: &[u8], cursors: &mut Cursors) -> Option<PageEnd> {
-        let TemplatePage { data, paging } = serde_json::from_slice(body).ok()?;
+        let TemplatePage { data: WholeList(data), paging } = serde_json::from_slice(body).ok()?;
         for ListedTemplate { status, category } in data {
             let status = status.raw_text().and_then(|word| word.parse().ok());
             let category = category.raw_text().and_then(|word| word.parse().ok());
