@@ -144,7 +144,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for LenientObject<T> {
     }
 }
 
-/// The objects of a list, and none where no list stands. What is no object in it is skipped.
+/// An object in a [`LenientList`].
+pub(crate) trait ListItem {
+    /// Whether it has to be kept. There may be a million that say nothing.
+    fn says_anything(&self) -> bool;
+}
+
+/// The objects of a list, and none where no list stands. What is no object in it is skipped, and so
+/// is what says nothing.
 #[derive(Debug)]
 pub(crate) struct LenientList<T>(pub(crate) Vec<T>);
 
@@ -154,7 +161,7 @@ impl<T> Default for LenientList<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for LenientList<T> {
+impl<'de, T: Deserialize<'de> + ListItem> Deserialize<'de> for LenientList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ListVisitor(PhantomData)).map(Self)
     }
@@ -192,7 +199,7 @@ macro_rules! nothing_else {
 }
 pub(super) use nothing_else;
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+impl<'de, T: Deserialize<'de> + ListItem> Visitor<'de> for ListVisitor<T> {
     type Value = Vec<T>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,8 +208,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
         let mut objects = Vec::new();
-        while let Some(LenientObject(object)) = list.next_element()? {
-            objects.extend(object);
+        while let Some(LenientObject(object)) = list.next_element::<LenientObject<T>>()? {
+            objects.extend(object.filter(T::says_anything));
         }
         Ok(objects)
     }
@@ -295,11 +302,16 @@ mod tests {
             #[serde(default)]
             id: Lenient,
         }
+        impl ListItem for One {
+            fn says_anything(&self) -> bool {
+                self.id != Lenient::default()
+            }
+        }
         let ids = |json: &str| {
             let LenientList(list) = serde_json::from_str::<LenientList<One>>(json).unwrap();
             list.iter().map(|one| one.id.integer()).collect::<Vec<_>>()
         };
-        assert_eq!(ids(r#"[{"id":1},null,[2],"x",{},{"id":"3"}]"#), [Some(1), None, Some(3)]);
+        assert_eq!(ids(r#"[{"id":1},null,[2],"x",{},{"id":"3"}]"#), [Some(1), Some(3)]);
         for json in ["null", "true", "1", "-1", "1.5", "\"text\"", r#"{"id":[{}]}"#] {
             assert!(ids(json).is_empty(), "{json}");
         }

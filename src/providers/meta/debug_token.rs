@@ -12,7 +12,7 @@ use crate::domain::{
     Expiry, Failure, FailureReason, TokenErrorReason, TokenInfo, TokenObservation, TokenReading,
 };
 use crate::secret::SecretSource;
-use crate::upstream::lenient::{Lenient, LenientList};
+use crate::upstream::lenient::{Lenient, LenientList, ListItem};
 use crate::upstream::{
     Answer, Credential, Credentials, Endpoint, Exchange, Fact, PollContext, Request, url_text,
 };
@@ -125,6 +125,12 @@ struct GranularScope {
     scope: Lenient,
     #[serde(default)]
     target_ids: Lenient,
+}
+
+impl ListItem for GranularScope {
+    fn says_anything(&self) -> bool {
+        self.scope.raw_text().is_some()
+    }
 }
 
 impl Inspection {

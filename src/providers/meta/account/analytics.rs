@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::domain::{DeliveryCount, Now, Timestamp};
 use crate::upstream::Fact;
-use crate::upstream::lenient::{Lenient, LenientList, LenientObject, is_object};
+use crate::upstream::lenient::{Lenient, LenientList, LenientObject, ListItem, is_object};
 
 const MINUTE_MILLIS: i64 = 60_000;
 const HALF_HOUR_MILLIS: i64 = 30 * MINUTE_MILLIS;
@@ -156,6 +156,12 @@ struct DataPoint {
     /// Not documented here, but of other kinds of analytics.
     #[serde(default)]
     phone_number: Lenient,
+}
+
+impl ListItem for DataPoint {
+    fn says_anything(&self) -> bool {
+        self.start != Lenient::default()
+    }
 }
 
 impl Question {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::notice::notice;
 use crate::domain::{CanSend, HealthEntity, MAX_NOTICES, Notice, Standing};
-use crate::upstream::lenient::{Lenient, LenientList};
+use crate::upstream::lenient::{Lenient, LenientList, ListItem};
 
 #[derive(Deserialize)]
 pub(super) struct SendingHealth {
@@ -37,6 +37,22 @@ struct HealthError {
     error_description: Lenient,
     #[serde(default)]
     possible_solution: Lenient,
+}
+
+impl ListItem for Entity {
+    fn says_anything(&self) -> bool {
+        [&self.entity_type, &self.can_send_message]
+            .iter()
+            .any(|field| **field != Lenient::default())
+    }
+}
+
+impl ListItem for HealthError {
+    fn says_anything(&self) -> bool {
+        [&self.error_code, &self.error_description, &self.possible_solution]
+            .iter()
+            .any(|field| **field != Lenient::default())
+    }
 }
 
 impl SendingHealth {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::ApiUsage;
-use crate::upstream::lenient::{Lenient, LenientList};
+use crate::upstream::lenient::{Lenient, LenientList, ListItem};
 
 #[derive(Deserialize)]
 struct UseCase {
@@ -25,6 +25,13 @@ struct UseCase {
     total_cputime: Lenient,
     #[serde(default)]
     estimated_time_to_regain_access: Lenient,
+}
+
+impl ListItem for UseCase {
+    /// A header is short.
+    fn says_anything(&self) -> bool {
+        true
+    }
 }
 
 /// What the headers say, if anything.

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use crate::domain::{AccountFact, AccountRestriction, Expiry};
-use crate::upstream::lenient::{Lenient, LenientList, LenientObject};
+use crate::upstream::lenient::{Lenient, LenientList, LenientObject, ListItem};
 
 #[derive(Deserialize, Default)]
 struct AccountUpdate {
@@ -30,6 +30,12 @@ struct RestrictionInfo {
     /// Seconds; a date in words at resellers.
     #[serde(default)]
     expiration: Lenient,
+}
+
+impl ListItem for RestrictionInfo {
+    fn says_anything(&self) -> bool {
+        self.restriction_type != Lenient::default()
+    }
 }
 
 pub(super) fn read(value: &[u8]) -> AccountFact {

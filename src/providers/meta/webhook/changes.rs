@@ -12,7 +12,7 @@ use super::super::message_statuses;
 use super::account_update;
 use crate::domain::{AccountEvent, AccountEventKind, AccountFact, ReviewStatus};
 use crate::provider::{AccountWebhook, Webhook};
-use crate::upstream::lenient::{Lenient, LenientList, is_object};
+use crate::upstream::lenient::{Lenient, LenientList, ListItem, is_object};
 
 /// The fields that customers' messages, messages' statuses, and what was sent in the WhatsApp
 /// Business app come in.
@@ -42,6 +42,18 @@ struct FieldChange {
     /// Not read before it is known what it is: it may be somebody's message.
     #[serde(default)]
     value: Option<Box<RawValue>>,
+}
+
+impl ListItem for AccountEntry {
+    fn says_anything(&self) -> bool {
+        !self.changes.0.is_empty()
+    }
+}
+
+impl ListItem for FieldChange {
+    fn says_anything(&self) -> bool {
+        self.field.raw_text().is_some()
+    }
 }
 
 fn entries(body: &[u8]) -> Vec<AccountEntry> {
