@@ -199,7 +199,7 @@ fn the_pages_are_accessible_wide_narrow_enlarged_light_and_dark() {
     // And the checker would find something.
     let bad = page(program.address, "/")
         .replace("<label for=\"q\">Find</label>", "")
-        .replace("placeholder=\"name, provider, id or status\"", "");
+        .replace("placeholder=\"name, provider, source, id or status\"", "");
     let found = violations(&bad, &axe, "1400,1000", "1");
     assert!(found.iter().any(|one| one["id"] == "label"), "{found:?}");
 }
