@@ -4,6 +4,7 @@
 //! Not here: its lines; each is a channel with a state of its own.
 
 use super::account_event::{AccountEvent, AccountFact, AccountRestrictions, AccountWebhooks};
+use super::time::MAX_LEAD_MILLIS;
 use super::{
     AccountObservation, AccountRestriction, ApiUsage, CanSend, Expiry, Failure, Notice, Now,
     PollPolicy, PollStats, ReviewStatus, Subscribers, TemplateCounts, Timestamp, WebhookOutcome,
@@ -32,8 +33,6 @@ pub struct AccountState {
 
 /// Events have an account polled at most so often: 30 times an hour.
 const EVENT_POLL_MILLIS: i64 = 120_000;
-/// What an upstream's clock may be ahead of ours.
-const MAX_LEAD_MILLIS: i64 = 60_000;
 
 impl AccountState {
     /// An account that was never asked, of which webhooks may tell as well.
@@ -87,7 +86,7 @@ impl AccountState {
 
     /// Applies a webhook's event.
     pub fn apply_event(&mut self, now: Now, mut event: AccountEvent) -> WebhookOutcome {
-        // A time that cannot be is none: nothing later would ever be newer.
+        // Nothing later would ever be newer.
         event.at = event.at.filter(|at| at.millis_since(now.unix) <= MAX_LEAD_MILLIS);
         let webhooks = self.webhooks.get_or_insert_default();
         let is_new = webhooks.is_new(event.fingerprint);
@@ -205,14 +204,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::time::at;
     use crate::domain::{AccountEventKind, FailureReason, Timestamp, Told};
 
     const POLICY: PollPolicy =
         PollPolicy { interval: Duration::from_secs(300), stale_after: Duration::from_secs(1500) };
-
-    fn at(secs: i64) -> Now {
-        Now { unix: Timestamp::from_secs(secs), steady: secs * 1000 }
-    }
 
     fn event(secs: i64, fact: AccountFact) -> AccountEvent {
         let at = Some(Timestamp::from_secs(secs));

@@ -26,11 +26,7 @@ impl ChannelState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
-
-    fn at(secs: i64) -> Now {
-        Now { unix: Timestamp::from_secs(secs), steady: secs * 1000 }
-    }
+    use crate::domain::time::at;
 
     #[test]
     fn a_count_is_known_for_a_day_or_until_nothing_was_sent() {

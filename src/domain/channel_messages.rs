@@ -61,10 +61,7 @@ impl ChannelState {
 mod tests {
     use super::*;
     use crate::domain::MessageStatus;
-
-    fn at(secs: i64) -> Now {
-        Now { unix: Timestamp::from_secs(secs), steady: secs * 1000 }
-    }
+    use crate::domain::time::at;
 
     fn sums(channel: &ChannelState) -> (u32, usize) {
         let messages = channel.messages().unwrap();

@@ -64,6 +64,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::time::at;
     use crate::domain::{
         ChannelEvent, ChannelObservation, Expiry, Failure, FailureReason, Renewal, Reported,
         RestrictionReason, Status, SubscriptionMode,
@@ -71,10 +72,6 @@ mod tests {
 
     const POLICY: PollPolicy =
         PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
-
-    fn at(secs: i64) -> Now {
-        Now { unix: Timestamp::from_secs(secs), steady: secs * 1000 }
-    }
 
     fn observed(restrictions: Option<Restrictions>) -> ChannelObservation {
         ChannelObservation {

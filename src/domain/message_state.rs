@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::message_memory::{MessageMemory, MessageRecord};
-use super::time::as_millis;
+use super::time::{MAX_LEAD_MILLIS, as_millis};
 use super::{
     Direction, MessageEvent, MessageFailure, MessageId, MessageStatus, Now, Origin, Timestamp,
     WebhookOutcome,
@@ -22,8 +22,6 @@ const STUCK: Duration = Duration::from_secs(10 * 60);
 const LOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// WhatsApp unlinks all devices of a phone that was not opened for so long.
 const PHONE_PERIOD: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-/// What an upstream's clock may be ahead of ours. What is further ahead has no time.
-const MAX_LEAD: Duration = Duration::from_secs(60);
 
 /// All that is known of a line's messages. There is none before the first of them.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +82,7 @@ impl MessageState {
         // The clock may have been set back.
         let past = |at: &mut Option<Timestamp>| *at = at.map(|at| at.min(now.unix));
         self.last.iter_mut().chain([&mut self.phone_active, &mut self.acknowledged]).for_each(past);
-        let latest = now.unix.plus_millis(as_millis(MAX_LEAD));
+        let latest = now.unix.plus_millis(MAX_LEAD_MILLIS);
         let own = event.at.filter(|at| *at <= latest).map(|at| at.min(now.unix));
         let at = own.unwrap_or(now.unix);
         let waits = self.waiting.since.contains_key(&event.id);
@@ -263,10 +261,7 @@ fn count(counter: &mut u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(secs: i64) -> Now {
-        Now { unix: Timestamp::from_secs(secs), steady: secs * 1000 }
-    }
+    use crate::domain::time::at;
 
     fn id(number: u64) -> MessageId {
         MessageId::from_hash(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))

@@ -114,6 +114,7 @@ impl ChannelState {
     pub fn restore(&mut self, now: Now, policy: PollPolicy, saved: ChannelSnapshot) {
         // A clock that was set back makes no age negative.
         let moment = |at: Timestamp| now.minus_millis(now.unix.millis_since(at).max(0));
+        let past = |at: Option<Timestamp>| at.map(|at| at.min(now.unix));
         // All by as much, so that they stay in order.
         let leads = saved.statuses.iter().map(|saved| saved.observed_at.millis_since(now.unix));
         let ahead = leads.max().unwrap_or(0).max(0);
@@ -137,7 +138,7 @@ impl ChannelState {
         if let Some(webhooks) = &mut self.webhooks {
             webhooks.timeline.restore(points);
             self.last = webhooks.timeline.newest().copied();
-            webhooks.last_event = saved.last_event.map(|at| at.min(now.unix));
+            webhooks.last_event = past(saved.last_event);
             (webhooks.expects_login, webhooks.expects_logout) =
                 saved.expects.unwrap_or((true, true));
         }
@@ -145,14 +146,13 @@ impl ChannelState {
         self.polls.restore(
             saved.updated.map(moment),
             saved.failing_since.map(moment),
-            saved.last_success.map(|at| at.min(now.unix)),
+            past(saved.last_success),
         );
-        self.last_authorized = saved.last_authorized.map(|at| at.min(now.unix));
+        self.last_authorized = past(saved.last_authorized);
         self.channel_id = saved.channel_id.and_then(info::id);
         self.version = saved.version.map(|version| info::label(&version));
         if let Some(saved) = saved.messages {
             let messages = self.messages.get_or_insert_default();
-            let past = |at: Option<Timestamp>| at.map(|at| at.min(now.unix));
             messages.last = saved.last.map(past);
             messages.phone_active = past(saved.phone_active);
             messages.acknowledged = past(saved.acknowledged);
@@ -185,8 +185,9 @@ impl super::AccountState {
         let RestrictionSnapshot { mut in_force, imposed, lifted } = kept;
         in_force.retain(|(_, end)| !end.is_some_and(|end| end.is_past(now.unix)));
         if self.webhooks.is_some() {
-            self.restrictions.impose(&in_force, imposed.map(|at| at.min(now.unix)));
-            self.restrictions.lifted = lifted.map(|at| at.min(now.unix));
+            let past = |at: Option<Timestamp>| at.map(|at| at.min(now.unix));
+            self.restrictions.impose(&in_force, past(imposed));
+            self.restrictions.lifted = past(lifted);
         }
     }
 }
@@ -196,14 +197,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::time::at;
     use crate::domain::{AccountEvent, AccountEventKind, AccountFact, AccountState};
 
     const POLICY: PollPolicy =
         PollPolicy { interval: Duration::from_secs(30), stale_after: Duration::from_secs(300) };
-
-    fn at(secs: i64) -> Now {
-        Now { unix: Timestamp::from_secs(secs), steady: secs * 1000 }
-    }
 
     fn restored(now: Now, saved: ChannelSnapshot) -> ChannelState {
         let mut state = ChannelState::new(now).with_webhooks();

@@ -16,6 +16,9 @@ pub struct Timestamp(NonZeroU64);
 
 const HIGHEST_BIT: u64 = 1 << 63;
 
+/// What an upstream's clock may be ahead of ours. What is further ahead has no time.
+pub(super) const MAX_LEAD_MILLIS: i64 = 60_000;
+
 impl Timestamp {
     /// A timestamp of whole milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
@@ -92,6 +95,12 @@ pub struct Now {
     pub unix: Timestamp,
     /// Milliseconds of a clock that never goes back; its origin means nothing.
     pub steady: i64,
+}
+
+/// So many seconds after either clock began, for tests.
+#[cfg(test)]
+pub(super) fn at(secs: i64) -> Now {
+    Now { unix: Timestamp::from_secs(secs), steady: secs * 1000 }
 }
 
 impl Now {

@@ -1,6 +1,6 @@
 //! The metrics of business accounts. A part of the catalog.
 
-use super::declaration::{Family, Kind, Label, Metric, Rows, Value, Values, closed, metric};
+use super::declaration::{Family, Kind, Metric, Rows, Value, closed, metric, operator};
 use crate::domain::{
     AccountEventKind, AccountRestriction, AccountWebhooks, ReviewStatus, TemplateCategory,
     TemplateStatus, WebhookOutcome,
@@ -10,7 +10,7 @@ use crate::domain::{
 pub const ACCOUNT: &[Family] = &[
     Family {
         metric: metric!(Gauge "whatsapp_account_source_info",
-            [Label { name: "source", values: Values::Operator }]
+            [operator("source")]
             "Always 1; the source that lists the account.",
             "Where several sources have the account, the one that is asked about it.",
             "(whatsapp_account_poll_success == 0) * on (provider, account) group_left (source) \

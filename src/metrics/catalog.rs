@@ -4,7 +4,7 @@
 
 pub use super::account::{ACCOUNT, ACCOUNT_WEBHOOK};
 pub use super::declaration::{Family, Kind, Label, Metric, Rows, Value, Values};
-use super::declaration::{closed, metric};
+use super::declaration::{closed, metric, operator};
 pub use super::delivery::DELIVERY;
 pub use super::delivery_count::DELIVERY_COUNT;
 pub use super::polls::poll_families;
@@ -23,10 +23,6 @@ const fn upstream(name: &'static str) -> Label {
     Label { name, values: Values::Upstream }
 }
 
-const fn operator(name: &'static str) -> Label {
-    Label { name, values: Values::Operator }
-}
-
 const fn build(name: &'static str) -> Label {
     Label { name, values: Values::Build }
 }
@@ -40,7 +36,7 @@ const ERROR_SOURCE: Label = closed("source", ErrorSource::LABELS);
 pub const fn target_labels(kind: TargetKind) -> &'static [Label] {
     macro_rules! labels {
         ($name:literal) => {
-            &[PROVIDER, Label { name: $name, values: Values::Operator }]
+            const { &[PROVIDER, operator($name)] }
         };
     }
     match kind {
@@ -454,8 +450,7 @@ pub const STATE_WRITTEN: Metric = metric!(Gauge
 
 /// `whatsapp_exporter_shard_info`.
 pub const SHARD_INFO: Metric = metric!(Gauge "whatsapp_exporter_shard_info",
-    [Label { name: "shard", values: Values::Operator },
-     Label { name: "shards", values: Values::Operator }]
+    [operator("shard"), operator("shards")]
     "Always 1; which shard of how many this is, numbered from 1.",
     "Only with `SHARD`.",
     "count by (job, shards) (whatsapp_exporter_shard_info)");

@@ -138,6 +138,11 @@ pub struct Family {
     pub rows: Rows,
 }
 
+/// A label whose values the operator gives.
+pub(super) const fn operator(name: &'static str) -> Label {
+    Label { name, values: Values::Operator }
+}
+
 /// A label with these values.
 pub(super) const fn closed(name: &'static str, words: &'static [&'static str]) -> Label {
     Label { name, values: Values::Closed(words) }
