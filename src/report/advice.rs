@@ -23,7 +23,7 @@ pub const fn channels_ignored(listed: Listed) -> &'static str {
         }
         (_, false) => {
             "Some listed channels have no name that can be a label: letters, digits, `.`, `_` and \
-             `-`. Give them names with names, or leave them out with except."
+             `-`. Set names for them, or leave them out with except."
         }
         (_, true) => {
             "More channels are listed than max_channels allows, and some have no name that can be \

@@ -355,5 +355,5 @@ fn an_instance_without_a_valid_name_is_counted_and_told() {
     assert_eq!(program.metrics().get(ignored), Some(1.0));
     assert_eq!(program.log().matches("listed channels are not watched").count(), 1);
     let page = program.get("/").text();
-    assert!(page.contains("Give them names with names"), "{page}");
+    assert!(page.contains("Set names for them"), "{page}");
 }
